@@ -1,0 +1,81 @@
+"""What is verified: the protocol of statements, the dispatch rules, the listeners.
+
+Nothing here knows which world it runs in: no simulator, no search, no database driver.
+"""
+
+import logging
+
+from coordinator.claiming import Claiming
+from coordinator.leased import Leased
+from coordinator.listener import (
+    DurableListener,
+    Listener,
+    ProgressiveListener,
+    UpfrontListener,
+)
+from coordinator.original import Original
+from coordinator.premature import Premature
+from coordinator.progressive import Progressive
+from coordinator.protocol import (
+    Coordinator,
+    Database,
+    ImportPlan,
+    ListenerDatabase,
+    StatementFailed,
+    WorkerDatabase,
+)
+from coordinator.stalling import Stalling
+from coordinator.states import (
+    Batch,
+    BatchState,
+    Delivery,
+    Job,
+    JobState,
+    Wave,
+    WaveKind,
+    WaveState,
+)
+from coordinator.upfront import Upfront
+
+__all__ = [
+    "VARIANTS",
+    "Batch",
+    "BatchState",
+    "Claiming",
+    "Coordinator",
+    "Database",
+    "Delivery",
+    "DurableListener",
+    "ImportPlan",
+    "Job",
+    "JobState",
+    "Leased",
+    "Listener",
+    "ListenerDatabase",
+    "Original",
+    "Premature",
+    "Progressive",
+    "ProgressiveListener",
+    "Stalling",
+    "StatementFailed",
+    "Upfront",
+    "UpfrontListener",
+    "Wave",
+    "WaveKind",
+    "WaveState",
+    "WorkerDatabase",
+]
+
+# A library stays silent until its user asks for its log.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+VARIANTS: dict[str, type[Coordinator]] = {
+    "original": Original,
+    "stalling": Stalling,
+    "premature": Premature,
+    "progressive": Progressive,
+    "claiming": Claiming,
+    "upfront": Upfront,
+    "leased": Leased,
+}
+"""The built-in coordinators by name, in the order in which reports show them."""
