@@ -1,0 +1,1 @@
+"""How a coordinator is verified: kernel, parts, properties, traces, worlds."""

@@ -1,0 +1,102 @@
+"""Faults as steps: an adversary that strikes a bounded number of times.
+
+Each fault in the plan is a task of its own whose only step picks, as a choice, one of
+the targets that the world offers at that moment. So every strategy, replay, shrinking
+and the exhaustive engine treat faults like any other step. What a fault does is the
+world's business; this file knows kinds by name only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sim.errors import InvalidScenario, unknown_name
+from sim.kernel import Kernel
+from sim.operation import Kind, statement
+
+FAULT_TASK_PREFIX: Final = "fault "
+
+FAULT_KINDS: Final = {
+    "crash": "a process dies between two statements; its message may be redelivered",
+    "fail": "a statement fails and its caller sees an error; nothing was changed",
+    "duplicate": "a message is delivered twice",
+    "lose": "a message is lost",
+    "delay": "a message is delivered after all others",
+    "evict": "an entry of the listeners' cache is gone",
+    "stale": "an entry of the listeners' cache has an old value",
+    "expire": "a lease expires while its owner is still at work",
+}
+"""Every kind of fault, and what it means."""
+
+FaultPlan = Mapping[str, int]
+"""How many faults of each kind may strike in one execution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that a fault can do now.
+
+    Attributes:
+        label: what it does, for people.
+        strike: does it.
+    """
+
+    label: str
+    strike: Callable[[], None]
+
+
+Targets = Callable[[], list[Target]]
+
+
+class Adversary:
+    """Strikes as often as the plan allows.
+
+    Args:
+        kernel: whose tasks and parts are struck.
+        sources: for each kind of fault that the world knows, what it could hit now.
+        plan: how often each may strike.
+
+    Raises:
+        InvalidScenario: the plan names a kind that does not exist, or that this world
+            has nothing for, or a negative number.
+    """
+
+    def __init__(
+        self, kernel: Kernel, sources: Mapping[str, Targets], plan: FaultPlan
+    ) -> None:
+        for kind, count in plan.items():
+            if kind not in FAULT_KINDS:
+                raise unknown_name("kind of fault", kind, list(FAULT_KINDS))
+            if kind not in sources:
+                known = ", ".join(sources) or "none"
+                raise InvalidScenario(
+                    f"fault {kind!r}: this world has nothing that it could hit\n"
+                    f"  it knows  {known}"
+                )
+            if count < 0:
+                raise InvalidScenario(
+                    f"fault {kind!r}: {count} times; expected 0 or more"
+                )
+        self._kernel = kernel
+        self._sources = sources
+        self._plan = plan
+
+    def start(self) -> None:
+        """Spawn one task for each fault of the plan."""
+        for kind in sorted(self._plan):
+            for number in range(1, self._plan[kind] + 1):
+                name = f"{FAULT_TASK_PREFIX}{kind}-{number}"
+                self._kernel.spawn(self._once(kind), name, is_daemon=True)
+
+    async def _once(self, kind: str) -> None:
+        await self.strike(kind)
+
+    @statement(kind=Kind.EXTERNAL)
+    def strike(self, kind: str) -> str:
+        """Hit one of the targets there are now; say what happened."""
+        targets = self._sources[kind]()
+        if not targets:
+            return "nothing to hit"
+        target = targets[self._kernel.choose(len(targets))]
+        target.strike()
+        return target.label

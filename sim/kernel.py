@@ -1,0 +1,500 @@
+"""The kernel: a SimPy environment that runs tasks one atomic step at a time.
+
+A task is a coroutine. It awaits operations and nothing else; the kernel performs one
+operation at a time, so between two steps of a task any other task may run. Who is next
+is decided by a pluggable rule among the enabled tasks, oldest first.
+
+In a *timed* run every operation takes its latency before it acts, and SimPy's event
+queue orders the steps by virtual time; the rule picks among the steps that fall due at
+the same tick. In an *untimed* run all steps lie at time zero, so the event queue is a
+plain list of enabled tasks and the rule may pick any of them.
+
+The kernel knows no domain, no property and no strategy. It must not read a clock or
+draw a random number.
+
+Units: time is a whole number of ticks; a tick is a microsecond.
+"""
+
+from asyncio import CancelledError
+from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
+from typing import Any, Final
+
+import simpy
+from simpy.core import EmptySchedule, StopSimulation
+
+from sim.blame import describe_endless, describe_failure, describe_foreign_await
+from sim.errors import CoordinatorError, HarnessBug, WavecheckError
+from sim.operation import Kind, Operation, Statement
+from sim.parts import Change, Part
+from sim.task import FirstInFirstOut, Rule, Task
+
+TICKS_PER_SECOND: Final = 1_000_000
+TICKS_PER_MILLISECOND: Final = 1_000
+STEPS_MAX: Final = 10_000_000
+PROGRESS_EVERY: Final = 20_000
+_PRIORITY: Final = 1  # SimPy's priority of ordinary events
+_FIRST: Final = -1  # before whatever SimPy itself puts at the same tick
+CODE_FAILURES: Final = (Exception, SystemExit, CancelledError)
+"""What code under test can end with; an interrupt by the user is not among them."""
+
+
+Latency = Callable[[Operation[Any]], int]
+StepListener = Callable[[Task, Operation[Any], Any, list[Change]], None]
+
+
+def _no_latency(operation: Operation[Any]) -> int:
+    return 0
+
+
+class Kernel(simpy.Environment):
+    """Runs tasks over shared parts until nothing is enabled.
+
+    Args:
+        rule: picks among enabled tasks; first-in-first-out if not given.
+        timed: virtual time with latencies, or any enabled step at any moment.
+        latency: ticks that an operation takes before it acts; timed runs only.
+        steps_max: raises `CoordinatorError` when an execution takes more steps.
+
+    Attributes:
+        parts: every part by name, in order of creation.
+        tasks: every task, in order of spawning.
+        current: the task whose step is being performed.
+        steps_count: steps performed so far.
+        choices: what the rule answered, in order: the schedule of this execution.
+        performed: every statement that was ever performed; a rewind keeps it.
+        survives: called with a task and the error that it did not catch; true if the
+            world has dealt with it. Without one, every error is the code's own fault.
+        progress: called with the steps so far, now and then.
+        on_step: called after each step, with its changes; for traces.
+        is_stopped: set to end the run after the current step.
+    """
+
+    def __init__(
+        self,
+        *,
+        rule: Rule | None = None,
+        timed: bool = True,
+        latency: Latency = _no_latency,
+        steps_max: int = STEPS_MAX,
+    ) -> None:
+        super().__init__()
+        self.rule: Rule = rule if rule is not None else FirstInFirstOut()
+        self.is_timed = timed
+        self.latency = latency
+        self.steps_max = steps_max
+        self.parts: dict[str, Part] = {}
+        self.tasks: list[Task] = []
+        self.enabled: list[Task] = []
+        self.current: Task | None = None
+        self.journal: list[Change] = []
+        self.steps_count = 0
+        self.choices: list[int] = []
+        self.survives: Callable[[Task, Exception], bool] | None = None
+        self.progress: Callable[[int], None] | None = None
+        self.performed: set[Statement] = set()
+        self.on_step: StepListener | None = None
+        self.is_stopped = False
+        # SimPy's queue, which also holds tasks here; its own type knows events only.
+        self._pause_at = min(steps_max, PROGRESS_EVERY)
+        self._due: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]
+        self._has_rule = rule is not None
+        self._is_single = False
+
+    # Construction ---------------------------------------------------------------
+
+    def register(self, part: Part) -> None:
+        """Add a part; parts call this themselves."""
+        if part.name in self.parts:
+            raise HarnessBug(f"two parts are called {part.name!r}")
+        self.parts[part.name] = part
+
+    def spawn(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        name: str,
+        *,
+        at: int = 0,
+        is_daemon: bool = False,
+    ) -> Task:
+        """Add a task.
+
+        It runs up to its first operation at once, or, in a timed run, at tick `at`.
+        """
+        task = Task(name, len(self.tasks), coroutine, is_daemon=is_daemon)
+        self.tasks.append(task)
+        if self.is_timed and at > self._now:
+            heappush(self._due, (at, _PRIORITY, next(self._eid), task))
+        else:
+            spawning = self.current
+            self._resume(task, None)
+            self.current = spawning
+        return task
+
+    def kill(self, task: Task) -> None:
+        """End a task where it stands; what it did stays done."""
+        self._withdraw(task)
+        task.coroutine.close()
+        task.end()
+
+    def fail(self, task: Task, failure: Exception) -> None:
+        """Let a task's next statement fail instead of acting; untimed runs only."""
+        assert not self.is_timed
+        self._withdraw(task)
+        failing = self.current
+        self._resume(task, None, failure)
+        self.current = failing
+
+    def _withdraw(self, task: Task) -> None:
+        """Take back a task's next step."""
+        operation = task.operation
+        if task in self.enabled:
+            self.enabled.remove(task)
+        if operation is None or operation.statement.wakes_on is None:
+            return
+        part = operation.statement.wakes_on(operation.owner, *operation.args)
+        if task in part.waiters:
+            part.waiters.remove(task)
+        elif self.is_timed:  # it was woken already: the wake-up is another's now
+            task.operation = None
+            self._recheck(part)
+
+    def current_task(self) -> Task:
+        """Return the task that is running now."""
+        assert self.current is not None
+        return self.current
+
+    # Operations of the kernel itself ---------------------------------------------
+
+    def sleep(self, ticks: int) -> Operation[None]:
+        """Wait; in an untimed run the sleep may end at any moment."""
+        return Operation(_SLEEP, self, (ticks,))
+
+    def choose(self, options_count: int) -> int:
+        """Let the rule decide inside a step; return 0 to `options_count` - 1."""
+        if options_count < 2:
+            return 0
+        choice = self.rule.choose(options_count)
+        self.choices.append(choice)
+        return choice
+
+    # Running --------------------------------------------------------------------
+
+    def mark(self) -> None:
+        """Remember the parts as they are: the initial state of every execution."""
+        self.journal.clear()
+        for part in self.parts.values():
+            part.mark()
+
+    def rewind(self) -> None:
+        """Forget tasks, time and choices; set the parts back to the mark."""
+        self.close()
+        self.tasks.clear()
+        self.enabled.clear()
+        self._due.clear()
+        self.journal.clear()
+        self._now = 0
+        self.steps_count = 0
+        self._pause_at = min(self.steps_max, PROGRESS_EVERY)
+        self.choices = []
+        self.is_stopped = False
+        for part in self.parts.values():
+            part.waiters.clear()
+            part.rewind()
+
+    def run_to_quiescence(self) -> None:
+        """Take steps until nothing is enabled, or until `is_stopped`.
+
+        When it raises, no task is left open.
+
+        Raises:
+            CoordinatorError: the code under test failed, awaited something foreign, or
+                took too many steps.
+        """
+        try:
+            self._run()
+        except StopSimulation:  # SimPy's `run(until=...)`: it may go on later
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End every task where it stands."""
+        for task in self.tasks:
+            if not task.is_finished:
+                task.coroutine.close()
+                task.end()
+
+    def _run(self) -> None:
+        """Take steps until nothing is enabled, or until `is_stopped`.
+
+        The hot path of every run and every search, written flat on purpose: what is
+        rare (a guard, a failure, a start, an end) is in methods of its own.
+        """
+        journal, enabled, due = self.journal, self.enabled, self._due
+        is_timed, pause_at = self.is_timed, self._pause_at
+        pops_front = is_timed and not self._has_rule
+        next_number, latency = self._eid.__next__, self.latency
+        note_performed = self.performed.add
+        task: Any  # a Task, or in a timed run now and then an event of SimPy's own
+        while not self.is_stopped:
+            if pops_front and due:
+                self._now, _, _, task = heappop(due)
+            elif due:
+                task = self._pick_due()
+            elif len(enabled) > 1:
+                index = self.rule.pick(enabled)
+                self.choices.append(index)
+                task = enabled.pop(index)
+            elif enabled:
+                task = enabled.pop()
+            else:
+                return
+            if type(task) is not Task:
+                self._process_event(task)
+                continue
+            operation = task.operation
+            if operation is None or operation.statement.enabled is not None:
+                if not self._may_act(task):
+                    continue
+                assert operation is not None
+            statement = operation.statement
+            self.steps_count = steps_count = self.steps_count + 1
+            if steps_count > pause_at:
+                pause_at = self._pause(task)
+            self.current = task
+            note_performed(statement)
+            try:
+                result = statement.function(operation.owner, *operation.args)
+            except Exception as error:
+                self._fail(task, error)
+                continue
+            task.statements_count += statement.cost
+            if self.on_step is not None:
+                self.on_step(task, operation, result, journal)
+            if journal:
+                self._react()
+            try:
+                operation = task.send(result)
+            except StopIteration:
+                task.end()
+                continue
+            except CODE_FAILURES as error:
+                self._end_badly(task, error)
+                continue
+            if type(operation) is not Operation or not operation.statement.is_plain:
+                self._place(task, operation)
+                continue
+            task.operation = operation
+            if is_timed:
+                moment: Any = self._now + latency(operation)
+                heappush(due, (moment, _PRIORITY, next_number(), task))
+            else:
+                enabled.append(task)
+
+    def step(self) -> None:
+        """Take one step, or process one plain SimPy event (SimPy's own interface).
+
+        Raises:
+            EmptySchedule: there is none.
+        """
+        if not self._due and not self.enabled:
+            raise EmptySchedule
+        on_step = self.on_step
+
+        def stop(*details: Any) -> None:
+            self.is_stopped = True
+            if on_step is not None:
+                on_step(*details)
+
+        self.on_step, self._is_single = stop, True
+        try:
+            self.run_to_quiescence()
+        finally:
+            self.on_step, self.is_stopped, self._is_single = on_step, False, False
+
+    def _pick_due(self) -> Task:
+        """Let the rule pick among the tasks that fall due at the same tick."""
+        queue = self._due
+        due = [heappop(queue)]
+        while queue and queue[0][0] == due[0][0] and type(queue[0][3]) is Task:
+            due.append(heappop(queue))
+        index = 0
+        if len(due) > 1 and type(due[0][3]) is Task:
+            index = self.rule.pick([entry[3] for entry in due])
+            self.choices.append(index)
+        entry = due.pop(index)
+        for other in due:
+            heappush(queue, other)
+        self._now = entry[0]
+        task: Task = entry[3]
+        return task
+
+    def _process_event(self, event: Any) -> None:
+        """Let SimPy process an event of its own, which a world may use beside tasks."""
+        entry: Any = (self._now, _FIRST, next(self._eid), event)
+        heappush(self._due, entry)
+        super().step()
+        self.is_stopped = self.is_stopped or self._is_single
+
+    def _may_act(self, task: Task) -> bool:
+        """Start a task whose time has come, or ask a guard; False: no step now."""
+        operation = task.operation
+        if operation is None:
+            if not task.is_finished:
+                self._resume(task, None)
+            return False
+        return self._leave_wait(task, operation)
+
+    def _fail(self, task: Task, failure: Exception) -> None:
+        """Let the awaiting task see that its statement failed; nothing was changed."""
+        if self.journal:
+            changed = ", ".join(dict.fromkeys(part.name for part, *_ in self.journal))
+            raise CoordinatorError(
+                f"a statement of the world changed {changed} and then raised"
+                f" {failure!r}\n  expected  a statement that fails to change nothing"
+            )
+        operation = task.operation
+        assert operation is not None
+        task.statements_count += operation.statement.cost
+        if self.on_step is not None:
+            self.on_step(task, operation, failure, self.journal)
+        self._resume(task, None, failure)
+
+    def _react(self) -> None:
+        """Show the step's changes to watchers and to waiting tasks."""
+        journal = self.journal
+        for part, key, before, after in journal:
+            for watcher in part.watchers:
+                watcher(key, before, after)
+            if part.waiters:
+                self._recheck(part)
+        journal.clear()
+
+    def _resume(self, task: Task, value: Any, failure: Exception | None = None) -> None:
+        """Run a task up to its next operation and place that in the schedule."""
+        self.current = task
+        try:
+            if failure is None:
+                operation = task.send(value)
+            else:
+                operation = task.coroutine.throw(failure)
+        except StopIteration:
+            task.end()
+        except CODE_FAILURES as error:
+            self._end_badly(task, error)
+        else:
+            self._place(task, operation)
+
+    def _end_badly(self, task: Task, error: BaseException) -> None:
+        """Blame the code under test, unless the world takes this as a task's end."""
+        if isinstance(error, WavecheckError):
+            raise error
+        is_over = isinstance(error, Exception) and self.survives is not None
+        if not is_over or not self.survives(task, error):  # type: ignore[misc, arg-type]
+            raise CoordinatorError(
+                describe_failure(error, task.name, task.operation, self.steps_count)
+            ) from error
+
+    def _place(self, task: Task, operation: object) -> None:
+        """Let a task wait for its turn to perform an operation."""
+        if type(operation) is not Operation:
+            raise CoordinatorError(
+                describe_foreign_await(
+                    operation, task.name, task.coroutine, self.steps_count
+                )
+            )
+        task.operation = operation
+        if operation.statement.enabled is None:
+            self._schedule(task, operation)
+        else:
+            self._wait(task, operation)
+
+    def _schedule(self, task: Task, operation: Operation[Any]) -> None:
+        task.is_enabled = True
+        if not self.is_timed:
+            self.enabled.append(task)
+            return
+        kind = operation.statement.kind
+        if kind is _SLEEPING:
+            delay = operation.args[0]
+        else:
+            delay = 0 if kind is _EXTERNAL else self.latency(operation)
+        heappush(
+            self._due,
+            (self._now + delay, _PRIORITY, next(self._eid), task),
+        )
+
+    def _pause(self, task: Task) -> int:
+        """Report progress, or refuse to go on; return when to pause again."""
+        if self.steps_count > self.steps_max:
+            raise CoordinatorError(
+                describe_endless(
+                    self.steps_max, task.name, task.statements_count, task.coroutine
+                )
+            )
+        if self.progress is not None:
+            self.progress(self.steps_count)
+        self._pause_at = min(self.steps_max, self.steps_count + PROGRESS_EVERY)
+        return self._pause_at
+
+    # Guarded steps ----------------------------------------------------------------
+
+    def _wait(self, task: Task, operation: Operation[Any]) -> None:
+        """Register a task whose next step is guarded, and enable it if it can go on."""
+        statement = operation.statement
+        assert statement.enabled is not None
+        assert statement.wakes_on is not None
+        part = statement.wakes_on(operation.owner, *operation.args)
+        is_enabled = statement.enabled(operation.owner, *operation.args)
+        task.is_enabled = False
+        if not (self.is_timed and is_enabled):
+            part.waiters.append(task)
+        if is_enabled:
+            self._schedule(task, operation)
+
+    def _leave_wait(self, task: Task, operation: Operation[Any]) -> bool:
+        """Return whether a guarded step may be taken; in a timed run, wait again."""
+        statement = operation.statement
+        assert statement.enabled is not None
+        assert statement.wakes_on is not None
+        part = statement.wakes_on(operation.owner, *operation.args)
+        if not self.is_timed:
+            part.waiters.remove(task)
+            return True
+        if statement.enabled(operation.owner, *operation.args):
+            return True
+        task.is_enabled = False
+        part.waiters.insert(0, task)  # another task was faster: keep the place
+        return False
+
+    def _recheck(self, part: Part) -> None:
+        """Enable, or in an untimed run also disable, the tasks that wait on a part."""
+        for task in list(part.waiters):
+            operation = task.operation
+            assert operation is not None
+            statement = operation.statement
+            assert statement.enabled is not None
+            is_enabled = statement.enabled(operation.owner, *operation.args)
+            if is_enabled is task.is_enabled:
+                continue
+            if not is_enabled:
+                task.is_enabled = False
+                self.enabled.remove(task)
+                continue
+            if self.is_timed:
+                part.waiters.remove(task)
+            self._schedule(task, operation)
+            if self.is_timed and part.wakes_one:
+                return
+
+
+def _slept(kernel: Kernel, ticks: int) -> None:
+    """Do nothing: the sleep is over."""
+
+
+_slept.__name__ = "sleep"
+_SLEEP: Final = Statement(_slept, Kind.SLEEP, None, None)
+_SLEEPING: Final = Kind.SLEEP
+_EXTERNAL: Final = Kind.EXTERNAL

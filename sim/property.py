@@ -1,0 +1,143 @@
+"""Properties and the judge that watches one execution for them.
+
+A property is a predicate and the moment at which it is judged. The judge knows parts by
+name and nothing of any domain; what a property means is the world's business.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from sim.kernel import Kernel
+from sim.parts import Watcher
+
+OnChange = Callable[[Any, Hashable, Any, Any], str | None]
+"""Called with world, key, before and after; returns what is wrong, or None."""
+
+AtEnd = Callable[[Any], str | None]
+"""Called with the world when nothing can happen any more; what is wrong, or None."""
+
+
+class Moment(Enum):
+    """When a property is judged."""
+
+    ALWAYS = "always"
+    AT_QUIESCENCE = "at quiescence"
+    TIMED = "timed runs"
+
+
+def _always_at_risk(world: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Property:
+    """One thing that must hold.
+
+    Attributes:
+        name: as on the command line.
+        meaning: one sentence in the words of the domain.
+        moment: when it is judged.
+        on_change: for ALWAYS, the check by name of the part whose change can break it.
+        at_end: for the other moments, the check of the final state.
+        is_at_risk: whether this execution could have violated it at all; a property
+            that is never at risk holds vacuously, and reports say so.
+    """
+
+    name: str
+    meaning: str
+    moment: Moment
+    on_change: Mapping[str, OnChange] = field(default_factory=dict)
+    at_end: AtEnd | None = None
+    is_at_risk: Callable[[Any], bool] = _always_at_risk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """What was wrong, and after which step.
+
+    Attributes:
+        property_name: which property.
+        step: number of the last step taken, 1-based.
+        time: ticks.
+        message: what was wrong, in the words of the domain.
+    """
+
+    property_name: str
+    step: int
+    time: int
+    message: str
+
+
+class Judge:
+    """Watches the executions of one world.
+
+    Args:
+        kernel: the kernel whose parts are watched.
+        world: passed to the checks.
+        properties: what to judge.
+        stops_at: end an execution when the property of this name is violated.
+
+    Attributes:
+        violations: the first violation of each property in this execution.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        world: object,
+        properties: Sequence[Property],
+        *,
+        stops_at: str = "",
+    ) -> None:
+        self.violations: dict[str, Violation] = {}
+        self._kernel = kernel
+        self._world = world
+        self._stops_at = stops_at
+        moments = {Moment.AT_QUIESCENCE}
+        if kernel.is_timed:
+            moments.add(Moment.TIMED)
+        self._attached: list[tuple[list[Watcher], Watcher]] = []
+        self._at_end = [one for one in properties if one.moment in moments]
+        for one in properties:
+            for part_name, check in one.on_change.items():
+                watchers = kernel.parts[part_name].watchers
+                watchers.append(self._watcher(one, check))
+                self._attached.append((watchers, watchers[-1]))
+
+    def _watcher(self, judged: Property, check: OnChange) -> Watcher:
+        world = self._world
+
+        def watch(key: Hashable, before: Any, after: Any) -> None:
+            message = check(world, key, before, after)
+            if message is not None:
+                self._violate(judged.name, message)
+
+        return watch
+
+    def _violate(self, name: str, message: str) -> None:
+        kernel = self._kernel
+        if name not in self.violations:
+            self.violations[name] = Violation(
+                property_name=name,
+                step=kernel.steps_count,
+                time=int(kernel.now),
+                message=message,
+            )
+        if name == self._stops_at:
+            kernel.is_stopped = True
+
+    def close(self) -> None:
+        """Stop watching."""
+        for watchers, watcher in self._attached:
+            watchers.remove(watcher)
+        self._attached.clear()
+
+    def judge_end(self) -> None:
+        """Judge what is judged at quiescence."""
+        for judged in self._at_end:
+            assert judged.at_end is not None
+            message = judged.at_end(self._world)
+            if message is not None:
+                self._violate(judged.name, message)

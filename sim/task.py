@@ -1,0 +1,82 @@
+"""Tasks, and the rule that decides which of the enabled ones is next."""
+
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from sim.operation import Operation
+
+
+class Task:
+    """One sequential flow: a coroutine with a name and a place in the schedule.
+
+    Attributes:
+        name: unique in a kernel; shown in traces and schedules.
+        index: order of spawning.
+        operation: what it does next; None before its start and after its end.
+        is_enabled: its next step could be taken now.
+        is_daemon: serves others, and need not end for an execution to be complete.
+        statements_count: statements performed so far (no messages, no sleeps).
+    """
+
+    __slots__ = (
+        "coroutine",
+        "index",
+        "is_daemon",
+        "is_enabled",
+        "is_finished",
+        "name",
+        "operation",
+        "send",
+        "statements_count",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        index: int,
+        coroutine: Coroutine[Any, Any, Any],
+        *,
+        is_daemon: bool,
+    ) -> None:
+        self.name = name
+        self.index = index
+        self.coroutine = coroutine
+        self.send = coroutine.send
+        self.operation: Operation[Any] | None = None
+        self.is_enabled = False
+        self.is_finished = False
+        self.is_daemon = is_daemon
+        self.statements_count = 0
+
+    def __repr__(self) -> str:
+        return f"Task({self.name!r})"
+
+    def end(self) -> None:
+        """Note that it will take no further step."""
+        self.operation = None
+        self.is_enabled = False
+        self.is_finished = True
+
+
+class Rule(Protocol):
+    """Decides whatever is left open: the only source of nondeterminism."""
+
+    def pick(self, enabled: list[Task]) -> int:
+        """Return the index of the task that takes the next step; there are >= 2."""
+        ...
+
+    def choose(self, options_count: int) -> int:
+        """Return which of the options, 0 to `options_count` - 1, a step takes."""
+        ...
+
+
+class FirstInFirstOut:
+    """The default rule: the task that has waited longest; the first option."""
+
+    def pick(self, enabled: list[Task]) -> int:
+        """Return 0."""
+        return 0
+
+    def choose(self, options_count: int) -> int:
+        """Return 0."""
+        return 0

@@ -1,0 +1,184 @@
+"""The trace of one execution: every step with its operation, result and changes.
+
+Knows the kernel's step listener and the general parts; writes JSON lines. Recording is
+off unless a `Trace` is attached, because a search of thousands of executions a second
+cannot afford it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from typing import Any, TextIO
+
+from sim.kernel import Kernel
+from sim.operation import Operation
+from sim.parts import Change
+from sim.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """What one step did to one row, item or value.
+
+    Attributes:
+        part: the part's name.
+        key: the row's key or the queue's item; None for a single value.
+        columns: (name, before, after) of what differs; a part without columns has one
+            that is called "value".
+        is_new: there was nothing under the key before.
+        is_gone: there is nothing under the key any more.
+    """
+
+    part: str
+    key: Any
+    columns: tuple[tuple[str, Any, Any], ...]
+    is_new: bool
+    is_gone: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an execution.
+
+    Attributes:
+        number: 1-based.
+        time: ticks.
+        task: the task's name.
+        operation: the statement's name.
+        kind: statement, message or sleep.
+        args: the statement's arguments.
+        result: what it returned, or the error it raised, as text.
+        changes: what it changed, in order.
+    """
+
+    number: int
+    time: int
+    task: str
+    operation: str
+    kind: str
+    args: tuple[Any, ...]
+    result: Any
+    changes: tuple[RowChange, ...]
+
+    def to_json(self) -> str:
+        """Return the step as one line of JSON."""
+        return json.dumps(
+            {
+                "step": self.number,
+                "time": self.time,
+                "task": self.task,
+                "operation": self.operation,
+                "kind": self.kind,
+                "args": plain(self.args),
+                "result": plain(self.result),
+                "changes": [
+                    {
+                        "part": change.part,
+                        "key": plain(change.key),
+                        "is_new": change.is_new,
+                        "is_gone": change.is_gone,
+                        "columns": {
+                            name: [plain(before), plain(after)]
+                            for name, before, after in change.columns
+                        },
+                    }
+                    for change in self.changes
+                ],
+            },
+            ensure_ascii=False,
+        )
+
+
+class Trace:
+    """The recorded steps of one execution.
+
+    Attaching it sets the kernel's step listener; `steps` grows as the kernel runs.
+
+    Args:
+        kernel: whose steps to record.
+        lines: also write each step there as it happens, as JSON lines.
+        keeps: keep the steps in memory.
+    """
+
+    def __init__(
+        self, kernel: Kernel, *, lines: TextIO | None = None, keeps: bool = True
+    ) -> None:
+        self.steps: list[Step] = []
+        self._kernel = kernel
+        self._lines = lines
+        self._keeps = keeps
+        self._digest = blake2b(digest_size=16)
+        kernel.on_step = self._record
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def digest(self) -> str:
+        """Return a fingerprint of all steps so far."""
+        return self._digest.hexdigest()
+
+    def _record(
+        self, task: Task, operation: Operation[Any], result: Any, changes: list[Change]
+    ) -> None:
+        kernel = self._kernel
+        step = Step(
+            number=kernel.steps_count,
+            time=int(kernel.now),
+            task=task.name,
+            operation=operation.statement.name,
+            kind=operation.statement.kind.value,
+            args=operation.args,
+            result=result,
+            changes=tuple(_row_change(*change) for change in changes),
+        )
+        line = step.to_json() + "\n"
+        self._digest.update(line.encode())
+        if self._lines is not None:
+            self._lines.write(line)
+        if self._keeps:
+            self.steps.append(step)
+
+
+def _row_change(part: Any, key: Any, before: Any, after: Any) -> RowChange:
+    names: tuple[str, ...] = getattr(part, "columns", ())
+    if not names:
+        columns: tuple[tuple[str, Any, Any], ...] = (("value", before, after),)
+    else:
+        old = before if before is not None else (None,) * len(names)
+        new = after if after is not None else (None,) * len(names)
+        columns = tuple(
+            (name, was, now)
+            for name, was, now in zip(names, old, new, strict=True)
+            if was != now
+        )
+    return RowChange(
+        part=part.name,
+        key=key,
+        columns=columns,
+        is_new=before is None,
+        is_gone=after is None,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: tuples as lists, enum members by value."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__}: {value}"
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(item) for name, item in value._asdict().items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    raise TypeError(f"{type(value).__name__} has no place in a trace: {value!r}")
