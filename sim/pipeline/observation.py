@@ -1,0 +1,179 @@
+"""What is noted during a timed run: status changes, dispatch calls, held ids.
+
+Pure bookkeeping beside the run: it reads changes and calls, and alters nothing.
+
+Complexity: constant per change; 18 bytes are kept for each change of a batch.
+"""
+
+from array import array
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from coordinator import Batch, BatchState, Coordinator, Database, Wave, WaveState
+from sim.errors import CoordinatorError
+from sim.kernel import Kernel
+from sim.pipeline.store import PipelineStore
+
+BATCH_STATES: Final = tuple(BatchState)
+_CODE: Final = {status: code for code, status in enumerate(BATCH_STATES)}
+_NONE: Final = 255
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchCall:
+    """One call of `dispatch_wave`.
+
+    Attributes:
+        job_id: the job.
+        wave_number: the wave.
+        task: who called.
+        started_at: ticks.
+        statements: database statements made in the call, messages not counted.
+        batches_dispatched: batches that the call put on the queue.
+        was_processing: the wave was under way when the call began.
+    """
+
+    job_id: str
+    wave_number: int
+    task: str
+    started_at: int
+    statements: int
+    batches_dispatched: int
+    was_processing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaveHistory:
+    """How the batches of one wave stood over time.
+
+    Attributes:
+        times: ticks of each change; shape (n,).
+        counts: batches by status after each change, columns as `BATCH_STATES`; shape
+            (n, 4).
+        statuses: (ticks, status) of the wave itself, from time zero.
+    """
+
+    times: Ints
+    counts: Ints
+    statuses: tuple[tuple[int, WaveState], ...]
+
+
+class Observation:
+    """Takes notes of one timed run.
+
+    Attributes:
+        calls: every dispatch call, in order of their ends.
+        held_ids_max: most parent ids in the listeners' caches at once.
+        messages_count: batches put on the queue.
+        first_dispatch: ticks of the first dispatch by (job, wave).
+    """
+
+    def __init__(self, kernel: Kernel, store: PipelineStore) -> None:
+        self.calls: list[DispatchCall] = []
+        self.held_ids_max = 0
+        self.messages_count = 0
+        self.first_dispatch: dict[tuple[str, int], int] = {}
+        self._kernel = kernel
+        self._store = store
+        self._held = 0
+        self._sent_by: dict[int, int] = {}  # by index of the sending task
+        self._changes: dict[tuple[str, int], tuple[array[int], bytearray]] = {}
+        self._statuses: dict[tuple[str, int], list[tuple[int, WaveState]]] = {}
+        for wave in store.waves:
+            self._statuses[wave[:2]] = [(0, wave.status)]
+        for batch in store.batches:
+            self._batch_changed(batch.batch_id, None, batch)
+        store.batches.watchers.append(self._batch_changed)
+        store.waves.watchers.append(self._wave_changed)
+        store.sends.watchers.append(self._sent)
+        for job in store.jobs:
+            store.cache(job.job_id).parents.watchers.append(self._parents_changed)
+
+    def _batch_changed(self, key: Hashable, before: Batch | None, after: Batch) -> None:
+        noted = self._changes.get(after[1:3])
+        if noted is None:
+            noted = self._changes[after[1:3]] = (array("q"), bytearray())
+        times, codes = noted
+        times.append(int(self._kernel.now))
+        codes.append(_NONE if before is None else _CODE[before.status])
+        codes.append(_CODE[after.status])
+
+    def _wave_changed(self, key: Any, before: Wave | None, after: Wave) -> None:
+        if before is None or before.status is not after.status:
+            statuses = self._statuses.setdefault(key, [])
+            statuses.append((int(self._kernel.now), after.status))
+
+    def _sent(self, key: Any, before: int, after: int) -> None:
+        self.messages_count += 1
+        index = self._kernel.current_task().index
+        self._sent_by[index] = self._sent_by.get(index, 0) + 1
+        batch = self._store.batches.get(key[0])
+        self.first_dispatch.setdefault(batch[1:3], int(self._kernel.now))
+
+    def _parents_changed(self, key: Hashable, before: Any, after: Any) -> None:
+        self._held += 1 if before is None else -1
+        self.held_ids_max = max(self.held_ids_max, self._held)
+
+    def history(self, job_id: str, wave_number: int) -> WaveHistory:
+        """Return how the batches of one wave stood over time."""
+        times, codes = self._changes.get(
+            (job_id, wave_number), (array("q"), bytearray())
+        )
+        moves = np.frombuffer(bytes(codes), dtype=np.uint8).reshape(-1, 2)
+        deltas = np.zeros((len(times), len(BATCH_STATES)), dtype=np.int64)
+        rows = np.arange(len(times))
+        had = moves[:, 0] != _NONE
+        np.subtract.at(deltas, (rows[had], moves[had, 0]), 1)
+        np.add.at(deltas, (rows, moves[:, 1]), 1)
+        return WaveHistory(
+            times=np.array(times, dtype=np.int64),
+            counts=deltas.cumsum(axis=0),
+            statuses=tuple(self._statuses.get((job_id, wave_number), ())),
+        )
+
+    def observed(self, coordinator_type: type[Coordinator]) -> type[Coordinator]:
+        """Return the class with its dispatch calls noted; behaviour is unchanged."""
+        kernel, store, calls = self._kernel, self._store, self.calls
+        sent_by = self._sent_by
+
+        class Observed(coordinator_type):  # type: ignore[misc, valid-type]
+            def __init__(self, db: Database) -> None:
+                super().__init__(db)
+
+            async def dispatch_wave(self, job_id: str, wave_number: int) -> int:
+                task = kernel.current_task()
+                started_at = int(kernel.now)
+                before = task.statements_count
+                sent_before = sent_by.get(task.index, 0)
+                wave = store.waves.find((job_id, wave_number))
+                was_processing = (
+                    wave is not None and wave.status is WaveState.PROCESSING
+                )
+                sent: int = await super().dispatch_wave(job_id, wave_number)
+                if type(sent) is not int:
+                    raise CoordinatorError(
+                        f"{coordinator_type.__name__}.dispatch_wave returned {sent!r}\n"
+                        "  expected  how many batches it sent, a whole number"
+                    )
+                calls.append(
+                    DispatchCall(
+                        job_id=job_id,
+                        wave_number=wave_number,
+                        task=task.name,
+                        started_at=started_at,
+                        statements=task.statements_count - before,
+                        batches_dispatched=sent_by.get(task.index, 0) - sent_before,
+                        was_processing=was_processing,
+                    )
+                )
+                return sent
+
+        Observed.__name__ = coordinator_type.__name__
+        Observed.__qualname__ = coordinator_type.__qualname__
+        return Observed

@@ -1,0 +1,256 @@
+"""One timed run of a pipeline world: run it, judge it, measure it.
+
+Units: ticks unless a name says otherwise.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TextIO
+
+from coordinator import BatchState, WaveKind
+from sim.kernel import Kernel
+from sim.pipeline.alerts import Alert, fired_alerts
+from sim.pipeline.observation import DispatchCall, WaveHistory
+from sim.pipeline.world import PipelineWorld
+from sim.property import Judge
+from sim.trace import Trace
+from sim.verdict import Outcome, Verdict
+
+LOGGER_NAME: Final = "coordinator"
+_STANDARD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message"}
+
+
+Progress = Callable[[int], None]
+"""Called with the steps so far, now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One structured log record of a coordinator.
+
+    Attributes:
+        time: ticks.
+        task: who logged.
+        level: DEBUG, INFO, WARNING...
+        message: the text.
+        fields: the structured part, in the order given.
+    """
+
+    time: int
+    task: str
+    level: str
+    message: str
+    fields: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTimes:
+    """When one batch was created, dispatched and completed; None: never."""
+
+    batch_id: str
+    wave_number: int
+    created_at: int
+    dispatched_at: int | None
+    completed_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedRun:
+    """Everything that one timed run showed.
+
+    Attributes:
+        coordinator_name: as the user named it.
+        batches_by_status: final counts, all waves together.
+        derived_by_status: final counts of the derived waves.
+        job_status: final status of the job.
+        calls: every dispatch call.
+        statements_count: database statements of all tasks, messages not counted.
+        messages_count: batches put on the queue.
+        first_derived_dispatch: when the first derived batch was sent; None: never.
+        makespan: when the last thing happened.
+        held_ids_max: most parent ids held by the listeners at once.
+        alerts: those that fired, by wave and then by name.
+        verdicts: one for each property.
+        histories: batches by status over time, by wave number.
+        batches: the times of every batch, ascending by id.
+        log_lines: what the coordinator logged, if it was asked for.
+        steps_count: steps of the execution.
+    """
+
+    coordinator_name: str
+    batches_by_status: dict[str, int]
+    derived_by_status: dict[str, int]
+    job_status: str
+    calls: tuple[DispatchCall, ...]
+    statements_count: int
+    messages_count: int
+    first_derived_dispatch: int | None
+    makespan: int
+    held_ids_max: int
+    alerts: tuple[Alert, ...]
+    verdicts: tuple[Verdict, ...]
+    histories: dict[int, WaveHistory]
+    batches: tuple[BatchTimes, ...]
+    log_lines: tuple[LogLine, ...]
+    steps_count: int
+
+    def verdict(self, property_name: str) -> Verdict:
+        """Return the verdict for one property."""
+        return next(one for one in self.verdicts if one.property_name == property_name)
+
+    def has_violation(self) -> bool:
+        """Return whether any property was violated."""
+        return any(one.outcome is Outcome.VIOLATED for one in self.verdicts)
+
+
+def simulate(
+    world: PipelineWorld,
+    coordinator_name: str,
+    *,
+    trace_lines: TextIO | None = None,
+    collects_log: bool = False,
+    progress: Progress | None = None,
+) -> TimedRun:
+    """Run a world to quiescence and return what it showed.
+
+    Args:
+        world: freshly built, on a timed kernel.
+        coordinator_name: for the result.
+        trace_lines: write the trace there, as JSON lines.
+        collects_log: keep the coordinator's log lines.
+        progress: called now and then.
+
+    Raises:
+        CoordinatorError: the coordinator failed, or took too many steps.
+    """
+    kernel = world.kernel
+    judge = Judge(kernel, world, world.properties)
+    if trace_lines is not None:
+        Trace(kernel, lines=trace_lines, keeps=False)
+    kernel.progress = progress
+    log_lines: list[LogLine] = []
+    with _collecting(kernel, log_lines, is_wanted=collects_log):
+        world.start()
+        kernel.run_to_quiescence()
+    judge.judge_end()
+    return _measured(world, coordinator_name, judge, tuple(log_lines))
+
+
+def _measured(
+    world: PipelineWorld,
+    coordinator_name: str,
+    judge: Judge,
+    log_lines: tuple[LogLine, ...],
+) -> TimedRun:
+    store, kernel, notes = world.store, world.kernel, world.observation
+    assert notes is not None
+    waves = list(store.waves)
+    derived = {wave[:2] for wave in waves if wave.kind is WaveKind.DERIVED}
+    histories = {
+        wave.wave_number: notes.history(wave.job_id, wave.wave_number) for wave in waves
+    }
+    alerts: list[Alert] = []
+    for wave in waves:
+        calls = [call for call in notes.calls if call.wave_number == wave.wave_number]
+        history = histories[wave.wave_number]
+        alerts += fired_alerts(wave, history, calls, world.settings)
+    first = [time for key, time in notes.first_dispatch.items() if key in derived]
+    return TimedRun(
+        coordinator_name=coordinator_name,
+        batches_by_status=_by_status(world, {wave[:2] for wave in waves}),
+        derived_by_status=_by_status(world, derived),
+        job_status=str(next(iter(store.jobs)).status),
+        calls=tuple(notes.calls),
+        statements_count=sum(task.statements_count for task in kernel.tasks),
+        messages_count=notes.messages_count,
+        first_derived_dispatch=min(first, default=None),
+        makespan=int(kernel.now),
+        held_ids_max=notes.held_ids_max,
+        alerts=tuple(alerts),
+        verdicts=_verdicts(world, judge),
+        histories=histories,
+        batches=tuple(
+            BatchTimes(
+                batch_id=batch.batch_id,
+                wave_number=batch.wave_number,
+                created_at=batch.created_at,
+                dispatched_at=batch.dispatched_at,
+                completed_at=batch.completed_at,
+            )
+            for batch in store.batches
+        ),
+        log_lines=log_lines,
+        steps_count=kernel.steps_count,
+    )
+
+
+def _verdicts(world: PipelineWorld, judge: Judge) -> tuple[Verdict, ...]:
+    verdicts = []
+    for judged in world.properties:
+        violation = judge.violations.get(judged.name)
+        is_violated = violation is not None
+        verdicts.append(
+            Verdict(
+                property_name=judged.name,
+                outcome=Outcome.VIOLATED if is_violated else Outcome.BUDGET_SPENT,
+                executions_count=1,
+                drawn_count=0,
+                is_vacuous=not is_violated and not judged.is_at_risk(world),
+                violation=violation,
+            )
+        )
+    return tuple(verdicts)
+
+
+def _by_status(world: PipelineWorld, waves: set[tuple[str, int]]) -> dict[str, int]:
+    batches = world.store.batches
+    return {
+        str(status): sum(
+            batches.count(job_id=job_id, wave_number=wave_number, status=status)
+            for job_id, wave_number in sorted(waves)
+        )
+        for status in BatchState
+    }
+
+
+class _Collector(logging.Handler):
+    def __init__(self, kernel: Kernel, lines: list[LogLine]) -> None:
+        super().__init__()
+        self._kernel = kernel
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(
+            LogLine(
+                time=int(self._kernel.now),
+                task=self._kernel.current_task().name,
+                level=record.levelname,
+                message=record.getMessage(),
+                fields=tuple(
+                    (name, value)
+                    for name, value in vars(record).items()
+                    if name not in _STANDARD_FIELDS
+                ),
+            )
+        )
+
+
+@contextmanager
+def _collecting(
+    kernel: Kernel, lines: list[LogLine], *, is_wanted: bool
+) -> Iterator[None]:
+    """Collect what the coordinators log through the standard library."""
+    if not is_wanted:
+        yield
+        return
+    logger = logging.getLogger(LOGGER_NAME)
+    handler, level = _Collector(kernel, lines), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
