@@ -1,0 +1,1 @@
+"""Searching schedules: strategies, sessions, schedules that replay, shrinking."""

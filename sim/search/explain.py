@@ -1,0 +1,252 @@
+"""Why a schedule fails: the stale read, the point of no return, the nearest escape.
+
+Works on one world and one schedule that violates one property; prints nothing. The
+point of no return is found by trying continuations: exact where all of them could be
+run, else the best bound known, and it says which.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sim.errors import ReplayMismatch
+from sim.kernel import Kernel
+from sim.operation import Operation
+from sim.parts import Change
+from sim.property import Violation
+from sim.search.depth_first import DepthFirst
+from sim.search.random_walk import RandomWalk
+from sim.search.recorded import RecordedChoices
+from sim.search.schedule import Schedule, passes, replay, run_rule
+from sim.search.stale import StaleRead, StaleReads
+from sim.search.strategy import Strategy
+from sim.task import Task
+from sim.trace import Step
+from sim.world import World
+
+CONTINUATIONS_MAX: Final = 200
+"""How many continuations of each kind are tried after a step before it is given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoReturn:
+    """The first step after which no continuation avoids the violation.
+
+    Attributes:
+        step: its number.
+        is_exact: every continuation after it was run; else so many were sampled.
+        continuations_count: how many were run.
+    """
+
+    step: int
+    is_exact: bool
+    continuations_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escape:
+    """The nearest schedule that does not violate the property.
+
+    Attributes:
+        step: number of the first step that differs.
+        instead: what happens there instead.
+        steps_count: how many steps the passing execution has.
+        choices: its schedule.
+    """
+
+    step: int
+    instead: Step
+    steps_count: int
+    choices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a schedule fails.
+
+    Attributes:
+        schedule: which.
+        steps: the trace, up to the violation.
+        violation: what was wrong.
+        stale_read: the read that the failure hangs on; None: no step acted on one.
+        no_return: None if the very first step is already beyond it.
+        escape: the nearest passing schedule; None: none was found.
+    """
+
+    schedule: Schedule
+    steps: tuple[Step, ...]
+    violation: Violation
+    stale_read: StaleRead | None
+    no_return: NoReturn | None
+    escape: Escape | None
+
+
+def explain(world: World, schedule: Schedule) -> Explanation:
+    """Replay a schedule and say why it fails.
+
+    Raises:
+        ReplayMismatch: it does not replay, or violates nothing.
+    """
+    replayed = replay(world, schedule)
+    violation = replayed.violations.get(schedule.property_name)
+    if violation is None:
+        raise ReplayMismatch(
+            "the schedule replays, and nothing is violated: nothing to explain\n"
+            f"  expected  a violation of {schedule.property_name!r}"
+        )
+    stale, marks = StaleReads(world.kernel), _Marks(world.kernel)
+
+    def listen(
+        task: Task, operation: Operation[Any], result: Any, changes: list[Change]
+    ) -> None:
+        marks.note()
+        stale.note(task, operation, result, changes)
+
+    run_rule(
+        world,
+        RecordedChoices(schedule.choices),
+        listen,
+        stops_at=schedule.property_name,
+    )
+    steps = replayed.steps
+    no_return, passing = _no_return(world, schedule, marks.choices_after)
+    escape = None if passing is None else _escape(world, passing, steps)
+    return Explanation(
+        schedule=schedule,
+        steps=steps,
+        violation=violation,
+        stale_read=_decisive(stale, violation),
+        no_return=no_return,
+        escape=escape,
+    )
+
+
+def _decisive(stale: StaleReads, violation: Violation) -> StaleRead | None:
+    """Return the stale read that the failure hangs on: the one acted on last."""
+    acted = [
+        read
+        for read in stale.acted
+        if read.acted_step is not None and read.acted_step <= violation.step
+    ]
+    if acted:
+        last = max(read.acted_step or 0 for read in acted)
+        # Of the reads behind one action, the latest is what decided it.
+        return max(
+            (read for read in acted if read.acted_step == last),
+            key=lambda read: read.read_step,
+        )
+    return max(stale.left(), key=lambda read: read.changed_step, default=None)
+
+
+class _Marks:
+    """How many choices had been made after each step."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.choices_after: list[int] = [0]
+        self._kernel = kernel
+
+    def note(self) -> None:
+        self.choices_after.append(len(self._kernel.choices))
+
+
+class _Prefix:
+    """Follows recorded choices, then lets a strategy go on."""
+
+    name = "prefix"
+    is_random = False
+
+    def __init__(self, choices: Sequence[int], strategy: Strategy) -> None:
+        self._choices = choices
+        self._strategy = strategy
+        self._position = 0
+
+    def begin(self, kernel: Kernel) -> bool:
+        self._position = 0
+        return self._strategy.begin(kernel)
+
+    def pick(self, enabled: list[Task]) -> int:
+        recorded = self._recorded()
+        return self._strategy.pick(enabled) if recorded is None else recorded
+
+    def choose(self, options_count: int) -> int:
+        recorded = self._recorded()
+        if recorded is None:
+            return self._strategy.choose(options_count)
+        return recorded
+
+    def _recorded(self) -> int | None:
+        if self._position == len(self._choices):
+            return None
+        self._position += 1
+        return self._choices[self._position - 1]
+
+    def end(self, kernel: Kernel) -> None:
+        self._strategy.end(kernel)
+
+    def proved(self) -> bool:
+        return self._strategy.proved()
+
+
+def _no_return(
+    world: World, schedule: Schedule, choices_after: Sequence[int]
+) -> tuple[NoReturn | None, tuple[int, ...] | None]:
+    """Bisect for the first step after which no continuation passes.
+
+    If a continuation avoids the violation after some step, then one does after every
+    earlier step too, so bisection is sound.
+    """
+    low, high = 0, len(choices_after) - 1  # steps; after `high` it has happened
+    passing, is_exact, count = _passing(world, schedule, 0)
+    if passing is None:
+        return None, None
+    is_exact, count = True, 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        found, proved, tried = _passing(world, schedule, choices_after[middle])
+        if found is None:
+            high, is_exact, count = middle, proved, tried
+        else:
+            low, passing = middle, found
+    return NoReturn(step=high, is_exact=is_exact, continuations_count=count), passing
+
+
+def _passing(
+    world: World, schedule: Schedule, choices_count: int
+) -> tuple[tuple[int, ...] | None, bool, int]:
+    """Search a continuation that passes; return it, whether all were run, how many."""
+    prefix = schedule.choices[:choices_count]
+    tried: set[tuple[int, ...]] = set()  # the rounds of depth-first search overlap
+    for strategy in (DepthFirst(), RandomWalk(0)):
+        rule = _Prefix(prefix, strategy)
+        for _ in range(CONTINUATIONS_MAX):
+            if not rule.begin(world.kernel):
+                return None, True, len(tried)
+            has_passed = passes(world, rule, schedule.property_name)
+            rule.end(world.kernel)
+            choices = tuple(world.kernel.choices)
+            if has_passed:
+                return choices, False, len(tried)
+            tried.add(choices)
+    return None, False, len(tried)
+
+
+def _escape(world: World, choices: tuple[int, ...], steps: Sequence[Step]) -> Escape:
+    passing = run_rule(world, RecordedChoices(choices)).steps
+    for index, instead in enumerate(passing):
+        if index >= len(steps) or not _same(steps[index], instead):
+            return Escape(
+                step=instead.number,
+                instead=instead,
+                steps_count=len(passing),
+                choices=choices,
+            )
+    raise AssertionError("a passing and a failing execution differ somewhere")
+
+
+def _same(one: Step, other: Step) -> bool:
+    return (one.task, one.operation, one.args, one.result) == (
+        other.task,
+        other.operation,
+        other.args,
+        other.result,
+    )

@@ -1,0 +1,55 @@
+"""From a session to verdicts: what was found, what was not, and how strong that is."""
+
+from collections.abc import Sequence
+
+from sim.operation import statements_of
+from sim.property import Moment, Property
+from sim.search.session import Session
+from sim.verdict import Outcome, Verdict
+from sim.world import World
+
+
+def searchable(properties: Sequence[Property]) -> list[Property]:
+    """Return the properties that make sense without time."""
+    return [one for one in properties if one.moment is not Moment.TIMED]
+
+
+def verdicts_of(
+    session: Session, properties: Sequence[Property], *, is_proved: bool
+) -> tuple[Verdict, ...]:
+    """Return one verdict per property.
+
+    Args:
+        session: a session that is over.
+        properties: what it judged.
+        is_proved: its executions were all that exist.
+    """
+    seen = session.statistics()
+    verdicts = []
+    for judged in properties:
+        found = session.found.get(judged.name)
+        if found is not None:
+            outcome = Outcome.VIOLATED
+        else:
+            outcome = Outcome.EXHAUSTED if is_proved else Outcome.BUDGET_SPENT
+        verdicts.append(
+            Verdict(
+                property_name=judged.name,
+                outcome=outcome,
+                executions_count=seen.executions_count,
+                drawn_count=seen.drawn_count,
+                is_vacuous=found is None and judged.name not in session.at_risk,
+                violation=None if found is None else found.violation,
+            )
+        )
+    return tuple(verdicts)
+
+
+def never_performed(world: World) -> tuple[str, ...]:
+    """Return the names of the world's statements that no execution performed."""
+    performed = world.kernel.performed
+    return tuple(
+        name
+        for name, statement in statements_of(world.store).items()
+        if statement not in performed
+    )

@@ -1,0 +1,218 @@
+"""A schedule: everything that one execution depends on, and what it showed.
+
+Plain values; files and validation are elsewhere. A schedule holds choices, not a seed,
+so it replays without the strategy that found it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sim.errors import ReplayMismatch
+from sim.kernel import Kernel, StepListener
+from sim.operation import Operation
+from sim.parts import Change
+from sim.property import Judge, Violation
+from sim.search.execution import execute
+from sim.search.judgement import searchable
+from sim.search.recorded import RecordedChoices
+from sim.task import Rule, Task
+from sim.trace import Step, Trace, plain
+from sim.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledStep:
+    """One step as recorded: who, what, and what came back.
+
+    `args` and `result` are plain data, as JSON can hold them.
+    """
+
+    task: str
+    operation: str
+    args: Any
+    result: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A recorded execution.
+
+    Attributes:
+        scenario: name of the scenario.
+        settings: its settings, by name, as plain data.
+        coordinator: name, as the user gave it.
+        faults: the fault plan: how many of each kind strike.
+        property_name: the property that it violates; empty: none.
+        message: what was wrong.
+        choices: what the rule answered at each choice.
+        steps: what happened.
+        digest: fingerprint of the trace.
+    """
+
+    scenario: str
+    settings: Mapping[str, Any]
+    coordinator: str
+    faults: Mapping[str, int]
+    property_name: str
+    message: str
+    choices: tuple[int, ...]
+    steps: tuple[ScheduledStep, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What a replay showed.
+
+    Attributes:
+        steps: the trace.
+        digest: its fingerprint.
+        choices: the choices that were made.
+        violations: the first violation of each property.
+    """
+
+    steps: tuple[Step, ...]
+    digest: str
+    choices: tuple[int, ...]
+    violations: dict[str, Violation]
+
+
+def run_rule(
+    world: World,
+    rule: Rule,
+    listener: StepListener | None = None,
+    *,
+    stops_at: str = "",
+) -> Replayed:
+    """Run one execution with a trace.
+
+    Args:
+        world: on an untimed kernel.
+        rule: makes the choices.
+        listener: called after each step, once the trace has it.
+        stops_at: end the execution when the property of this name is violated.
+    """
+    kernel = world.kernel
+    judge = Judge(kernel, world, searchable(world.properties), stops_at=stops_at)
+    trace = Trace(kernel)
+    record = kernel.on_step
+    assert record is not None
+
+    def record_and_tell(*details: Any) -> None:
+        record(*details)
+        if listener is not None:
+            listener(*details)
+
+    kernel.on_step = record_and_tell
+    try:
+        execute(world, rule)
+        if not kernel.is_stopped:
+            judge.judge_end()
+    finally:
+        kernel.on_step = None
+        judge.close()
+    return Replayed(
+        steps=tuple(trace.steps),
+        digest=trace.digest(),
+        choices=tuple(kernel.choices),
+        violations=dict(judge.violations),
+    )
+
+
+def passes(world: World, rule: Rule, property_name: str) -> bool:
+    """Run one execution without a trace; return whether it keeps one property."""
+    kernel = world.kernel
+    judged = [one for one in searchable(world.properties) if one.name == property_name]
+    judge = Judge(kernel, world, judged, stops_at=property_name)
+    try:
+        execute(world, rule)
+        if not kernel.is_stopped:
+            judge.judge_end()
+    finally:
+        judge.close()
+    return not judge.violations
+
+
+def replay(world: World, schedule: Schedule) -> Replayed:
+    """Replay a schedule and verify every step against what was recorded.
+
+    Raises:
+        ReplayMismatch: at the first divergence, with step, task, expected and got.
+    """
+    rule = RecordedChoices(schedule.choices)
+    checker = _Checker(world.kernel, schedule)
+    replayed = run_rule(world, rule, checker.check, stops_at=schedule.property_name)
+    checker.finish()
+    if not rule.is_used_up():
+        raise ReplayMismatch(
+            "the execution ends before the schedule does\n"
+            f"  expected  {len(schedule.choices)} choices\n"
+            f"  got       {len(replayed.choices)}"
+        )
+    if replayed.digest != schedule.digest:
+        raise ReplayMismatch(
+            "every step is as recorded, but not what the steps changed\n"
+            f"  expected  digest {schedule.digest}\n"
+            f"  got       digest {replayed.digest}\n"
+            "likely: the scenario's tables have changed since the recording\n"
+            "next: search again with `wavecheck check`"
+        )
+    return replayed
+
+
+class _Checker:
+    def __init__(self, kernel: Kernel, schedule: Schedule) -> None:
+        self._kernel = kernel
+        self._expected = schedule.steps
+
+    def check(
+        self, task: Task, operation: Operation[Any], result: Any, changes: list[Change]
+    ) -> None:
+        """Compare one step with the recorded one."""
+        number = self._kernel.steps_count
+        got = ScheduledStep(
+            task=task.name,
+            operation=operation.statement.name,
+            args=plain(operation.args),
+            result=plain(result),
+        )
+        if number > len(self._expected):
+            raise self._mismatch(number, "the end of the schedule", _text(got))
+        expected = self._expected[number - 1]
+        if expected != got:
+            raise self._mismatch(number, _text(expected), _text(got))
+
+    def finish(self) -> None:
+        """Refuse an execution that ended early."""
+        taken = self._kernel.steps_count
+        if taken < len(self._expected):
+            expected = _text(self._expected[taken])
+            raise self._mismatch(taken + 1, expected, "the end of the execution")
+
+    def _mismatch(self, number: int, expected: str, got: str) -> ReplayMismatch:
+        return ReplayMismatch(
+            f"the replay diverges at step {number}\n"
+            f"  expected  {expected}\n"
+            f"  got       {got}\n"
+            "likely: the coordinator or the scenario has changed since the recording\n"
+            "next: search again with `wavecheck check`"
+        )
+
+
+def _text(step: ScheduledStep) -> str:
+    args = ", ".join(repr(argument) for argument in step.args)
+    return f"{step.task}: {step.operation}({args}) -> {step.result!r}"
+
+
+def recorded_steps(steps: tuple[Step, ...]) -> tuple[ScheduledStep, ...]:
+    """Return a trace in the form that a schedule keeps."""
+    return tuple(
+        ScheduledStep(
+            task=step.task,
+            operation=step.operation,
+            args=plain(step.args),
+            result=plain(step.result),
+        )
+        for step in steps
+    )
