@@ -1,0 +1,217 @@
+"""Learning: from a task and a packed state to what the task's next step does.
+
+Joins what operations do to shared state with what their results do to local state.
+Knows numbers of local states and of component values, and neither arrays nor bits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sim.exhaustive.effects import Effects
+from sim.exhaustive.hidden import Watch
+from sim.exhaustive.locals import Executions, TaskLocals
+from sim.exhaustive.recording import Recorder, record
+from sim.exhaustive.reduction import Reduction
+from sim.exhaustive.refusal import refuse
+from sim.exhaustive.shared import SharedState
+from sim.property import Moment, Property
+from sim.world import World
+
+RECHECKS_MAX: Final = 4_000
+"""Resumptions that are run again by another history, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that the next step of a task may do.
+
+    Attributes:
+        choices: what the kernel's rule answered inside the step.
+        local: number of the task's local state after it.
+        writes: (component, number of its new value).
+        violated: indexes of the properties that it violates.
+    """
+
+    choices: tuple[int, ...]
+    local: int
+    writes: tuple[tuple[int, int], ...]
+    violated: tuple[int, ...]
+
+
+class Learner:
+    """Knows everything that was ever run in Python.
+
+    Args:
+        world: must be untimed; it belongs to the learner from now on.
+        reduces: leave out state that nothing reads and no property needs.
+
+    Attributes:
+        reduction: what is left out.
+        shared: the components.
+        tasks: the local states of each task.
+        properties: those that can be judged without time.
+    """
+
+    def __init__(self, world: World, *, reduces: bool = False) -> None:
+        kernel = world.kernel
+        if kernel.is_timed:
+            raise refuse(
+                "the world is timed", task="(none)", likely="a kernel with timed=True"
+            )
+        self.world = world
+        self.properties: tuple[Property, ...] = tuple(
+            one for one in world.properties if one.moment is not Moment.TIMED
+        )
+        kernel.rewind()
+        self.shared = SharedState(kernel)
+        self.reduction = Reduction(is_on=reduces)
+        self._recorder = Recorder(self.shared, self.reduction)
+        self._watch = Watch(world)
+        self.effects = Effects(
+            world,
+            self.properties,
+            self.shared,
+            recorder=self._recorder,
+            reduction=self.reduction,
+            identity=lambda: self._watch.identity,
+        )
+        record(kernel, self._recorder)
+        self._executions = Executions(
+            world, self._watch, self._recorder, self.shared.forget
+        )
+        started = self._executions.start()
+        self.tasks = [
+            TaskLocals(index, task.name, self._executions, self.effects)
+            for index, task in enumerate(started)
+        ]
+        for locals_, task in zip(self.tasks, started, strict=True):
+            locals_.note_start(task)
+        if reduces:
+            self._note_needs()
+
+    def _note_needs(self) -> None:
+        """Note what the final checks look at in the initial state.
+
+        In other states they may look at more; this saves beginning again, no more.
+        """
+        try:
+            self.judge_end([0] * len(self.shared.components))
+        except Exception:
+            return  # a check may rely on being asked at the end
+
+    def begin_again(self) -> None:
+        """Forget what was learned while something needed was left out."""
+        self.reduction.begin_again()
+        self.effects.forget_all()
+
+    @property
+    def python_calls(self) -> int:
+        """How many statements and resumptions were run in Python."""
+        return self.effects.runs_count + self._executions.runs_count
+
+    def resolve(
+        self, task: int, local: int, shared: Sequence[int]
+    ) -> tuple[list[int], list[Step]]:
+        """Return what the next step of a task reads and may do.
+
+        Args:
+            task: index of the task.
+            local: number of its local state.
+            shared: number of the value of each component.
+
+        Returns:
+            The components it depends on, in the order in which it reads them, and the
+            alternatives; none if the task has ended or is not enabled.
+        """
+        locals_ = self.tasks[task]
+        operation = locals_.states[local].operation
+        if operation is None:
+            return [], []
+        reads, alternatives = self.effects.resolve(operation, shared)
+        steps = [
+            Step(
+                choices=one.choices,
+                local=locals_.next(local, one.result),
+                writes=one.writes,
+                violated=one.violated,
+            )
+            for one in alternatives
+        ]
+        return reads, steps
+
+    def take_growth(self) -> set[str]:
+        """Return the parts that got components, and forget what that invalidates."""
+        grown = set(self.shared.grown_parts)
+        self.shared.grown_parts.clear()
+        if grown:
+            self.effects.forget(grown)
+        return grown
+
+    def judge_end(self, shared: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Judge a state in which nothing can happen.
+
+        Returns:
+            Indexes of the properties that it violates, and of those at risk in it.
+        """
+        self.shared.load(shared)
+        violated, at_risk = [], []
+        if self.reduction.is_on:
+            self._recorder.start(only_known=True)
+        try:
+            for index, one in enumerate(self.properties):
+                if one.at_end is not None and one.at_end(self.world) is not None:
+                    violated.append(index)
+                if one.is_at_risk(self.world):
+                    at_risk.append(index)
+        finally:
+            self._recorder.is_active = False
+        self.reduction.check()
+        return violated, at_risk
+
+    def judge(self, shared: Sequence[int], index: int) -> tuple[bool, list[int]]:
+        """Judge one property by its final check, in any state.
+
+        Args:
+            shared: number of the value of each component.
+            index: of the property.
+
+        Returns:
+            Whether it is violated, and the components that the check has read.
+        """
+        at_end = self.properties[index].at_end
+        assert at_end is not None
+        self.shared.load(shared)
+        recorder = self._recorder
+        recorder.start(only_known=True)
+        try:
+            is_violated = at_end(self.world) is not None
+        finally:
+            recorder.is_active = False
+        self.reduction.check()
+        return is_violated, [component for component, _ in recorder.reads]
+
+    def values_now(self) -> list[Any]:
+        """Return what each component holds in the parts, but for those left out."""
+        shared, leaves_out = self.shared, self.reduction.leaves_out
+        return [
+            shared.value(one.part, one.key)
+            for one in shared.components
+            if not leaves_out(one.part, one.key)
+        ]
+
+    def recheck(self) -> int:
+        """Run learned statements again, and steps by other histories; return how many.
+
+        Raises:
+            CannotLearn: one of them came out differently.
+        """
+        self._watch.check("(any)")
+        statements = self.effects.recheck()
+        checked = 0
+        for task in self.tasks:
+            for number in range(len(task.states)):
+                if checked >= RECHECKS_MAX:
+                    return statements + checked
+                checked += task.recheck(number)
+        return statements + checked

@@ -1,0 +1,145 @@
+"""The breadth-first levels: which states were found at which distance.
+
+Knows words and files. In memory a level is as narrow as its words allow. A level is
+written once and read again only to walk back from a violation, so the levels are the
+first thing to leave memory: into plain `.npy` files that are mapped, never pickled.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.exhaustive.layout import Layout, Words, empty, joined
+
+
+class Levels:
+    """All levels so far.
+
+    Args:
+        words_count: words of a state.
+        directory: where levels go that are spilled.
+
+    Attributes:
+        sizes: states of each level.
+        generation: how often the layout has changed; part of the files' names, so that
+            a checkpoint never meets files of a later layout.
+    """
+
+    def __init__(self, words_count: int, directory: Path | None = None) -> None:
+        self.sizes: list[int] = []
+        self.generation = 0
+        self._words_count = words_count
+        self._directory = directory
+        self._held: list[list[npt.NDArray[Any]] | None] = []
+        self._written: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def states_count(self) -> int:
+        """States of all levels together."""
+        return sum(self.sizes)
+
+    @property
+    def bytes_used(self) -> int:
+        """Bytes in memory."""
+        return sum(word.nbytes for one in self._held if one for word in one)
+
+    def append(self, words: Words) -> None:
+        """Add a level."""
+        self.sizes.append(len(words[0]))
+        self._held.append(_narrowed(words))
+
+    def get(self, level: int) -> Words:
+        """Return the states of a level."""
+        held = self._held[level]
+        if held is not None:
+            return [word.astype(np.uint64, copy=False) for word in held]
+        mapped = np.load(self._file(level), mmap_mode="r", allow_pickle=False)
+        return [mapped[word] for word in range(self._words_count)]
+
+    def __iter__(self) -> Iterator[Words]:
+        return (self.get(level) for level in range(len(self.sizes)))
+
+    def spill(self, *, but_last: int = 1) -> None:
+        """Write levels to files and let go of them in memory."""
+        for level in range(len(self.sizes) - but_last):
+            held = self._held[level]
+            if held is not None:
+                self.write_once(level)
+                self._held[level] = None
+
+    def can_spill(self) -> bool:
+        """Return whether there is a directory to spill to."""
+        return self._directory is not None
+
+    def write(self, level: int) -> None:
+        """Write one level to its file."""
+        held = self._held[level]
+        if held is None:
+            return
+        path = self._file(level)
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.save(file, np.stack(self.get(level)), allow_pickle=False)
+        partial.replace(path)
+        self._written.add(level)
+
+    def write_once(self, level: int) -> None:
+        """Write one level to its file unless it is there already."""
+        if level not in self._written:
+            self.write(level)
+
+    def adopt(self, sizes: list[int], words_count: int, generation: int) -> None:
+        """Take levels that another process has written."""
+        self.generation = generation
+        self._words_count = words_count
+        self.sizes = list(sizes)
+        self._held = [None] * len(sizes)
+        self._written = set(range(len(sizes)))
+
+    def _file(self, level: int) -> Path:
+        assert self._directory is not None
+        return self._directory / f"level-{self.generation}-{level:05d}.npy"
+
+    def convert(self, new: Layout, old: Layout) -> None:
+        """Pack all states in another layout."""
+        held, words_count = self._held, self._words_count
+        self._written.clear()
+        for level in range(len(self.sizes)):
+            was_spilled = held[level] is None
+            converted = new.converted(self.get(level), old)
+            held[level] = _narrowed(converted)
+            if was_spilled:
+                self.generation += 1
+                self._words_count = new.words_count
+                self.write(level)
+                held[level] = None
+                self.generation -= 1
+                self._words_count = words_count
+        self.generation += 1
+        self._words_count = new.words_count
+
+    def drop_old_files(self) -> None:
+        """Delete the files of earlier layouts."""
+        assert self._directory is not None
+        for path in sorted(self._directory.glob("level-*-*.npy")):
+            if not path.name.startswith(f"level-{self.generation}-"):
+                path.unlink()
+
+    def all_states(self) -> Words:
+        """Return the states of all levels in one list."""
+        if not self.sizes:
+            return empty(self._words_count)
+        return joined([self.get(level) for level in range(len(self.sizes))])
+
+
+def _narrowed(words: Words) -> list[npt.NDArray[Any]]:
+    """Return words as the narrowest integers that hold them, all but the first."""
+    kinds = [np.min_scalar_type(int(word.max(initial=0))) for word in words[1:]]
+    others = zip(words[1:], kinds, strict=True)
+    return [words[0], *(word.astype(kind) for word, kind in others)]

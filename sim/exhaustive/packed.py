@@ -1,0 +1,179 @@
+"""The packed transition system: states as words, successors as arrays.
+
+Joins the learner and the tables. When a field outgrows its bits, a row is found that
+nobody had inserted before, or a window is cut, the layout is made anew and whoever
+holds states is told to convert them; nothing overflows silently.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.errors import HarnessBug
+from sim.exhaustive.layout import Layout, Words
+from sim.exhaustive.learning import Learner
+from sim.exhaustive.lookup import OCCUPIED, Ints
+from sim.exhaustive.tables import Alternative, Relaid, TaskTable
+from sim.exhaustive.windows import Windows
+
+Converter = Callable[[Layout, Layout], None]
+"""Called with the new and the old layout, to convert states that are held."""
+
+
+class PackedSystem:
+    """States and steps of one world as words.
+
+    Args:
+        learner: runs Python where no table has the answer.
+
+    Attributes:
+        layout: of the states now.
+        tables: of each task.
+        converters: called when the layout changes.
+        log: every (task, fields) that was asked of the learner, in order; it makes the
+            same numbers again in another process.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.converters: list[Converter] = []
+        self.log: list[tuple[int, tuple[int, ...]]] = []
+        self._windows: dict[int, Windows] = {}
+        self._components_count = 0
+        self.layout = Layout(self.counts())
+        self._make_tables()
+
+    def counts(self) -> list[int]:
+        """Return how many numbers each field has: tasks first, then components.
+
+        A component that is left out has none.
+        """
+        learner = self.learner
+        leaves_out = learner.reduction.leaves_out
+        return [
+            *(len(task.states) for task in learner.tasks),
+            *(
+                0 if leaves_out(one.part, one.key) else len(one.values)
+                for one in learner.shared.components
+            ),
+        ]
+
+    def _make_tables(self) -> None:
+        self._components_count = len(self.learner.shared.components)
+        self.tables = [
+            TaskTable(index, self.layout, self._resolver(index))
+            for index in range(len(self.learner.tasks))
+        ]
+
+    def relay(self) -> None:
+        """Make the layout fit what is known, and convert every state that is held."""
+        old, counts = self.layout, self.counts()
+        if not old.fits(counts):
+            self.layout = Layout(counts)
+            for convert in self.converters:
+                convert(self.layout, old)
+        if len(self.learner.shared.components) != self._components_count:
+            self._windows.clear()
+        self._make_tables()
+
+    def relay_to(self, counts: Sequence[int]) -> None:
+        """Take the layout of an earlier search that had learned the same."""
+        self.layout = Layout(counts)
+        self._windows.clear()
+        self._make_tables()
+
+    def _resolver(self, task: int) -> Callable[..., Any]:
+        learner, layout = self.learner, self.layout
+        tasks_count = len(learner.tasks)
+
+        def resolve(
+            fields: list[int],
+        ) -> tuple[Windows, Sequence[int], tuple[Alternative, ...]]:
+            self.log.append((task, tuple(fields)))
+            local, shared = fields[task], fields[tasks_count:]
+            reads, steps = learner.resolve(task, local, shared)
+            if learner.take_growth():
+                raise Relaid
+            alternatives = []
+            for step in steps:
+                changes = [(task, local, step.local)]
+                changes.extend(
+                    (tasks_count + component, shared[component], number)
+                    for component, number in step.writes
+                )
+                if any(after >> layout.widths[field] for field, _, after in changes):
+                    raise Relaid
+                alternatives.append(
+                    Alternative(
+                        choices=step.choices,
+                        delta=layout.delta(changes),
+                        violated=sum(1 << one for one in step.violated),
+                    )
+                )
+            operation = learner.tasks[task].states[local].operation
+            windows = Windows()
+            if operation is not None:
+                windows = self._windows.setdefault(operation, windows)
+            return windows, [tasks_count + one for one in reads], tuple(alternatives)
+
+        return resolve
+
+    def initial(self) -> Words:
+        """Return the initial state: no bit is set, in any layout."""
+        return [np.zeros(1, np.uint64) for _ in range(self.layout.words_count)]
+
+    def outcomes(self, words: Words) -> list[Ints]:
+        """Return what each task's next step does in each of some states.
+
+        Raises:
+            Relaid: call `relay`, and ask again with the converted states.
+        """
+        tagged = [words[0] | OCCUPIED, *words[1:]]
+        return [table.find(tagged) for table in self.tables]
+
+    def settled_outcomes(self, words: Words) -> list[Ints]:
+        """Return the outcomes for states that were expanded before."""
+        layout = self.layout
+        while True:
+            try:
+                return self.outcomes(words)
+            except Relaid:
+                # Tables were dropped since; everything was learned, so nothing grows.
+                self.relay()
+                if self.layout is not layout:
+                    raise HarnessBug("expanded states have unknown steps") from None
+
+    def shared_of(self, state: Sequence[int]) -> list[int]:
+        """Return the number of the value of each component in one state."""
+        return self.layout.unpack(state)[len(self.learner.tasks) :]
+
+    def successors(
+        self, words: Words, task: int, outcomes: Ints
+    ) -> Iterator[tuple[Words, npt.NDArray[np.intp], Ints]]:
+        """Yield the successors by one task's step, one batch per alternative.
+
+        Yields:
+            The successors, the index of the state each comes from, and the number of
+            the alternative that leads there.
+        """
+        held = self.tables[task].outcomes
+        counts = held.count.take(outcomes)
+        depth = 0
+        while True:
+            where = np.flatnonzero(counts > depth)
+            if not len(where):
+                return
+            alternatives = outcomes[where] + np.int32(depth)
+            yield (
+                [
+                    word[where] ^ delta.take(alternatives)
+                    for word, delta in zip(words, held.delta, strict=True)
+                ],
+                where,
+                alternatives,
+            )
+            depth += 1
+            if not held.has_several:
+                return

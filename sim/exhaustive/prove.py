@@ -1,0 +1,137 @@
+"""The front door: explore a world exhaustively and judge every property.
+
+Knows the search and its parts; knows no domain and no command line.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from sim.errors import InvalidScenario
+from sim.exhaustive.checkpoint import has_checkpoint, resume, save
+from sim.exhaustive.counterexample import counterexample
+from sim.exhaustive.exploration import Exploration, Progress, PropertyResult
+from sim.exhaustive.explore import Limits, Search
+from sim.exhaustive.learning import Learner
+from sim.exhaustive.reduction import StateNeeded
+from sim.verdict import Outcome
+from sim.world import World
+
+NO_LIMITS: Final = Limits()
+
+
+def explore(
+    world: World,
+    *,
+    limits: Limits = NO_LIMITS,
+    directory: Path | None = None,
+    checkpoints: bool = False,
+    reduces: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Exploration:
+    """Visit every reachable state of a world and judge every property.
+
+    Args:
+        world: on an untimed kernel, marked; it belongs to the engine from now on.
+        limits: what may end the exploration before it is complete.
+        directory: an existing folder for levels that do not fit the memory limit, and
+            for checkpoints.
+        checkpoints: save after each level, and go on from what the directory holds.
+        reduces: leave out state that nothing reads and no property needs.
+        progress: called at the start of each level.
+
+    Returns:
+        Counts and one result per property that can be judged without time.
+
+    Raises:
+        CannotLearn: the code under test hides state; the message names it.
+        CoordinatorError: the code under test failed in some reachable state.
+        InvalidScenario: checkpoints and reduction together.
+
+    Determinism: the same world gives the same answer, counterexamples included.
+    """
+    if not checkpoints:
+        search, stopped_by = searched(
+            world,
+            limits=limits,
+            directory=directory,
+            reduces=reduces,
+            progress=progress,
+        )
+        return conclude(search, stopped_by)
+    if reduces:
+        raise InvalidScenario(
+            "a checkpoint holds whole states\nnext: leave out checkpoints, or reduction"
+        )
+    assert directory is not None, "checkpoints need a directory"
+    if has_checkpoint(directory):
+        search = resume(world, limits, directory)
+    else:
+        search = Search(Learner(world), limits, directory)
+    stopped_by = search.run(progress, lambda: save(search, directory))
+    return conclude(search, stopped_by)
+
+
+def searched(
+    world: World,
+    *,
+    limits: Limits = NO_LIMITS,
+    directory: Path | None = None,
+    reduces: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Search, str]:
+    """Visit every reachable state, without a checkpoint; arguments as for `explore`.
+
+    Returns:
+        The search, for `conclude` and for what is asked of its graph, and what ended
+        it, in words.
+    """
+    learner = Learner(world, reduces=reduces)
+    while True:
+        search = Search(learner, limits, directory)
+        try:
+            return search, search.run(progress)
+        except StateNeeded:
+            learner.begin_again()
+
+
+def conclude(search: Search, stopped_by: str) -> Exploration:
+    """Turn a finished search into its answer.
+
+    Args:
+        search: that has run.
+        stopped_by: what ended it, in words; empty if it is complete.
+    """
+    rechecked = search.learner.recheck()
+    return Exploration(
+        is_complete=not stopped_by,
+        stopped_by=stopped_by,
+        states=search.seen.count,
+        transitions=search.transitions,
+        levels=search.expanded,
+        quiescent=search.quiescent,
+        python_calls=search.learner.python_calls,
+        rechecked=rechecked,
+        bits=search.system.layout.bits_count,
+        peak_bytes=search.peak_bytes,
+        properties=tuple(
+            _result(search, index, is_complete=not stopped_by)
+            for index in range(len(search.learner.properties))
+        ),
+        left_out=search.learner.reduction.names,
+    )
+
+
+def _result(search: Search, index: int, *, is_complete: bool) -> PropertyResult:
+    found = None
+    if index in search.found:
+        found = counterexample(search, index)
+    outcome = Outcome.EXHAUSTED if is_complete else Outcome.BUDGET_SPENT
+    if found is not None:
+        outcome = Outcome.VIOLATED
+    return PropertyResult(
+        name=search.learner.properties[index].name,
+        outcome=outcome,
+        is_vacuous=is_complete and found is None and index not in search.at_risk,
+        counterexample=found,
+    )

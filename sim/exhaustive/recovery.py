@@ -1,0 +1,88 @@
+"""Recoverability: from every reachable state, can some continuation still end well?
+
+Knows the graph. In the words of temporal logic AG EF good, where *good* is a final
+state that does not violate the property. A state from which no continuation is good is
+past the *point of no return*: whatever the schedule does from there, it is lost.
+
+Theory of operation: backward reachability from the good final states, over the edges
+sorted by target; whatever is not reached is lost.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.exhaustive.counterexample import path_to
+from sim.exhaustive.explore import Search
+from sim.exhaustive.graph import Graph
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Whether a property can always still be met at the end.
+
+    Attributes:
+        property_name: which property.
+        lost: states from which no continuation ends well.
+        states: all of them.
+        point_of_no_return: steps of a shortest execution whose last step loses; None
+            if nothing is ever lost.
+    """
+
+    property_name: str
+    lost: int
+    states: int
+    point_of_no_return: tuple[tuple[str, tuple[int, ...]], ...] | None
+
+
+def can_end_well(graph: Graph, property_index: int) -> Array:
+    """Return for each state whether some continuation ends without a violation."""
+    is_bad_edge = graph.violated >> np.uint32(property_index) & 1
+    usable = np.flatnonzero(is_bad_edge == 0)
+    targets, sources = graph.targets[usable], graph.sources()[usable]
+    order = np.argsort(targets, kind="stable")
+    sources = sources[order]
+    starts = np.searchsorted(targets[order], np.arange(graph.states_count + 1))
+    is_good = graph.is_final & (
+        graph.ends_violated >> np.uint32(property_index) & 1 == 0
+    )
+    group = np.flatnonzero(is_good)
+    while len(group):
+        counts = starts[group + 1] - starts[group]
+        offsets = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+        before = sources[np.repeat(starts[group], counts) + offsets]
+        group = np.unique(before[~is_good[before]])
+        is_good[group] = True
+    return np.asarray(is_good)
+
+
+def recovery(search: Search, graph: Graph, property_index: int) -> Recovery:
+    """Judge AG EF of one property, and find where it is lost first.
+
+    Args:
+        search: that visited every reachable state.
+        graph: of that search.
+        property_index: of the property.
+    """
+    is_good = can_end_well(graph, property_index)
+    lost = np.flatnonzero(~is_good)
+    learner = search.learner
+    path = None
+    if len(lost):
+        level = int(graph.levels[lost].min())
+        number = int(lost[graph.levels[lost] == level][0])
+        state = graph.state(number)
+        path = tuple(
+            (learner.tasks[task].name, choices)
+            for task, choices in path_to(search, level, state)
+        )
+    return Recovery(
+        property_name=learner.properties[property_index].name,
+        lost=len(lost),
+        states=graph.states_count,
+        point_of_no_return=path,
+    )
