@@ -1,0 +1,107 @@
+"""Several coordinators in one timed scenario, with the same settings and seed.
+
+Knows how to run and what the published report claims; knows no table and no picture.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scenarios.claims import Claim, judge_claims
+from scenarios.loading import load_coordinator
+from scenarios.scenario import Scenario
+from sim.errors import InvalidScenario
+from sim.kernel import STEPS_MAX, Kernel
+from sim.pipeline.timed_run import Progress, TimedRun, simulate
+from sim.pipeline.world import PipelineWorld
+
+WorldProgress = Callable[[str, int], None]
+"""Called with the coordinator's name and its steps so far, now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What several coordinators did in one scenario.
+
+    Attributes:
+        scenario: which.
+        settings: the validated settings, the same for all.
+        runs: one for each coordinator, in the order asked for.
+        claims: the published report's claims, judged on these runs.
+    """
+
+    scenario: Scenario
+    settings: Any
+    runs: tuple[TimedRun, ...]
+    claims: tuple[Claim, ...]
+
+    def has_violation(self) -> bool:
+        """Return whether any coordinator violated any property."""
+        return any(run.has_violation() for run in self.runs)
+
+
+def build_timed_world(
+    scenario: Scenario, coordinator_name: str, settings: Any, *, steps_max: int
+) -> PipelineWorld:
+    """Return a scenario's world on a timed kernel.
+
+    Raises:
+        InvalidScenario: the scenario has no time, or no such coordinator.
+        CoordinatorError: the coordinator does not load.
+    """
+    if not scenario.is_timed:
+        raise InvalidScenario(
+            f"scenario {scenario.name!r} has no virtual time, so it cannot be run\n"
+            f"next: wavecheck check {scenario.name}"
+        )
+    coordinator_type = load_coordinator(scenario, coordinator_name)
+    kernel = Kernel(steps_max=steps_max)
+    world = scenario.build(kernel, coordinator_type, settings)
+    assert isinstance(world, PipelineWorld), "timed scenarios are pipelines"
+    return world
+
+
+def compare(
+    scenario: Scenario,
+    coordinator_names: Sequence[str] = (),
+    *,
+    given: Mapping[str, str] | None = None,
+    steps_max: int = STEPS_MAX,
+    progress: WorldProgress | None = None,
+) -> Comparison:
+    """Run coordinators side by side.
+
+    Args:
+        scenario: where.
+        coordinator_names: which; all of the scenario's own if empty.
+        given: settings as text, by name.
+        steps_max: limit for each run.
+        progress: called now and then.
+
+    Raises:
+        InvalidScenario: a name or value that does not exist or fit.
+        CoordinatorError: a coordinator does not load, or failed in its run.
+    """
+    names = list(coordinator_names) or list(scenario.coordinators)
+    settings = scenario.settings(given)
+    # Everything is loaded before anything runs: a typing error costs no time.
+    worlds = [
+        build_timed_world(scenario, name, settings, steps_max=steps_max)
+        for name in names
+    ]
+    runs = tuple(
+        simulate(world, name, progress=_named(progress, name))
+        for name, world in zip(names, worlds, strict=True)
+    )
+    return Comparison(
+        scenario=scenario,
+        settings=settings,
+        runs=runs,
+        claims=judge_claims({run.coordinator_name: run for run in runs}),
+    )
+
+
+def _named(progress: WorldProgress | None, name: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda steps: progress(name, steps)

@@ -1,0 +1,195 @@
+"""Finding a coordinator: a built-in name, `package.module:Class`, or `file.py:Class`.
+
+A coordinator given by path is code and runs with the user's rights. What is wrong with
+it is said with file and line; a traceback is never the answer.
+"""
+
+import ast
+import sys
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import getsourcefile, getsourcelines, iscoroutinefunction, signature
+from pathlib import Path
+from textwrap import dedent
+from traceback import extract_tb
+from types import ModuleType
+from typing import Any
+
+from scenarios.scenario import Scenario
+from sim.errors import CoordinatorError, unknown_name
+
+
+def load_coordinator(scenario: Scenario, name: str) -> type[Any]:
+    """Return a coordinator class that fits a scenario.
+
+    Args:
+        scenario: whose built-in names are known, and whose methods it must have.
+        name: NAME, package.module:Class or path/to/file.py:Class.
+
+    Raises:
+        InvalidScenario: no such name.
+        CoordinatorError: the file does not load, or the class does not fit.
+    """
+    if name.endswith(".py"):
+        module = _load_file(Path(name))
+        raise CoordinatorError(
+            f"{name} names a file without a class; {_classes(module)}\n"
+            f"next: give {name}:Class"
+        )
+    if ":" not in name:
+        if name not in scenario.coordinators:
+            known = list(scenario.coordinators)
+            error = unknown_name("coordinator", name, known)
+            error.args = (
+                f"{error}\nyour own: package.module:Class or path/to/file.py:Class",
+            )
+            raise error
+        return scenario.coordinators[name]
+    where, _, class_name = name.rpartition(":")
+    module = _load_file(Path(where)) if where.endswith(".py") else _load_module(where)
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        raise CoordinatorError(
+            f"{where} has no class {class_name!r}; {_classes(module)}"
+        )
+    _check(found, name, scenario)
+    return found
+
+
+def coordinator_name(coordinator: str | type[Any]) -> str:
+    """Return the name by which a coordinator class can be loaded in any process.
+
+    A class of a package goes by its module, one of a file on its own by the path.
+
+    Raises:
+        CoordinatorError: the class is not at the top level of a file.
+    """
+    if isinstance(coordinator, str):
+        return coordinator
+    name = coordinator.__qualname__
+    module = sys.modules.get(coordinator.__module__)
+    if getattr(module, name, None) is not coordinator:
+        raise CoordinatorError(
+            f"{_place(coordinator)}: {name} cannot be found by name, so no other"
+            " process could replay what it does\n"
+            "  expected  a class at the top level of its module\n"
+            "next: move it out of the function or class it is in"
+        )
+    assert module is not None
+    if module.__package__ or module.__file__ is None:
+        return f"{module.__name__}:{name}"
+    path = Path(module.__file__)
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return f"{path.as_posix()}:{name}"
+
+
+def _classes(module: ModuleType) -> str:
+    names = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+    return f"it has: {', '.join(names)}" if names else "it has no class"
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise CoordinatorError(f"{path}: no such file\nnext: check the path before ':'")
+    # The name is the whole path, so that no other module has it. Registered, because
+    # dataclasses and inspect look a class's module up.
+    name, folder = str(path.resolve()), str(path.resolve().parent)
+    spec = spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    # Its own imports see its folder, as when Python runs the file.
+    sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise CoordinatorError(_import_failure(str(path), error)) from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _load_module(name: str) -> ModuleType:
+    sys.path.insert(0, "")
+    try:
+        return import_module(name)
+    except (Exception, SystemExit) as error:
+        raise CoordinatorError(_import_failure(name, error)) from error
+    finally:
+        sys.path.remove("")
+
+
+def _import_failure(where: str, error: BaseException) -> str:
+    """Say in which line of the user's code an import failed."""
+    if isinstance(error, SyntaxError):
+        place = f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
+    else:
+        import_machinery = getsourcefile(import_module)
+        frames = [
+            frame
+            for frame in extract_tb(error.__traceback__)
+            if not frame.filename.startswith("<frozen")
+            and frame.filename not in (__file__, import_machinery)
+        ]
+        last = frames[-1] if frames else None
+        place = f"{last.filename}:{last.lineno}: {last.line}" if last else where
+    return (
+        f"{where} does not import: {type(error).__name__}: {error}\n"
+        f"  at  {place}\n"
+        "next: python -c 'import ...' in the same environment shows the same error"
+    )
+
+
+def _check(found: type[Any], name: str, scenario: Scenario) -> None:
+    for method in scenario.methods:
+        function = getattr(found, method, None)
+        if function is None:
+            raise CoordinatorError(
+                f"{_place(found)}: {name} has no method {method!r}\n"
+                f"  expected  async methods: {', '.join(scenario.methods)}"
+            )
+        if not iscoroutinefunction(function):
+            raise CoordinatorError(
+                f"{_place(found)}: {name}.{method} is not a coroutine method\n"
+                f"  expected  async def {method}(...)"
+            )
+    _check_awaits(found, name, scenario)
+    try:
+        signature(found).bind(object())
+    except TypeError as error:
+        raise CoordinatorError(
+            f"{_place(found)}: {name} cannot be made with the database alone: {error}\n"
+            "  expected  def __init__(self, db)"
+        ) from error
+
+
+def _check_awaits(found: type[Any], name: str, scenario: Scenario) -> None:
+    """Refuse a statement that is called and not awaited: it would do nothing."""
+    try:
+        lines, first_line = getsourcelines(found)
+    except (OSError, TypeError):
+        return
+    statements = scenario.statements()
+    for node in ast.walk(ast.parse(dedent("".join(lines)))):
+        if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+            continue
+        called = node.value.func
+        if isinstance(called, ast.Attribute) and called.attr in statements:
+            raise CoordinatorError(
+                f"{getsourcefile(found)}:{first_line + node.lineno - 1}: {name} calls"
+                f" {called.attr} and does not await it, so nothing happens\n"
+                f"  expected  await ...{called.attr}(...)"
+            )
+
+
+def _place(found: type[Any]) -> str:
+    try:
+        return f"{getsourcefile(found)}:{getsourcelines(found)[1]}"
+    except (OSError, TypeError):
+        return found.__module__

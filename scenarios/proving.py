@@ -1,0 +1,237 @@
+"""Proving a subject completely, and growing its sizes until a budget ends it.
+
+Knows scenarios and the exhaustive engine; prints nothing. The wall clock is read here,
+for the budget and the seconds in the result only.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Final
+
+from scenarios.checking import chosen_properties
+from scenarios.subject import Subject
+from sim.errors import InvalidScenario
+from sim.exhaustive import Exploration, Limits, Progress
+from sim.exhaustive.fairness import Lasso, fair_cycle
+from sim.exhaustive.graph import graph_of
+from sim.exhaustive.paths import Odds, count_schedules, odds
+from sim.exhaustive.prove import conclude, searched
+from sim.exhaustive.recovery import Recovery, recovery
+from sim.property import Violation
+from sim.search.recorded import RecordedChoices
+from sim.search.schedule import Schedule
+from sim.verdict import Outcome, Verdict
+
+GRAPH_TRANSITIONS_MAX: Final = 20_000_000
+"""Above this, the edges are not kept, so no schedules are counted and no odds given."""
+
+MEMORY_MAX: Final = 8 << 30
+"""Bytes, unless the user says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofLimits:
+    """What may end a proof before it is complete.
+
+    Attributes:
+        seconds: wall-clock limit; None: none.
+        memory_bytes: of all arrays at once.
+        at_first_violation: end with the first violated property.
+        reduces: leave out state that is written and never looked at.
+    """
+
+    seconds: float | None = None
+    memory_bytes: int = MEMORY_MAX
+    at_first_violation: bool = False
+    reduces: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofResult:
+    """What an exhaustive exploration says of a subject.
+
+    Attributes:
+        subject: what was explored, with the sizes that the proof holds for.
+        exploration: states, transitions, levels and what ended it.
+        verdicts: one for each property that was judged.
+        schedules: for each violated property, a shortest counterexample.
+        schedules_count: complete schedules, exactly; None: not counted, or a cycle.
+        odds: that a uniformly random schedule violates each property, where known.
+        recoveries: whether each property can always still be met, where known.
+        lassos: fair executions that go on for ever while a property does not hold.
+        seconds: wall-clock time.
+    """
+
+    subject: Subject
+    exploration: Exploration
+    verdicts: tuple[Verdict, ...]
+    schedules: Mapping[str, Schedule]
+    schedules_count: int | None
+    odds: Mapping[str, Odds]
+    recoveries: Mapping[str, Recovery]
+    lassos: Mapping[str, Lasso]
+    seconds: float
+
+    def has_violation(self) -> bool:
+        """Return whether any property was violated."""
+        return any(one.outcome is Outcome.VIOLATED for one in self.verdicts)
+
+    def vacuous(self) -> tuple[str, ...]:
+        """Return the properties that hold only because nothing put them at risk."""
+        return tuple(one.property_name for one in self.verdicts if one.is_vacuous)
+
+
+ProofProgress = Callable[[Progress, float], None]
+"""Called at the start of each level with how far it is, and the seconds so far."""
+
+NO_LIMITS: Final = ProofLimits()
+
+
+def prove(
+    subject: Subject,
+    properties: Sequence[str] = (),
+    limits: ProofLimits = NO_LIMITS,
+    progress: ProofProgress | None = None,
+) -> ProofResult:
+    """Visit every reachable state of a subject.
+
+    Args:
+        subject: what, and in which sizes.
+        properties: which; all that need no time if empty.
+        limits: what may end it before it is complete.
+        progress: called at the start of each level.
+
+    Raises:
+        InvalidScenario: a property that does not exist, or faults, which have no proof.
+        CannotLearn: the code under test hides state from the engine.
+        CoordinatorError: the code under test failed in some reachable state.
+    """
+    if subject.faults:
+        raise InvalidScenario(
+            "faults are searched, not proved: processes that die and start again have"
+            " no learned state\nnext: leave --faults out, or take another --strategy"
+        )
+    began = time.monotonic()
+    world = subject.world()
+    chosen = chosen_properties(world, properties)
+    judged = [one.name for one in chosen]
+    if limits.reduces:
+        # What no judged property needs can be left out of the state.
+        world.properties = tuple(chosen)  # type: ignore[misc]
+
+    def tell(reached: Progress) -> None:
+        if progress is not None:
+            progress(reached, time.monotonic() - began)
+
+    search, stopped_by = searched(
+        world,
+        limits=_engine_limits(limits, began),
+        reduces=limits.reduces,
+        progress=tell,
+    )
+    exploration = conclude(search, stopped_by)
+    schedules_count: int | None = None
+    chances: dict[str, Odds] = {}
+    recoveries: dict[str, Recovery] = {}
+    lassos: dict[str, Lasso] = {}
+    if exploration.is_complete and exploration.transitions <= GRAPH_TRANSITIONS_MAX:
+        graph = graph_of(search)
+        schedules_count = count_schedules(graph)
+        for index, one in enumerate(search.learner.properties):
+            if one.name not in judged:
+                continue
+            chance = odds(graph, index)
+            if chance is not None:
+                chances[one.name] = chance
+            recoveries[one.name] = recovery(search, graph, index)
+            lasso = None
+            if schedules_count is None and not exploration.left_out:
+                lasso = fair_cycle(search, graph, index)  # only where there are cycles
+            if lasso is not None:
+                lassos[one.name] = lasso
+    return ProofResult(
+        subject=subject,
+        exploration=exploration,
+        verdicts=tuple(
+            _verdict(exploration, name, lassos.get(name)) for name in judged
+        ),
+        schedules={
+            one.name: subject.record(
+                RecordedChoices(one.counterexample.choices), one.name
+            )
+            for one in exploration.properties
+            if one.counterexample is not None and one.name in judged
+        },
+        schedules_count=schedules_count,
+        odds=chances,
+        recoveries=recoveries,
+        lassos=lassos,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _engine_limits(limits: ProofLimits, began: float) -> Limits:
+    def stop() -> str | None:
+        if limits.seconds is not None and time.monotonic() - began > limits.seconds:
+            return f"the budget of {limits.seconds:g} s"
+        return None
+
+    return Limits(
+        memory_max=limits.memory_bytes,
+        stop=stop,
+        at_first_violation=limits.at_first_violation,
+    )
+
+
+def _verdict(exploration: Exploration, name: str, lasso: Lasso | None) -> Verdict:
+    result = exploration.of(name)
+    found = None
+    if result.counterexample is not None:
+        found = result.counterexample.violation
+    elif lasso is not None:
+        found = Violation(
+            property_name=name, step=len(lasso.stem), time=0, message=lasso.message
+        )
+    return Verdict(
+        property_name=name,
+        outcome=result.outcome if found is None else Outcome.VIOLATED,
+        executions_count=0,
+        drawn_count=0,
+        is_vacuous=result.is_vacuous,
+        violation=found,
+    )
+
+
+def sweep(
+    subject: Subject,
+    seconds: float,
+    properties: Sequence[str] = (),
+    progress: ProofProgress | None = None,
+) -> Iterator[ProofResult]:
+    """Prove a subject in growing sizes until the time is over.
+
+    Starts with the least sizes and raises one size after the other, in turn. The last
+    result may be cut short; it says so.
+
+    Args:
+        subject: what; its own sizes are not used.
+        seconds: for all sizes together.
+        properties: which; all that need no time if empty.
+        progress: called at the start of each level.
+    """
+    began = time.monotonic()
+    sizes = dict(subject.scenario.sizes)
+    if not sizes:
+        raise InvalidScenario(
+            f"scenario {subject.scenario.name!r} has no sizes that could grow"
+        )
+    names = list(sizes)
+    for round_number in count():
+        grown = replace(subject, settings=replace(subject.settings, **sizes))
+        left = seconds - (time.monotonic() - began)
+        if left <= 0:
+            return
+        yield prove(grown, properties, ProofLimits(seconds=left), progress)
+        sizes[names[round_number % len(names)]] += 1

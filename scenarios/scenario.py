@@ -1,0 +1,95 @@
+"""A scenario: a named, frozen description of a world that coordinators are tried in.
+
+Knows how user input (KEY=VALUE) becomes validated settings. Knows no command line and
+no search.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from sim.errors import InvalidScenario, unknown_name
+from sim.kernel import Kernel
+from sim.mutant import Mutant
+from sim.operation import statements_of
+from sim.property import Property
+from sim.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One thing to try coordinators in.
+
+    Attributes:
+        name: as on the command line.
+        summary: one sentence.
+        settings_type: frozen dataclass of what can be set, with bounds.
+        coordinators: the built-in coordinators by name, in the order of reports.
+        methods: the coroutine methods that a coordinator must have here.
+        build: makes the world on a kernel.
+        small: settings for search and proof, where the defaults are too large.
+        sizes: settings that shrinking may lower, batches first, with their least value.
+        is_timed: it has virtual time, so `run` and `compare` make sense.
+        mutants: weaker statements, to try whether a search finds faults at all.
+    """
+
+    name: str
+    summary: str
+    settings_type: type[Any]
+    coordinators: Mapping[str, type[Any]]
+    methods: tuple[str, ...]
+    build: Callable[[Kernel, type[Any], Any], World]
+    small: Mapping[str, Any]
+    sizes: Mapping[str, int]
+    is_timed: bool
+    mutants: tuple[Mutant, ...] = ()
+
+    def settings(
+        self, given: Mapping[str, str] | None = None, *, is_small: bool = False
+    ) -> Any:
+        """Return validated settings.
+
+        Args:
+            given: what the user set, as text.
+            is_small: start from the small sizes instead of the defaults.
+
+        Raises:
+            InvalidScenario: unknown parameter, or a value outside its bounds.
+        """
+        given = dict(given or {})
+        known = [field.name for field in fields(self.settings_type)]
+        for name in given:
+            if name not in known:
+                raise unknown_name(f"{self.name} parameter", name, known)
+        base = dict(self.small) if is_small else {}
+        texts = {name: _text(value) for name, value in base.items()} | given
+        try:
+            return TypeAdapter(self.settings_type).validate_strings(texts)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise InvalidScenario(
+                f"parameter {name!r} of scenario {self.name!r}\n"
+                f"  expected  {first['msg']}\n"
+                f"  got       {first['input']!r}\n"
+                f"next: wavecheck list scenarios"
+            ) from error
+
+    def properties(self) -> tuple[Property, ...]:
+        """Return the properties that its worlds are judged by."""
+        return self._example().properties
+
+    def statements(self) -> frozenset[str]:
+        """Return the names of the statements that its worlds offer."""
+        return frozenset(statements_of(self._example().store))
+
+    def _example(self) -> World:
+        first = next(iter(self.coordinators.values()))
+        kernel = Kernel(timed=self.is_timed)
+        return self.build(kernel, first, self.settings(is_small=True))
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
