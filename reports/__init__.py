@@ -1,0 +1,1 @@
+"""Every face that people see: command line, tables, pictures, data files."""

@@ -1,0 +1,239 @@
+"""The commands `list`, `run` and `compare`: from options to results to output."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reports import data, tables
+from reports.files import check_folder, check_writable, write_whole
+from reports.pictures import write_pictures
+from reports.progress import showing_progress
+from reports.search_tables import strategies_table
+from scenarios import comparison as comparisons
+from scenarios import find_scenario
+from scenarios.scenario import Scenario
+from sim.errors import InvalidScenario
+from sim.kernel import STEPS_MAX
+from sim.pipeline.timed_run import simulate
+
+
+class Topic(StrEnum):
+    """What `list` can list."""
+
+    COORDINATORS = "coordinators"
+    SCENARIOS = "scenarios"
+    STRATEGIES = "strategies"
+    PROPERTIES = "properties"
+
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="Name, as in `wavecheck list`.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter; repeatable."),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Short for --set seed=N.", min=0)
+]
+Batches = Annotated[
+    str | None,
+    typer.Option("--batches", metavar="FILE", help="CSV of an incident's batches."),
+]
+Calls = Annotated[
+    str | None,
+    typer.Option(
+        "--calls", metavar="FILE", help="CSV of an incident's dispatch calls."
+    ),
+]
+Steps = Annotated[
+    int, typer.Option("--steps", help="Step limit of one execution.", min=1)
+]
+JSONFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write the result as data; - prints it."
+    ),
+]
+_CLASS_HELP = "NAME, package.module:Class or path/to/file.py:Class"
+CoordinatorName = Annotated[str, typer.Option("--coordinator", "-c", help=_CLASS_HELP)]
+
+
+def show_version() -> None:
+    """Print the version."""
+    tables.make_console().print(f"wavecheck {version('wavecheck')}")
+
+
+def list_names(
+    topic: Annotated[
+        Topic | None, typer.Argument(help="What to list; everything if not given.")
+    ] = None,
+) -> int:
+    """List coordinators, scenarios with their parameters, strategies, properties."""
+    console = tables.make_console()
+    shown = {
+        Topic.COORDINATORS: tables.coordinators_table,
+        Topic.SCENARIOS: tables.scenarios_table,
+        Topic.STRATEGIES: strategies_table,
+        Topic.PROPERTIES: tables.properties_table,
+    }
+    for one in [topic] if topic is not None else list(Topic):
+        console.print(shown[one]())
+    return 0
+
+
+def run(
+    scenario: ScenarioName,
+    *,
+    coordinator: CoordinatorName = "progressive",
+    settings: Settings = None,
+    seed: Seed = None,
+    batches: Batches = None,
+    calls: Calls = None,
+    steps: Steps = STEPS_MAX,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace", metavar="FILE", help="Write every step, as JSON lines."
+        ),
+    ] = None,
+    log: Annotated[
+        bool, typer.Option("--log", help="Show the coordinator's log lines.")
+    ] = False,
+    json_file: JSONFile = None,
+) -> int:
+    """Run one timed simulation."""
+    found = find_scenario(scenario)
+    given = collect_settings(found, settings, seed=seed, batches=batches, calls=calls)
+    check_outputs(json_file, trace)
+    lines = StringIO() if trace is not None else None
+    with showing_progress([coordinator]) as progress:
+        world = comparisons.build_timed_world(
+            found, coordinator, found.settings(given), steps_max=steps
+        )
+        result = simulate(
+            world,
+            coordinator,
+            trace_lines=lines,
+            collects_log=True,
+            progress=lambda steps_count: progress(coordinator, steps_count),
+        )
+    if trace is not None and lines is not None:
+        write_whole(trace, lines.getvalue().encode())
+    document = {
+        **data.header("run", found.name, world.settings),
+        "run": data.run_data(result) | {"log": data.log_data(result)},
+    }
+    if not write_json(json_file, document):
+        console = tables.make_console()
+        console.print(f"{found.name}: {found.summary}")
+        console.print(tables.run_report(result))
+        if log:
+            console.print(tables.log_table(result))
+    return int(result.has_violation())
+
+
+def compare(
+    scenario: ScenarioName,
+    *,
+    coordinator: Annotated[
+        list[str] | None,
+        typer.Option("--coordinator", "-c", help=f"{_CLASS_HELP}; repeatable."),
+    ] = None,
+    settings: Settings = None,
+    seed: Seed = None,
+    batches: Batches = None,
+    calls: Calls = None,
+    steps: Steps = STEPS_MAX,
+    json_file: JSONFile = None,
+    pictures: Annotated[
+        Path, typer.Option("--pictures", metavar="DIR", help="Where pictures go.")
+    ] = Path("wavecheck-pictures"),
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Draw nothing.")
+    ] = False,
+) -> int:
+    """Run several coordinators, same settings and seed, side by side."""
+    found = find_scenario(scenario)
+    given = collect_settings(found, settings, seed=seed, batches=batches, calls=calls)
+    check_outputs(json_file)
+    if not no_pictures:
+        check_folder(pictures)
+    names = coordinator or list(found.coordinators)
+    with showing_progress(names) as progress:
+        comparison = comparisons.compare(
+            found, names, given=given, steps_max=steps, progress=progress
+        )
+        written = [] if no_pictures else write_pictures(comparison, pictures)
+    if not write_json(json_file, data.comparison_data(comparison)):
+        console = tables.make_console()
+        console.print(tables.comparison_report(comparison, console.width))
+        for path in written:
+            console.print(f"picture: {path}")
+    return int(comparison.has_violation())
+
+
+def collect_settings(
+    scenario: Scenario,
+    settings: list[str] | None,
+    *,
+    is_small: bool = False,
+    **named: object,
+) -> dict[str, str]:
+    """Collect what the user set, as text by name, and refuse what does not fit.
+
+    Args:
+        scenario: which settings exist.
+        settings: KEY=VALUE, as given.
+        is_small: the scenario's small sizes are the defaults.
+        named: settings that have options of their own; None: not given.
+
+    Raises:
+        InvalidScenario: an unknown name, or a value outside its bounds.
+    """
+    given: dict[str, str] = {}
+    for text in settings or []:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise InvalidScenario(f"--set {text!r}: expected KEY=VALUE")
+        given[name] = value
+    for name, chosen in named.items():
+        if chosen is None:
+            continue
+        if name not in scenario.settings_type.__dataclass_fields__:
+            raise InvalidScenario(
+                f"--{name} does not fit scenario {scenario.name!r}: it has no {name}"
+            )
+        given[name] = str(chosen)
+    scenario.settings(given, is_small=is_small)
+    return given
+
+
+def check_outputs(json_file: Path | None, file: Path | None = None) -> None:
+    """Refuse output files that cannot be written, before any work is done.
+
+    Raises:
+        InvalidScenario: one cannot.
+    """
+    if file is not None and str(file) == "-":
+        raise InvalidScenario("expected the name of a file; - is for --json only")
+    for path in (json_file, file):
+        if path is not None and str(path) != "-":
+            check_writable(path)
+
+
+def write_json(json_file: Path | None, document: Mapping[str, Any]) -> bool:
+    """Write the document if it was asked for; return whether it went to the output."""
+    if json_file is None:
+        return False
+    text = data.to_text(document)
+    if str(json_file) == "-":
+        typer.echo(text, nl=False)
+        return True
+    write_whole(json_file, text.encode())
+    return False

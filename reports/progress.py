@@ -1,0 +1,111 @@
+"""Progress on a terminal for whatever takes longer than a second.
+
+Goes to standard error, so that results can be piped; where nobody looks, a line every
+ten seconds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Final
+
+from rich.status import Status
+
+from reports.tables import make_console
+from scenarios.checking import SearchProgress
+from scenarios.proving import ProofProgress
+from sim.exhaustive import Progress
+from sim.search.session import Found, Statistics
+
+PATIENCE_SECONDS: Final = 1.0
+LINE_EVERY_SECONDS: Final = 10.0
+
+
+class _Line:
+    """One line that changes while work goes on."""
+
+    def __init__(self) -> None:
+        self._console = make_console(is_error=True)
+        self._status = Status("", console=self._console)
+        self._began = self._shown = monotonic()
+        self._is_live = False
+
+    def seconds(self) -> float:
+        """Return the seconds since the work began."""
+        return monotonic() - self._began
+
+    def tell(self, text: str) -> None:
+        """Show where the work is, once it has taken a while."""
+        if self.seconds() < PATIENCE_SECONDS:
+            return
+        if self._console.is_terminal:
+            self._status.update(text)
+            if not self._is_live:
+                self._status.start()
+                self._is_live = True
+        elif monotonic() - self._shown > LINE_EVERY_SECONDS:
+            self._shown = monotonic()
+            self._console.print(text)
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._is_live:
+            self._status.stop()
+
+
+@contextmanager
+def _line() -> Iterator[_Line]:
+    line = _Line()
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+@contextmanager
+def showing_progress(names: list[str]) -> Iterator[Callable[[str, int], None]]:
+    """Yield the function that takes (coordinator, steps so far)."""
+    with _line() as line:
+
+        def report(name: str, steps_count: int) -> None:
+            line.tell(
+                f"{name} ({names.index(name) + 1} of {len(names)}):"
+                f" {steps_count:,} steps, {line.seconds():.0f} s"
+            )
+
+        yield report
+
+
+@contextmanager
+def showing_search() -> Iterator[SearchProgress]:
+    """Yield the function that takes a search's statistics and what it found."""
+    with _line() as line:
+
+        def report(seen: Statistics, found: Mapping[str, Found]) -> None:
+            best = ", ".join(
+                f"{name} in {one.violation.step} steps" for name, one in found.items()
+            )
+            rate = seen.executions_count / max(seen.seconds, 1e-9)
+            line.tell(
+                f"{seen.executions_count:,} executions, {rate:,.0f}/s,"
+                f" {seen.final_states_count:,} final states;"
+                f" found: {best or 'nothing'}"
+            )
+
+        yield report
+
+
+@contextmanager
+def showing_proof() -> Iterator[ProofProgress]:
+    """Yield the function that takes a proof's level and the seconds so far."""
+    with _line() as line:
+
+        def report(reached: Progress, seconds: float) -> None:
+            line.tell(
+                f"level {reached.level}, frontier {reached.frontier:,},"
+                f" {reached.states:,} states,"
+                f" {reached.states / max(seconds, 1e-9):,.0f}/s,"
+                f" {reached.bytes / 1e6:,.0f} MB"
+            )
+
+        yield report

@@ -1,0 +1,51 @@
+"""The command `sweep`: prove growing sizes until a budget ends it."""
+
+from typing import Annotated
+
+import typer
+
+from reports.commands import (
+    CoordinatorName,
+    JSONFile,
+    ScenarioName,
+    Settings,
+    check_outputs,
+    collect_settings,
+    write_json,
+)
+from reports.progress import showing_proof
+from reports.proof_tables import proof_data, sweep_table
+from reports.search_commands import PropertyNames, seconds_of
+from reports.tables import make_console
+from scenarios import find_scenario
+from scenarios.proving import sweep
+from scenarios.subject import Subject
+
+
+def sweep_command(
+    scenario: ScenarioName,
+    *,
+    coordinator: CoordinatorName = "progressive",
+    properties: PropertyNames = None,
+    budget: Annotated[
+        str, typer.Option(metavar="TIME", help="For all sizes together.")
+    ] = "60s",
+    settings: Settings = None,
+    json_file: JSONFile = None,
+) -> int:
+    """Prove growing sizes of a scenario until the budget ends it."""
+    found = find_scenario(scenario)
+    given = collect_settings(found, settings, is_small=True)
+    check_outputs(json_file)
+    subject = Subject.of(found, coordinator, given)
+    results = []
+    with showing_proof() as progress:
+        for result in sweep(subject, seconds_of(budget), properties or (), progress):
+            results.append(result)
+            if result.has_violation():
+                break
+    if not write_json(json_file, {"proofs": [proof_data(one) for one in results]}):
+        console = make_console()
+        console.print(f"{coordinator} in {found.name}, growing until {budget}")
+        console.print(sweep_table(results))
+    return int(any(result.has_violation() for result in results))

@@ -1,0 +1,331 @@
+"""Searches as assertions, and counterexamples that are kept and replayed first.
+
+Knows no test framework: what is wrong is an `AssertionError` whose text a person can
+act on. A kept schedule that still violates its property fails at once; one that the
+code no longer follows is followed as far as it fits, and reported as outdated.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console, RenderableType
+
+from reports.explanations import explanation_text
+from reports.files import write_whole
+from reports.hash_seeds import compare_hash_seeds
+from reports.search_tables import verdict_table
+from scenarios import find_scenario
+from scenarios.checking import CheckResult, check, world_of
+from scenarios.loading import coordinator_name
+from scenarios.schedule_files import read_schedule, schedule_text
+from sim.errors import InvalidScenario, ReplayMismatch
+from sim.search.explain import explain
+from sim.search.recorded import Entry, Script
+from sim.search.schedule import Schedule, passes, replay
+
+DEFAULT_EXECUTIONS: Final = 2_000
+_WIDTH: Final = 150
+
+
+class Standing(Enum):
+    """What has become of a kept schedule."""
+
+    VIOLATES = "it still violates its property"
+    VIOLATES_MENDED = "followed as far as it fits, it still violates its property"
+    OUTDATED = "it no longer replays; as far as it fits, it violates nothing"
+    PASSES = "it replays and violates nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a test searches; the names are those of `scenarios.checking.check`.
+
+    Attributes:
+        scenario: name.
+        coordinator: a class, or a name as on the command line.
+        settings: of the scenario, by name.
+        faults: how many of each kind may strike.
+        properties: which; all if empty.
+        seconds: budget.
+        executions: budget; 2,000 if there is no other.
+        strategy: name.
+        seed: of the strategy.
+        require: a property that was never at risk is a failure.
+        hash_seeds: replay what was found in processes with other hash seeds.
+    """
+
+    scenario: str
+    coordinator: str | type[Any]
+    settings: Mapping[str, object] | None = None
+    faults: Mapping[str, int] | None = None
+    properties: Sequence[str] = ()
+    seconds: float | None = None
+    executions: int | None = None
+    strategy: str = "portfolio"
+    seed: int = 0
+    require: bool = False
+    hash_seeds: bool = True
+
+    def given(self) -> dict[str, str]:
+        """Return the settings as text."""
+        return {name: _as_text(value) for name, value in (self.settings or {}).items()}
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
+    """Replay the kept schedules, then search.
+
+    Args:
+        plan: what to search.
+        folder: where the schedules are kept; made when there is something to keep.
+
+    Returns:
+        The result of the search, and a text for each outdated schedule.
+
+    Raises:
+        AssertionError: a property is violated, or vacuous where that is required.
+        InvalidScenario: a name, value or budget that does not exist or fit.
+        CoordinatorError: the coordinator does not load, or failed.
+        NondeterminismError: two runs of one schedule differ.
+    """
+    __tracebackhide__ = True
+    with _without_logs():
+        return _assert_holds(plan, folder)
+
+
+@contextmanager
+def _without_logs() -> Iterator[None]:
+    """Keep thousands of executions from logging what one of them would."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
+    __tracebackhide__ = True
+    outdated = _replay_kept(plan, folder)
+    has_budget = plan.seconds is not None or plan.executions is not None
+    result = check(
+        find_scenario(plan.scenario),
+        plan.coordinator,
+        strategy=plan.strategy,
+        seconds=plan.seconds,
+        executions=plan.executions if has_budget else DEFAULT_EXECUTIONS,
+        given=plan.given(),
+        faults=plan.faults,
+        properties=plan.properties,
+        seed=plan.seed,
+    )
+    if result.was_interrupted:
+        raise KeyboardInterrupt
+    if plan.hash_seeds:
+        compare_hash_seeds(result)
+    if result.has_violation():
+        saved = save_schedules(result.schedules, folder)
+        raise AssertionError(_failure(result, saved))
+    if plan.require and result.vacuous():
+        raise AssertionError(
+            f"vacuous: never at risk: {', '.join(result.vacuous())}\n"
+            f"{_plain(verdict_table(result))}\n"
+            "next: larger settings, more calls, or name the properties that matter"
+        )
+    return result, outdated
+
+
+def save_schedules(
+    schedules: Mapping[str, Schedule], folder: Path
+) -> Mapping[str, Path]:
+    """Write counterexamples by property; return their files by property."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = {}
+    for name, schedule in schedules.items():
+        prefix = _prefix(schedule.scenario, schedule.coordinator)
+        path = folder / f"{prefix}{name}.json"
+        write_whole(path, schedule_text(schedule).encode())
+        saved[name] = path
+    return saved
+
+
+def _prefix(scenario: str, coordinator: str) -> str:
+    return f"{scenario}-{coordinator.rpartition(':')[2]}-"
+
+
+def _replay_kept(plan: Plan, folder: Path) -> list[str]:
+    """Return what is to be said about outdated schedules."""
+    __tracebackhide__ = True
+    name = coordinator_name(plan.coordinator)
+    outdated = []
+    for path in sorted(folder.glob(f"{_prefix(plan.scenario, name)}*.json")):
+        try:
+            schedule = replace(read_schedule(path), coordinator=name)
+            if not _belongs(schedule, plan):
+                continue
+            standing = standing_of(schedule)
+        except InvalidScenario as error:
+            outdated.append(f"{error}\nnext: delete {_shown(path)}")
+            continue
+        if standing in (Standing.VIOLATES, Standing.VIOLATES_MENDED):
+            raise AssertionError(_kept_failure(path, schedule, standing))
+        if standing is Standing.OUTDATED:
+            outdated.append(
+                f"{_shown(path)} is outdated: {standing.value}\n"
+                f"next: if the coordinator was repaired, delete it, or keep it as a"
+                f" test with wavecheck explain {_shown(path)} --test FILE"
+            )
+    return outdated
+
+
+def _belongs(schedule: Schedule, plan: Plan) -> bool:
+    """Return whether a search by this plan could have found a schedule."""
+    scenario = find_scenario(plan.scenario)
+    asked = scenario.settings(plan.given(), is_small=True)
+    for name, value in schedule.settings.items():
+        most = getattr(asked, name, value)
+        is_size = name in scenario.sizes
+        if (value > most) if is_size else (_as_text(value) != _as_text(most)):
+            return False
+    faults = plan.faults or {}
+    if any(count > faults.get(kind, 0) for kind, count in schedule.faults.items()):
+        return False
+    return not plan.properties or schedule.property_name in plan.properties
+
+
+def standing_of(schedule: Schedule) -> Standing:
+    """Replay a kept schedule and say what has become of it.
+
+    Raises:
+        InvalidScenario: its settings, faults or property do not fit the scenario.
+        CoordinatorError: the coordinator does not load, or failed.
+    """
+    world = world_of(schedule, find_scenario(schedule.scenario))
+    try:
+        replayed = replay(world, schedule)
+    except ReplayMismatch:
+        script = Script(world.kernel, [Entry(step.task) for step in schedule.steps])
+        world.kernel.on_step = script.note
+        try:
+            is_kept = passes(world, script, schedule.property_name)
+        finally:
+            world.kernel.on_step = None
+        return Standing.OUTDATED if is_kept else Standing.VIOLATES_MENDED
+    if schedule.property_name in replayed.violations:
+        return Standing.VIOLATES
+    return Standing.PASSES
+
+
+def assert_passes(path: Path) -> None:
+    """Replay a kept schedule, as far as it fits, and assert that nothing is violated.
+
+    Raises:
+        AssertionError: its property is violated.
+        InvalidScenario: the file is no schedule of this version.
+        CoordinatorError: the coordinator does not load, or failed.
+    """
+    __tracebackhide__ = True
+    schedule = read_schedule(path)
+    with _without_logs():
+        standing = standing_of(schedule)
+        if standing in (Standing.VIOLATES, Standing.VIOLATES_MENDED):
+            raise AssertionError(_kept_failure(path, schedule, standing))
+
+
+def _kept_failure(path: Path, schedule: Schedule, standing: Standing) -> str:
+    head = f"kept schedule {_shown(path)}: {standing.value}: {schedule.property_name}"
+    if standing is Standing.VIOLATES:
+        return f"{head}\n{_explained(schedule)}\n{_reproduce(path)}"
+    return (
+        f"{head}\nit was recorded as: {schedule.message}\n"
+        "next: delete it, and the search records it as it happens now"
+    )
+
+
+def _failure(result: CheckResult, saved: Mapping[str, Path]) -> str:
+    shortest = min(result.schedules.values(), key=lambda one: len(one.steps))
+    return "\n".join(
+        [
+            f"{', '.join(result.schedules)} violated",
+            _plain(verdict_table(result)),
+            _explained(shortest),
+            *map(_reproduce, saved.values()),
+            "commit the schedule: it is replayed first until it passes",
+        ]
+    )
+
+
+def _explained(schedule: Schedule) -> str:
+    world = world_of(schedule, find_scenario(schedule.scenario))
+    return _plain(explanation_text(explain(world, schedule)))
+
+
+def _reproduce(path: Path) -> str:
+    return f"reproduce: wavecheck replay {_shown(path)}"
+
+
+def _plain(what: RenderableType) -> str:
+    buffer = StringIO()
+    console = Console(
+        file=buffer, width=_WIDTH, highlight=False, emoji=False, markup=False
+    )
+    console.print(what)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def _shown(path: Path) -> str:
+    """Write a path as it can be typed in the working folder."""
+    whole, here = path.resolve(), Path.cwd().resolve()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+
+
+def regression_test_text(schedule: Schedule, path: Path, test_path: Path) -> str:
+    """Write a pytest file that replays a kept schedule.
+
+    What the schedule says is somebody else's text: it gets into comments and names
+    only, stripped of whatever could end them.
+
+    Args:
+        schedule: as read from the file.
+        path: the file.
+        test_path: where the test will be.
+    """
+    relative = os.path.relpath(path.resolve(), test_path.resolve().parent)
+    literal = ascii(Path(relative).as_posix())
+    if '"' not in literal:
+        literal = f'"{literal[1:-1]}"'
+    rule = schedule.coordinator.rpartition(":")[2]
+    name = re.sub(r"[^A-Za-z0-9]+", "_", f"{rule}_keeps_{schedule.property_name}")
+    return (
+        '"""A schedule that once violated a property must not violate it again."""\n'
+        "\n"
+        "from pathlib import Path\n"
+        "\n"
+        "from reports.regressions import assert_passes\n"
+        "\n"
+        f"SCHEDULE = Path(__file__).parent / {literal}\n"
+        "\n"
+        "\n"
+        f"def test_{name.strip('_').lower()}() -> None:\n"
+        '    """What went wrong once does not happen again."""\n'
+        f"    # recorded: {_one_line(schedule.coordinator)} in"
+        f" {_one_line(schedule.scenario)}\n"
+        f"    # {_one_line(schedule.property_name)}: {_one_line(schedule.message)}\n"
+        "    assert_passes(SCHEDULE)\n"
+    )
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return "".join(one if " " <= one <= "~" else "?" for one in line)[:200]

@@ -1,0 +1,280 @@
+"""The commands `check`, `replay` and `explain`: search, verify, tell."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reports import data
+from reports.canary_report import show_canary
+from reports.commands import (
+    CoordinatorName,
+    JSONFile,
+    ScenarioName,
+    Settings,
+    check_outputs,
+    collect_settings,
+    write_json,
+)
+from reports.explanations import explanation_markdown, explanation_text
+from reports.files import check_folder, check_writable, write_whole
+from reports.hash_seeds import compare_hash_seeds
+from reports.progress import showing_search
+from reports.proof_view import show_proof
+from reports.regressions import regression_test_text, save_schedules
+from reports.search_tables import verdict_table
+from reports.tables import make_console
+from scenarios import find_scenario
+from scenarios.checking import CheckResult, Effort, check_subject, world_of
+from scenarios.proving import ProofLimits
+from scenarios.schedule_files import read_schedule
+from scenarios.strategies import EXHAUSTIVE
+from scenarios.subject import Subject
+from sim.errors import InvalidScenario
+from sim.search.explain import explain as explain_schedule
+from sim.search.schedule import Schedule
+from sim.search.schedule import replay as replay_schedule
+
+_FILE_HELP = "A schedule, as `wavecheck check --save` writes it."
+
+
+def seconds_of(text: str) -> float:
+    """Read a budget such as 10s, 2m or 1.5 (seconds).
+
+    Raises:
+        InvalidScenario: it is none.
+    """
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        return float(number) * units[unit]
+    except ValueError:
+        raise InvalidScenario(
+            f"--budget {text!r}: expected a time such as 10s, 2m or 0.5h"
+        ) from None
+
+
+def faults_of(text: str) -> dict[str, int]:
+    """Read a fault plan such as crash=1,lose=2.
+
+    Raises:
+        InvalidScenario: it is none.
+    """
+    plan = {}
+    for part in filter(None, text.split(",")):
+        kind, _, count = part.partition("=")
+        if not count.lstrip("-").isdigit():
+            raise InvalidScenario(f"--faults {part!r}: expected KIND=N, as in crash=1")
+        plan[kind.strip()] = int(count)
+    return plan
+
+
+StrategyName = Annotated[str, typer.Option(help="As in `wavecheck list strategies`.")]
+PropertyNames = Annotated[
+    list[str] | None,
+    typer.Option("--property", metavar="NAME", help="Judge this; repeatable."),
+]
+BudgetText = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Such as 10s or 2m; 10s if no budget."),
+]
+FaultsText = Annotated[
+    str | None,
+    typer.Option(metavar="KIND=N,...", help="Faults that may strike: crash=1,..."),
+]
+
+
+def bytes_of(text: str) -> int:
+    """Read a size such as 512MB or 4GB.
+
+    Raises:
+        InvalidScenario: it is none.
+    """
+    units = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+    number, unit = text[:-2], text[-2:].upper()
+    try:
+        size = round(float(number) * units[unit])
+    except (ValueError, KeyError):
+        size = 0
+    if size <= 0:
+        raise InvalidScenario(
+            f"--memory {text!r}: expected a size such as 512MB or 4GB"
+        )
+    return size
+
+
+SaveFolder = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write counterexamples as schedules.")
+]
+NoReduction = Annotated[
+    bool, typer.Option("--no-reduction", help="A proof leaves nothing out.")
+]
+DatabaseFolder = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where hypothesis keeps failures.")
+]
+
+
+def check_command(
+    scenario: ScenarioName,
+    *,
+    coordinator: CoordinatorName = "progressive",
+    strategy: StrategyName = "portfolio",
+    properties: PropertyNames = None,
+    budget: BudgetText = None,
+    executions: Annotated[
+        int | None, typer.Option(help="Budget in executions.")
+    ] = None,
+    settings: Settings = None,
+    faults: FaultsText = None,
+    seed: Annotated[int, typer.Option(help="Of the strategy.", min=0)] = 0,
+    first: Annotated[
+        bool, typer.Option("--first", help="End with the first violation.")
+    ] = False,
+    require: Annotated[
+        bool, typer.Option("--require", help="Vacuous verdicts are failures.")
+    ] = False,
+    canary: Annotated[
+        bool, typer.Option("--canary", help="Plant faults too: does it find them?")
+    ] = False,
+    database: DatabaseFolder = None,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="Limit of a proof, such as 4GB.")
+    ] = "8GB",
+    no_reduction: NoReduction = False,
+    save: SaveFolder = None,
+    json_file: JSONFile = None,
+) -> int:
+    """Search the schedules of a scenario for violations."""
+    found = find_scenario(scenario)
+    given = collect_settings(found, settings, is_small=True)
+    check_outputs(json_file)
+    if save is not None:
+        check_folder(save)
+    if database is not None:
+        check_folder(database)
+    subject = Subject.of(found, coordinator, given, faults_of(faults or ""))
+    effort = Effort(
+        strategy=strategy,
+        seconds=None if budget is None else seconds_of(budget),
+        executions=executions,
+        seed=seed,
+        stops_at_first=first,
+        database=database,
+    )
+    if canary and strategy == EXHAUSTIVE:
+        raise InvalidScenario("--canary searches: give it another --strategy")
+    if strategy == EXHAUSTIVE:
+        limits = ProofLimits(
+            seconds=None if budget is None else seconds_of(budget),
+            memory_bytes=bytes_of(memory),
+            at_first_violation=first,
+            reduces=not no_reduction,
+        )
+        proof = show_proof(subject, limits, properties or (), json_file, save)
+        return int(proof.has_violation() or (require and bool(proof.vacuous())))
+    if canary:
+        return show_canary(subject, effort, properties or (), json_file)
+    result = _search(subject, effort, properties or (), json_file, save)
+    return int(result.has_violation() or (require and bool(result.vacuous())))
+
+
+def _search(
+    subject: Subject,
+    effort: Effort,
+    properties: Sequence[str],
+    json_file: Path | None,
+    save: Path | None,
+) -> CheckResult:
+    """Search, compare between processes, keep and show what was found."""
+    with showing_search() as progress:
+        result = check_subject(subject, effort, properties, progress)
+    compare_hash_seeds(result)
+    saved = {} if save is None else save_schedules(result.schedules, save)
+    if not write_json(json_file, data.check_data(result)):
+        _show(result, saved)
+    return result
+
+
+def _show(result: CheckResult, saved: Mapping[str, Path]) -> None:
+    console = make_console()
+    console.print(verdict_table(result))
+    shortest = min(
+        result.schedules.values(), key=lambda one: len(one.steps), default=None
+    )
+    if shortest is not None:
+        world = world_of(shortest, result.scenario)
+        console.print(explanation_text(explain_schedule(world, shortest)))
+    for name, path in saved.items():
+        console.print(f"{name}: wavecheck explain {path}")
+    if result.schedules and not saved:
+        console.print("--save DIR keeps the schedules; replay and explain read them")
+
+
+def _read(file: Path) -> Schedule:
+    schedule = read_schedule(file)
+    find_scenario(schedule.scenario)
+    return schedule
+
+
+def replay_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE_HELP)],
+    *,
+    json_file: JSONFile = None,
+) -> int:
+    """Replay a recorded schedule and verify every step."""
+    schedule = _read(file)
+    check_outputs(json_file)
+    world = world_of(schedule, find_scenario(schedule.scenario))
+    replayed = replay_schedule(world, schedule)
+    document = {
+        **data.header("replay", schedule.scenario, schedule.settings),
+        "coordinator": schedule.coordinator,
+        "steps": len(replayed.steps),
+        "digest": replayed.digest,
+        "violations": {
+            name: violation.message for name, violation in replayed.violations.items()
+        },
+    }
+    if not write_json(json_file, document):
+        console = make_console()
+        console.print(f"{len(replayed.steps)} steps replayed, each as recorded")
+        for name, violation in replayed.violations.items():
+            console.print(
+                f"VIOLATED {name} at step {violation.step}: {violation.message}"
+            )
+        if not replayed.violations:
+            console.print("nothing violated")
+    return int(bool(replayed.violations))
+
+
+def explain_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE_HELP)],
+    *,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it as Markdown; - prints that."),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a pytest file that replays it."),
+    ] = None,
+) -> int:
+    """Tell a recorded schedule so that a person understands why it fails."""
+    schedule = _read(file)
+    if markdown is not None and str(markdown) != "-":
+        check_outputs(None, markdown)
+    if test is not None:
+        check_writable(test)
+    world = world_of(schedule, find_scenario(schedule.scenario))
+    explanation = explain_schedule(world, schedule)
+    if test is not None:
+        write_whole(test, regression_test_text(schedule, file, test).encode())
+    if markdown is not None:
+        text = explanation_markdown(explanation)
+        if str(markdown) == "-":
+            typer.echo(text, nl=False)
+            return 1
+        write_whole(markdown, text.encode())
+    make_console().print(explanation_text(explanation))
+    return 1

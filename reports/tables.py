@@ -1,0 +1,241 @@
+"""Results as tables and sentences on a terminal, or as plain text when piped.
+
+Knows rich and the result types; computes nothing but the form.
+"""
+
+from statistics import fmean
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from scenarios import SCENARIOS
+from scenarios.claims import Answer
+from scenarios.comparison import Comparison
+from sim.kernel import TICKS_PER_SECOND
+from sim.pipeline.timed_run import TimedRun
+from sim.verdict import Outcome, Verdict
+
+PIPED_WIDTH: Final = 150
+_ANSWER_STYLE: Final = {
+    Answer.SUPPORTED: "green",
+    Answer.CONTRADICTED: "bold red",
+    Answer.NOT_DECIDED: "dim",
+}
+
+
+def make_console(*, is_error: bool = False) -> Console:
+    """Return a console; its width is fixed when nobody looks, so output is stable."""
+    console = Console(stderr=is_error, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    return console
+
+
+def comparison_report(comparison: Comparison, width: int) -> RenderableType:
+    """Return what the coordinators did, then the claims.
+
+    One row per coordinator where that fits, one block per coordinator where not.
+    """
+    scenario = comparison.scenario
+    if width >= PIPED_WIDTH:
+        runs: list[RenderableType] = [_one_row_each(comparison)]
+    else:
+        runs = [run_report(run) for run in comparison.runs]
+    return Group(
+        Text(f"{scenario.name}: {scenario.summary}"),
+        *runs,
+        *_notes(comparison),
+        _claims(comparison),
+    )
+
+
+def _one_row_each(comparison: Comparison) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_lines=True, pad_edge=False)
+    for column in (
+        "coordinator",
+        "batches and job",
+        "dispatch calls",
+        "derived wave",
+        "alerts",
+        "properties",
+    ):
+        table.add_column(column, vertical="top", no_wrap=True)
+    for run in comparison.runs:
+        table.add_row(
+            Text(_short_name(run), style="bold"),
+            _batches(run),
+            _calls(run),
+            _times(run),
+            _alerts(run),
+            Group(*(_verdict(verdict) for verdict in run.verdicts)),
+        )
+    return table
+
+
+def _short_name(run: TimedRun) -> str:
+    """Return a name that fits a column: the class of a coordinator given by path."""
+    return run.coordinator_name.rpartition(":")[2]
+
+
+def run_report(run: TimedRun) -> RenderableType:
+    """Return what one timed run showed."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("coordinator", Text(run.coordinator_name, style="bold"))
+    table.add_row("batches and job", _batches(run))
+    table.add_row("dispatch calls", _calls(run))
+    table.add_row("derived wave", _times(run))
+    table.add_row("alerts", _alerts(run))
+    properties = Table(box=None, show_header=False, pad_edge=False)
+    for verdict in run.verdicts:
+        violation = verdict.violation
+        why = "" if violation is None else f"{violation.message}"
+        properties.add_row(_verdict(verdict), why)
+    table.add_row("properties", properties)
+    table.add_row("", "")
+    return table
+
+
+def log_table(run: TimedRun) -> RenderableType:
+    """Return the coordinator's log lines."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for line in run.log_lines:
+        fields = ", ".join(f"{name}: {value!r}" for name, value in line.fields)
+        where = f"{seconds(line.time)} {line.task}"
+        table.add_row(where, f"[{line.level}] {line.message}", f"{{{fields}}}")
+    return table
+
+
+def coordinators_table() -> RenderableType:
+    """Return the built-in coordinators by scenario, with the first line of each."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("coordinator", style="bold", no_wrap=True)
+    table.add_column("scenarios")
+    table.add_column("what it does")
+    rows: dict[tuple[str, str], list[str]] = {}
+    for scenario in SCENARIOS.values():
+        for name, found in scenario.coordinators.items():
+            doc = (found.__doc__ or "").strip().splitlines()[0]
+            rows.setdefault((name, doc), []).append(scenario.name)
+    for (name, doc), where in rows.items():
+        table.add_row(name, ", ".join(where), doc)
+    return table
+
+
+def scenarios_table() -> RenderableType:
+    """Return the scenarios with their parameters and defaults."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
+    table.add_column("scenario", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("parameters (--set KEY=VALUE) and defaults")
+    for scenario in SCENARIOS.values():
+        defaults = scenario.settings()
+        names = scenario.settings_type.__dataclass_fields__
+        listed = ", ".join(f"{name}={getattr(defaults, name)!r}" for name in names)
+        table.add_row(scenario.name, scenario.summary, listed)
+    return table
+
+
+def properties_table() -> RenderableType:
+    """Return the properties with moment and meaning."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("property", style="bold", no_wrap=True)
+    table.add_column("judged", no_wrap=True)
+    table.add_column("meaning")
+    seen: set[str] = set()
+    for scenario in SCENARIOS.values():
+        for judged in scenario.properties():
+            if judged.name not in seen:
+                seen.add(judged.name)
+                table.add_row(judged.name, judged.moment.value, judged.meaning)
+    return table
+
+
+def _batches(run: TimedRun) -> str:
+    counts = [f"{count} {name}" for name, count in run.batches_by_status.items()]
+    lines = [line for line in counts if not line.startswith("0 ")]
+    total = sum(run.batches_by_status.values())
+    lines.append(f"{run.messages_count} sent of {total}")
+    lines.append(f"job {run.job_status}")
+    return "\n".join(lines)
+
+
+def _calls(run: TimedRun) -> str:
+    if not run.calls:
+        return "none"
+    useful = sum(call.batches_dispatched > 0 for call in run.calls)
+    each = fmean(call.statements for call in run.calls)
+    return (
+        f"{len(run.calls)} calls\n{useful} dispatched\n"
+        f"{each:.2f} statements each\n{run.statements_count} in all tasks"
+    )
+
+
+def seconds(ticks: int | None) -> str:
+    """Write a moment for people."""
+    return "never" if ticks is None else f"{ticks / TICKS_PER_SECOND:.3f} s"
+
+
+def _times(run: TimedRun) -> str:
+    return (
+        f"first sent {seconds(run.first_derived_dispatch)}\n"
+        f"makespan {seconds(run.makespan)}\n"
+        f"{run.held_ids_max} ids held"
+    )
+
+
+def _alerts(run: TimedRun) -> RenderableType:
+    if not run.alerts:
+        return "none"
+    lines = []
+    for alert in run.alerts:
+        text = f"{alert.name}\n  wave {alert.wave_number}, {seconds(alert.fired_at)}, "
+        line = Text(text)
+        line.append(
+            "right" if alert.is_right else "false alarm",
+            style="green" if alert.is_right else "yellow",
+        )
+        lines.append(line)
+    return Group(*lines)
+
+
+def _verdict(verdict: Verdict) -> Text:
+    if verdict.outcome is Outcome.VIOLATED:
+        word, style = "VIOLATED", "bold red"
+    elif verdict.is_vacuous:
+        word, style = "not at risk", "dim"
+    else:
+        word, style = "not seen", ""
+    return Text(f"{word:<11} {verdict.property_name}", style=style)
+
+
+def _notes(comparison: Comparison) -> list[Text]:
+    notes = [
+        Text(
+            "VIOLATED: it happened in this run.  not seen: it did not happen in this"
+            " one run, which proves nothing\n(wavecheck check searches the other"
+            " orders).  not at risk: this run could not have violated it."
+        )
+    ]
+    if comparison.scenario.name == "incident" and not comparison.settings.derived_call:
+        notes.append(
+            Text(
+                "job_completes: the record holds dispatch calls only and ends before"
+                " the batches do, so no call is left to\ncomplete wave and job;"
+                " --set derived_call=true lets finished batches call too."
+            )
+        )
+    return notes
+
+
+def _claims(comparison: Comparison) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("the published report claims")
+    table.add_column("these runs say", no_wrap=True)
+    table.add_column("measured")
+    for claim in comparison.claims:
+        answer = Text(claim.answer.value, style=_ANSWER_STYLE[claim.answer])
+        table.add_row(claim.text, answer, claim.measured)
+    return table
