@@ -1,0 +1,99 @@
+"""`check --strategy exhaustive` and `sweep` on the command line."""
+
+import json
+
+import pytest
+
+from reports.cli import run_command
+
+HIDDEN = '''
+"""A rule that counts its calls on its instance."""
+
+from coordinator import Claiming
+
+
+class Remembers(Claiming):
+    def __init__(self, db):
+        super().__init__(db)
+        self.calls = 0
+
+    async def dispatch_wave(self, job_id, wave_number):
+        self.calls += 1
+        return await super().dispatch_wave(job_id, wave_number)
+'''
+
+
+def prove(*arguments):
+    """Run `check` with the exhaustive strategy."""
+    return run_command(["check", *arguments, "--strategy", "exhaustive"])
+
+
+def test_the_document_holds_the_reference_numbers(capsys):
+    """States, transitions, schedules, shortest violation; nothing else is printed."""
+    sizes = ["--set", "retrigger=true", "--no-reduction"]
+    assert prove("wd", "-c", "stalling", *sizes, "--json", "-") == 1
+    document = json.loads(capsys.readouterr().out)
+    numbers = [document[name] for name in ("states", "transitions", "schedules")]
+    assert numbers == [2444, 5747, 53272034]
+    assert [one["shortest"] for one in document["verdicts"]] == [None, 12]
+    assert document["is_complete"]
+
+
+def test_a_proof_says_so_and_a_counterexample_is_told(capsys):
+    """EXHAUSTED with the states; VIOLATED with the explanation and the saved file."""
+    assert prove("wd", "-c", "claiming") == 0
+    assert "no state of 159 violates it" in capsys.readouterr().out
+    assert prove("wd", "-c", "progressive") == 1
+    out = capsys.readouterr().out
+    assert "shortest: 10 steps" in out
+    assert "acts on the old value" in out
+
+
+def test_a_saved_counterexample_replays(tmp_path, monkeypatch, capsys):
+    """The file that a proof saves is an ordinary schedule."""
+    monkeypatch.chdir(tmp_path)
+    assert prove("wd", "-c", "progressive", "--save", "kept") == 1
+    assert run_command(["replay", "kept/wd-progressive-no_double_dispatch.json"]) == 1
+    assert "10 steps replayed" in capsys.readouterr().out
+
+
+def test_hidden_state_is_refused_with_its_name(tmp_path, monkeypatch, capsys):
+    """A counter on the instance: status 3, never a proof."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "remembers.py").write_text(HIDDEN)
+    assert prove("import-job", "-c", "remembers.py:Remembers") == 3
+    captured = capsys.readouterr()
+    assert "calls" in captured.err
+    assert "EXHAUSTED" not in captured.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--faults", "crash=1"], "searched, not proved"),
+        (["--memory", "much"], "expected a size"),
+        (["--canary"], "another --strategy"),
+        (["--property", "no_strnded"], "no_stranded_batch"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments, said, capsys):
+    """Status 2, and what to do."""
+    assert prove("import-job", "-c", "claiming", *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_sweep_prints_a_row_for_each_size(capsys):
+    """`progressive` is refuted at the first size that has two listeners."""
+    assert run_command(["sweep", "wd", "-c", "progressive", "--budget", "30s"]) == 1
+    out = capsys.readouterr().out
+    assert "batches_per_listener=2, listeners=2" in out
+    assert "VIOLATED in 10" in out
+
+
+def test_a_sweep_as_data(capsys):
+    """One document for each size, the last one refuted."""
+    command = ["sweep", "wd", "-c", "progressive", "--budget", "30s", "--json", "-"]
+    assert run_command(command) == 1
+    proofs = json.loads(capsys.readouterr().out)["proofs"]
+    assert [one["is_complete"] for one in proofs] == [True, True, True]
+    assert proofs[-1]["verdicts"][1]["outcome"] == "violated"

@@ -1,0 +1,115 @@
+import types
+
+from sim.exhaustive.frames import stands_of
+from sim.exhaustive.identity import Identity
+from sim.exhaustive.liveness import live_at
+
+
+@types.coroutine
+def step():
+    return (yield)
+
+
+def suspended(coroutine, times=1):
+    for _ in range(times):
+        coroutine.send(None)
+    return coroutine
+
+
+def names(coroutine):
+    return [name for name, _ in stands_of(coroutine)[0].values if name is not None]
+
+
+def key(coroutine):
+    identity = Identity()
+    found = [
+        (one.code, one.offset, [(n, identity.key(v)) for n, v in one.values])
+        for one in stands_of(coroutine)
+    ]
+    coroutine.close()
+    return found
+
+
+async def dead_after_use(first):
+    second = first + 1
+    await step()
+    return second
+
+
+def test_a_variable_that_is_not_read_again_is_dead():
+    """`first` is used up before the await; `second` is still to be returned."""
+    coroutine = suspended(dead_after_use(1))
+    assert names(coroutine) == ["second"]
+    coroutine.close()
+
+
+async def in_a_handler(value):
+    try:
+        await step()
+    except ValueError:
+        return value
+    return None
+
+
+def test_a_variable_that_only_a_handler_reads_is_live():
+    """An exception may be thrown in at the await."""
+    coroutine = suspended(in_a_handler(1))
+    assert names(coroutine) == ["value"]
+    coroutine.close()
+
+
+async def sees_locals(value):
+    await step()
+    return locals()
+
+
+def test_locals_keeps_everything_alive():
+    """Code that asks for its own variables reads all of them."""
+    assert live_at(sees_locals.__code__, 0) == {"value"}
+
+
+async def loop(items):
+    for _ in items:
+        await step()
+
+
+def test_the_rest_of_an_iterator_is_what_counts():
+    """Two loops that have the same items left stand at the same place."""
+    assert key(suspended(loop((1, 2, 3)), 2)) == key(suspended(loop((9, 2, 3)), 2))
+    assert key(suspended(loop((1, 2, 3)), 2)) != key(suspended(loop((1, 2, 3)), 1))
+
+
+async def half_built(value):
+    return [value, await step()]
+
+
+def test_values_on_the_stack_are_part_of_the_place():
+    """A half built list holds its first item while the second is awaited."""
+    assert key(suspended(half_built(1))) != key(suspended(half_built(2)))
+
+
+async def catches_first():
+    try:
+        raise ValueError
+    except ValueError:
+        pass
+    await step()
+
+
+def test_an_exception_that_is_over_leaves_no_mark():
+    """The collector shows a None where an exception was handled before the await."""
+    stands = stands_of(suspended(catches_first()))
+    assert stands[0].values == ()
+
+
+def test_types_are_part_of_a_key():
+    """1, True and 1.0 are equal and behave differently."""
+    identity = Identity()
+    assert len({identity.key(one) for one in (1, True, 1.0)}) == 3
+
+
+def test_aliases_are_part_of_a_key():
+    """Two names of one list differ from two equal lists."""
+    identity = Identity()
+    one = [1]
+    assert identity.key((one, one)) != identity.key(([1], [1]))
