@@ -1,0 +1,1 @@
+"""Benchmarks: each module with a `tables` function is one; `python -m benchmarks`."""
