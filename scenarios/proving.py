@@ -6,7 +6,7 @@ for the budget and the seconds in the result only.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
@@ -14,6 +14,7 @@ from scenarios.checking import chosen_properties
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
 from sim.exhaustive import Exploration, Limits, Progress
+from sim.exhaustive.explore import Search
 from sim.exhaustive.fairness import Lasso, fair_cycle
 from sim.exhaustive.graph import graph_of
 from sim.exhaustive.paths import Odds, count_schedules, odds
@@ -132,30 +133,12 @@ def prove(
         progress=tell,
     )
     exploration = conclude(search, stopped_by)
-    schedules_count: int | None = None
-    chances: dict[str, Odds] = {}
-    recoveries: dict[str, Recovery] = {}
-    lassos: dict[str, Lasso] = {}
-    if exploration.is_complete and exploration.transitions <= GRAPH_TRANSITIONS_MAX:
-        graph = graph_of(search)
-        schedules_count = count_schedules(graph)
-        for index, one in enumerate(search.learner.properties):
-            if one.name not in judged:
-                continue
-            chance = odds(graph, index)
-            if chance is not None:
-                chances[one.name] = chance
-            recoveries[one.name] = recovery(search, graph, index)
-            lasso = None
-            if schedules_count is None and not exploration.left_out:
-                lasso = fair_cycle(search, graph, index)  # only where there are cycles
-            if lasso is not None:
-                lassos[one.name] = lasso
+    known = _ask_graph(search, exploration, judged)
     return ProofResult(
         subject=subject,
         exploration=exploration,
         verdicts=tuple(
-            _verdict(exploration, name, lassos.get(name)) for name in judged
+            _verdict(exploration, name, known.lassos.get(name)) for name in judged
         ),
         schedules={
             one.name: subject.record(
@@ -164,12 +147,45 @@ def prove(
             for one in exploration.properties
             if one.counterexample is not None and one.name in judged
         },
-        schedules_count=schedules_count,
-        odds=chances,
-        recoveries=recoveries,
-        lassos=lassos,
+        schedules_count=known.schedules_count,
+        odds=known.odds,
+        recoveries=known.recoveries,
+        lassos=known.lassos,
         seconds=time.monotonic() - began,
     )
+
+
+@dataclass(slots=True)
+class _GraphAnswers:
+    """What the whole graph says beyond safety; empty where it is not known."""
+
+    schedules_count: int | None = None
+    odds: dict[str, Odds] = field(default_factory=dict)
+    recoveries: dict[str, Recovery] = field(default_factory=dict)
+    lassos: dict[str, Lasso] = field(default_factory=dict)
+
+
+def _ask_graph(
+    search: Search, exploration: Exploration, judged: Sequence[str]
+) -> _GraphAnswers:
+    """Count schedules and judge recovery, odds and fair cycles, if all is known."""
+    known = _GraphAnswers()
+    if not exploration.is_complete or exploration.transitions > GRAPH_TRANSITIONS_MAX:
+        return known
+    graph = graph_of(search)
+    known.schedules_count = count_schedules(graph)
+    for index, one in enumerate(search.learner.properties):
+        if one.name not in judged:
+            continue
+        chance = odds(graph, index)
+        if chance is not None:
+            known.odds[one.name] = chance
+        known.recoveries[one.name] = recovery(search, graph, index)
+        if known.schedules_count is None and not exploration.left_out:
+            lasso = fair_cycle(search, graph, index)  # only where there are cycles
+            if lasso is not None:
+                known.lassos[one.name] = lasso
+    return known
 
 
 def _engine_limits(limits: ProofLimits, began: float) -> Limits:
