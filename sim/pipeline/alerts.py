@@ -14,7 +14,7 @@ from typing import Final
 
 from coordinator import BatchState, Wave, WaveKind, WaveState
 from sim.kernel import TICKS_PER_SECOND
-from sim.pipeline.observation import BATCH_STATES, DispatchCall, WaveHistory
+from sim.pipeline.observation import BATCH_STATES, WaveHistory
 from sim.pipeline.settings import TimingSettings
 
 ALERTS: Final = ("pending_too_long", "pending_not_decreasing", "many_dispatch_calls")
@@ -43,16 +43,23 @@ class Alert:
 def fired_alerts(
     wave: Wave,
     history: WaveHistory,
-    calls: Sequence[DispatchCall],
+    call_times: Sequence[int],
     settings: TimingSettings,
 ) -> list[Alert]:
-    """Return the alerts that fire for one wave, in the order of `ALERTS`."""
+    """Return the alerts that fire for one wave, in the order of `ALERTS`.
+
+    Args:
+        wave: which.
+        history: how its batches stood over time.
+        call_times: ticks at which the wave's dispatch calls began, in any order.
+        settings: the limits.
+    """
     limit = round(settings.pending_limit_seconds * TICKS_PER_SECOND)
     patience = round(settings.not_decreasing_seconds * TICKS_PER_SECOND)
     moments = (
         _pending_too_long(history, limit),
         _not_decreasing(history, patience) if wave.kind is WaveKind.DERIVED else None,
-        _many_calls(calls, settings.calls_max),
+        _many_calls(call_times, settings.calls_max),
     )
     is_stranded = len(history.counts) > 0 and int(history.counts[-1][_PENDING]) > 0
     return [
@@ -114,7 +121,8 @@ def _not_decreasing(history: WaveHistory, patience: int) -> int | None:
     return None if since is None else since + patience
 
 
-def _many_calls(calls: Sequence[DispatchCall], calls_max: int) -> int | None:
+def _many_calls(call_times: Sequence[int], calls_max: int) -> int | None:
     """Fire at the first call beyond the limit."""
-    started = sorted(call.started_at for call in calls)
-    return started[calls_max] if len(started) > calls_max else None
+    if len(call_times) <= calls_max:
+        return None
+    return sorted(call_times)[calls_max]

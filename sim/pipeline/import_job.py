@@ -62,15 +62,20 @@ class ImportJobWorld(PipelineWorld):
             threshold=settings.threshold,
         )
         self.plans[JOB_ID] = self.plan
+        self._adversary: Adversary | None = None
+        self._rounds_count = 0
+        kernel.mark()
+        self.observe()
+
+    def draw(self) -> None:
+        """Make every random source of a run from the seed in the settings."""
+        super().draw()
+        settings = self.settings
         self._service = spread_evenly(
             settings.service_seconds * TICKS_PER_SECOND,
             settings.service_spread,
             Stream(settings.seed, "service"),
         )
-        self._adversary: Adversary | None = None
-        self._rounds_count = 0
-        kernel.mark()
-        self.observe()
 
     @property
     def cache(self) -> ListenerCache:

@@ -8,6 +8,7 @@ Complexity: constant per change; 18 bytes are kept for each change of a batch.
 from array import array
 from collections.abc import Hashable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
@@ -16,36 +17,16 @@ import numpy.typing as npt
 from coordinator import Batch, BatchState, Coordinator, Database, Wave, WaveState
 from sim.errors import CoordinatorError
 from sim.kernel import Kernel
+from sim.pipeline.calls import CallLog, WaveKey
 from sim.pipeline.store import PipelineStore
 
 BATCH_STATES: Final = tuple(BatchState)
 _CODE: Final = {status: code for code, status in enumerate(BATCH_STATES)}
 _NONE: Final = 255
+_NO_CHANGES: Final = (array("q"), bytearray())
 
 Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchCall:
-    """One call of `dispatch_wave`.
-
-    Attributes:
-        job_id: the job.
-        wave_number: the wave.
-        task: who called.
-        started_at: ticks.
-        statements: database statements made in the call, messages not counted.
-        batches_dispatched: batches that the call put on the queue.
-        was_processing: the wave was under way when the call began.
-    """
-
-    job_id: str
-    wave_number: int
-    task: str
-    started_at: int
-    statements: int
-    batches_dispatched: int
-    was_processing: bool
+Counts = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +41,12 @@ class WaveHistory:
     """
 
     times: Ints
-    counts: Ints
+    counts: Counts
     statuses: tuple[tuple[int, WaveState], ...]
 
 
 class Observation:
-    """Takes notes of one timed run.
+    """Takes notes of one timed run after another.
 
     Attributes:
         calls: every dispatch call, in order of their ends.
@@ -75,25 +56,30 @@ class Observation:
     """
 
     def __init__(self, kernel: Kernel, store: PipelineStore) -> None:
-        self.calls: list[DispatchCall] = []
-        self.held_ids_max = 0
-        self.messages_count = 0
-        self.first_dispatch: dict[tuple[str, int], int] = {}
         self._kernel = kernel
         self._store = store
-        self._held = 0
-        self._sent_by: dict[int, int] = {}  # by index of the sending task
-        self._changes: dict[tuple[str, int], tuple[array[int], bytearray]] = {}
-        self._statuses: dict[tuple[str, int], list[tuple[int, WaveState]]] = {}
-        for wave in store.waves:
-            self._statuses[wave[:2]] = [(0, wave.status)]
-        for batch in store.batches:
-            self._batch_changed(batch.batch_id, None, batch)
+        self.rewind()
         store.batches.watchers.append(self._batch_changed)
         store.waves.watchers.append(self._wave_changed)
         store.sends.watchers.append(self._sent)
         for job in store.jobs:
             store.cache(job.job_id).parents.watchers.append(self._parents_changed)
+
+    def rewind(self) -> None:
+        """Begin the notes of another run; the store is in its initial state."""
+        self.calls = CallLog()
+        self.held_ids_max = 0
+        self.messages_count = 0
+        self.first_dispatch: dict[WaveKey, int] = {}
+        self._held = 0
+        self._sent_by: dict[int, int] = {}  # by index of the sending task
+        self._changes: dict[WaveKey, tuple[array[int], bytearray]] = {}
+        self._statuses: dict[WaveKey, list[tuple[int, WaveState]]] = {}
+        self._histories: dict[WaveKey, WaveHistory] = {}
+        for wave in self._store.waves:
+            self._statuses[wave[:2]] = [(0, wave.status)]
+        for batch in self._store.batches:
+            self._batch_changed(batch.batch_id, None, batch)
 
     def _batch_changed(self, key: Hashable, before: Batch | None, after: Batch) -> None:
         noted = self._changes.get(after[1:3])
@@ -121,25 +107,46 @@ class Observation:
         self.held_ids_max = max(self.held_ids_max, self._held)
 
     def history(self, job_id: str, wave_number: int) -> WaveHistory:
-        """Return how the batches of one wave stood over time."""
-        times, codes = self._changes.get(
-            (job_id, wave_number), (array("q"), bytearray())
-        )
+        """Return how the batches of one wave stood over time, up to now."""
+        key = (job_id, wave_number)
+        times, codes = self._changes.get(key, _NO_CHANGES)
+        statuses = tuple(self._statuses.get(key, ()))
+        known = self._histories.get(key)
+        if known is not None and (len(known.times), known.statuses) == (
+            len(times),
+            statuses,
+        ):
+            return known
         moves = np.frombuffer(bytes(codes), dtype=np.uint8).reshape(-1, 2)
-        deltas = np.zeros((len(times), len(BATCH_STATES)), dtype=np.int64)
-        rows = np.arange(len(times))
-        had = moves[:, 0] != _NONE
-        np.subtract.at(deltas, (rows[had], moves[had, 0]), 1)
-        np.add.at(deltas, (rows, moves[:, 1]), 1)
-        return WaveHistory(
+        states = np.arange(len(BATCH_STATES))
+        deltas = (moves[:, 1:] == states).astype(np.int32)
+        deltas -= moves[:, :1] == states  # `_NONE` equals no state
+        history = self._histories[key] = WaveHistory(
             times=np.array(times, dtype=np.int64),
-            counts=deltas.cumsum(axis=0),
-            statuses=tuple(self._statuses.get((job_id, wave_number), ())),
+            counts=deltas.cumsum(axis=0, dtype=np.int32),
+            statuses=statuses,
         )
+        return history
+
+    def started_at(self, wave: WaveKey) -> int | None:
+        """Return the ticks at which a wave was first under way; None: never."""
+        for time, status in self._statuses.get(wave, ()):
+            if status is WaveState.PROCESSING:
+                return time
+        return None
+
+    def digest(self) -> str:
+        """Return a fingerprint of every change of every batch, with its tick."""
+        digest = blake2b(digest_size=16)
+        for (job_id, wave_number), (times, codes) in self._changes.items():
+            digest.update(f"{job_id} {wave_number} {len(times)}\n".encode())
+            digest.update(np.array(times, dtype="<i8").tobytes())
+            digest.update(codes)
+        return digest.hexdigest()
 
     def observed(self, coordinator_type: type[Coordinator]) -> type[Coordinator]:
         """Return the class with its dispatch calls noted; behaviour is unchanged."""
-        kernel, store, calls = self._kernel, self._store, self.calls
+        kernel, store, note = self._kernel, self._store, self.calls.note
         sent_by = self._sent_by
 
         class Observed(coordinator_type):  # type: ignore[misc, valid-type]
@@ -161,16 +168,13 @@ class Observation:
                         f"{coordinator_type.__name__}.dispatch_wave returned {sent!r}\n"
                         "  expected  how many batches it sent, a whole number"
                     )
-                calls.append(
-                    DispatchCall(
-                        job_id=job_id,
-                        wave_number=wave_number,
-                        task=task.name,
-                        started_at=started_at,
-                        statements=task.statements_count - before,
-                        batches_dispatched=sent_by.get(task.index, 0) - sent_before,
-                        was_processing=was_processing,
-                    )
+                note(
+                    (job_id, wave_number),
+                    (task.index, task.name),
+                    started_at=started_at,
+                    statements=task.statements_count - before,
+                    batches_dispatched=sent_by.get(task.index, 0) - sent_before,
+                    was_processing=was_processing,
                 )
                 return sent
 

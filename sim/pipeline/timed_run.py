@@ -4,15 +4,16 @@ Units: ticks unless a name says otherwise.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
-from coordinator import BatchState, WaveKind
+from coordinator import Batch, BatchState, WaveKind
 from sim.kernel import Kernel
-from sim.pipeline.alerts import Alert, fired_alerts
-from sim.pipeline.observation import DispatchCall, WaveHistory
+from sim.pipeline.alerts import Alert
+from sim.pipeline.calls import DispatchCall
+from sim.pipeline.observation import WaveHistory
 from sim.pipeline.world import PipelineWorld
 from sim.property import Judge
 from sim.trace import Trace
@@ -46,17 +47,6 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchTimes:
-    """When one batch was created, dispatched and completed; None: never."""
-
-    batch_id: str
-    wave_number: int
-    created_at: int
-    dispatched_at: int | None
-    completed_at: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TimedRun:
     """Everything that one timed run showed.
 
@@ -74,7 +64,7 @@ class TimedRun:
         alerts: those that fired, by wave and then by name.
         verdicts: one for each property.
         histories: batches by status over time, by wave number.
-        batches: the times of every batch, ascending by id.
+        batches: every batch as it ended, with its times; ascending by id.
         log_lines: what the coordinator logged, if it was asked for.
         steps_count: steps of the execution.
     """
@@ -83,7 +73,7 @@ class TimedRun:
     batches_by_status: dict[str, int]
     derived_by_status: dict[str, int]
     job_status: str
-    calls: tuple[DispatchCall, ...]
+    calls: Sequence[DispatchCall]
     statements_count: int
     messages_count: int
     first_derived_dispatch: int | None
@@ -92,7 +82,7 @@ class TimedRun:
     alerts: tuple[Alert, ...]
     verdicts: tuple[Verdict, ...]
     histories: dict[int, WaveHistory]
-    batches: tuple[BatchTimes, ...]
+    batches: tuple[Batch, ...]
     log_lines: tuple[LogLine, ...]
     steps_count: int
 
@@ -151,36 +141,22 @@ def _measured(
     histories = {
         wave.wave_number: notes.history(wave.job_id, wave.wave_number) for wave in waves
     }
-    alerts: list[Alert] = []
-    for wave in waves:
-        calls = [call for call in notes.calls if call.wave_number == wave.wave_number]
-        history = histories[wave.wave_number]
-        alerts += fired_alerts(wave, history, calls, world.settings)
     first = [time for key, time in notes.first_dispatch.items() if key in derived]
     return TimedRun(
         coordinator_name=coordinator_name,
         batches_by_status=_by_status(world, {wave[:2] for wave in waves}),
         derived_by_status=_by_status(world, derived),
         job_status=str(next(iter(store.jobs)).status),
-        calls=tuple(notes.calls),
+        calls=notes.calls,
         statements_count=sum(task.statements_count for task in kernel.tasks),
         messages_count=notes.messages_count,
         first_derived_dispatch=min(first, default=None),
         makespan=int(kernel.now),
         held_ids_max=notes.held_ids_max,
-        alerts=tuple(alerts),
+        alerts=tuple(world.alerts()),
         verdicts=_verdicts(world, judge),
         histories=histories,
-        batches=tuple(
-            BatchTimes(
-                batch_id=batch.batch_id,
-                wave_number=batch.wave_number,
-                created_at=batch.created_at,
-                dispatched_at=batch.dispatched_at,
-                completed_at=batch.completed_at,
-            )
-            for batch in store.batches
-        ),
+        batches=tuple(store.batches),
         log_lines=log_lines,
         steps_count=kernel.steps_count,
     )

@@ -1,22 +1,19 @@
 """What both pipeline worlds share: store, coordinator, properties, settings.
 
 A world is parts plus `start`, which spawns the tasks of one execution; the kernel can
-rewind the parts and start again, thousands of times a second.
+rewind the parts and start again, thousands of times a second. A timed world can also
+be given another seed between two runs, which costs far less than to build it anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from coordinator import (
-    BatchState,
-    Coordinator,
-    ImportPlan,
-    WaveState,
-)
+from coordinator import Batch, BatchState, Coordinator, ImportPlan
 from sim.blame import describe_failure
 from sim.errors import CoordinatorError
 from sim.faults import Adversary, FaultPlan
 from sim.kernel import TICKS_PER_MILLISECOND, TICKS_PER_SECOND, Kernel, Latency
-from sim.operation import Operation
+from sim.pipeline.alerts import Alert, fired_alerts
 from sim.pipeline.observation import Observation
 from sim.pipeline.properties import PIPELINE_PROPERTIES
 from sim.pipeline.settings import TimingSettings
@@ -57,7 +54,27 @@ class PipelineWorld:
         )
         self.observation: Observation | None = None
         self.under_test: Coordinator | None = None
-        kernel.latency = _latency(settings)
+        self.draw()
+
+    def draw(self) -> None:
+        """Make every random source of a run from the seed in the settings.
+
+        Subclasses with sources of their own add them.
+        """
+        settings = self.settings
+        self.kernel.latency = _latency(settings)
+
+    def reseed(self, seed: int) -> None:
+        """Go back to the initial state, for a run with another seed.
+
+        Nothing of the last run is left: `start` then gives the run that a new world
+        with this seed would give.
+        """
+        self.kernel.rewind()
+        self.settings = replace(self.settings, seed=seed)
+        self.draw()
+        if self.observation is not None:
+            self.observation.rewind()
 
     def start(self) -> None:
         """Spawn the tasks of one execution."""
@@ -89,48 +106,76 @@ class PipelineWorld:
             ) from error
         return self.under_test
 
+    def alerts(self) -> list[Alert]:
+        """Return the alerts that fired in this run, by wave and then by name."""
+        notes = self.observation
+        assert notes is not None
+        call_times = notes.calls.times_by_wave()
+        return [
+            alert
+            for wave in self.store.waves
+            for alert in fired_alerts(
+                wave,
+                notes.history(wave.job_id, wave.wave_number),
+                call_times.get(wave[:2], ()),
+                self.settings,
+            )
+        ]
+
     def longest_pending(self) -> tuple[int | None, str] | None:
         """Return (ticks, batch id) of the longest wait in a wave under way.
 
         A batch waits from its creation, or from the first start of its wave if that
         is later, until it is dispatched. None ticks mean for ever.
         """
-        assert self.observation is not None
         longest: tuple[int, str] | None = None
+        for started_at, batch in self._waiting():
+            if batch.status is BatchState.PENDING:
+                return None, batch.batch_id
+            waited = _wait(started_at, batch)
+            if waited is not None and (longest is None or waited > longest[0]):
+                longest = waited, batch.batch_id
+        return longest
+
+    def longest_wait(self) -> int | None:
+        """Return the ticks of the longest wait that ended; None if there is none."""
+        waits = (_wait(started_at, batch) for started_at, batch in self._waiting())
+        return max((one for one in waits if one is not None), default=None)
+
+    def _waiting(self) -> Iterator[tuple[int, Batch]]:
+        """Yield (ticks of the wave's first start, batch) of the waves ever started."""
+        notes = self.observation
+        assert notes is not None
         for wave in self.store.waves:
-            history = self.observation.history(wave.job_id, wave.wave_number)
-            started = [
-                time
-                for time, status in history.statuses
-                if status is WaveState.PROCESSING
-            ]
-            if not started:
+            started = notes.started_at(wave[:2])
+            if started is None:
                 continue
             for batch in self.store.batches.select(
                 job_id=wave.job_id, wave_number=wave.wave_number
             ):
-                if batch.status is BatchState.PENDING:
-                    return None, batch.batch_id
-                if batch.dispatched_at is None:
-                    continue  # sent without being marked: another property says so
-                waited = batch.dispatched_at - max(batch.created_at, started[0])
-                if longest is None or waited > longest[0]:
-                    longest = waited, batch.batch_id
-        return longest
+                yield started, batch
+
+
+def _wait(started_at: int, batch: Batch) -> int | None:
+    """Return the ticks until a batch was dispatched; None if it was not.
+
+    A batch that was sent without being marked has no such moment either: another
+    property says so.
+    """
+    if batch.dispatched_at is None or batch.status is BatchState.PENDING:
+        return None
+    return batch.dispatched_at - max(batch.created_at, started_at)
 
 
 def _latency(settings: TimingSettings) -> Latency:
     """Return the function that says how long one operation takes, in ticks."""
-    draw = spread_evenly(
-        settings.statement_latency_ms * TICKS_PER_MILLISECOND,
-        settings.latency_spread,
-        Stream(settings.seed, "latency"),
-    )
-
-    def latency(operation: Operation[object]) -> int:
-        return draw()
-
-    return latency
+    mean = settings.statement_latency_ms * TICKS_PER_MILLISECOND
+    spread = settings.latency_spread
+    low, high = round(mean * (1 - spread)), round(mean * (1 + spread))
+    if low == high:
+        return lambda operation: low  # asked for every step: no call within the call
+    draw = spread_evenly(mean, spread, Stream(settings.seed, "latency"))
+    return lambda operation: draw()
 
 
 def spread_evenly(mean: float, spread: float, stream: Stream) -> Callable[[], int]:

@@ -5,7 +5,7 @@ import pytest
 
 from coordinator import Wave, WaveKind, WaveState
 from sim.pipeline.alerts import ALERTS, Alert, fired_alerts
-from sim.pipeline.observation import DispatchCall, WaveHistory
+from sim.pipeline.observation import WaveHistory
 from sim.pipeline.settings import TimingSettings
 
 SECOND = 1_000_000
@@ -33,10 +33,6 @@ def history(*pending, statuses=PROCESSING):
     )
 
 
-def calls(*moments):
-    return [DispatchCall("job", 7, "t", time, 2, 0, True) for time in moments]
-
-
 def fired(name, *pending, kind=WaveKind.DERIVED, statuses=PROCESSING, made=()):
     """(ticks, is right) of one alert, or None if it does not fire."""
     one_alert = {
@@ -47,7 +43,7 @@ def fired(name, *pending, kind=WaveKind.DERIVED, statuses=PROCESSING, made=()):
     far = {"pending_limit_seconds": 1e6, "not_decreasing_seconds": 1e6}
     settings = TimingSettings(**(far | {"calls_max": 1000} | one_alert[name]))
     alerts = fired_alerts(
-        wave(kind), history(*pending, statuses=statuses), calls(*made), settings
+        wave(kind), history(*pending, statuses=statuses), made, settings
     )
     found = [(one.fired_at, one.is_right) for one in alerts if one.name == name]
     assert len(found) < 2
@@ -179,7 +175,7 @@ def test_many_calls_is_a_false_alarm_on_a_healthy_wave():
 
 def test_alerts_come_in_the_order_of_their_names():
     """One object for each alert that fires, with job and wave."""
-    alerts = fired_alerts(wave(), history((0, 5)), calls(1, 2, 3, 4), SETTINGS)
+    alerts = fired_alerts(wave(), history((0, 5)), [1, 2, 3, 4], SETTINGS)
     assert alerts == [
         Alert(name=name, job_id="job", wave_number=7, fired_at=fired_at, is_right=True)
         for name, fired_at in zip(ALERTS, (10 * SECOND, 4 * SECOND, 4), strict=True)
@@ -193,7 +189,7 @@ def test_a_wave_without_batches_has_no_alert():
 
 def test_far_limits_fire_on_nothing_that_ends():
     """A batch that was sent in the end disturbs no far limit."""
-    assert fired_alerts(wave(), history((0, 5), (9, 0)), calls(1), FAR) == []
+    assert fired_alerts(wave(), history((0, 5), (9, 0)), [1], FAR) == []
 
 
 def test_alerts_fire_after_quiescence(small_job):
