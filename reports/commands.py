@@ -167,7 +167,7 @@ def compare(
     names = coordinator or list(found.coordinators)
     with showing_progress(names) as progress:
         comparison = comparisons.compare(
-            found, names, given=given, steps_max=steps, progress=progress
+            found, names, settings=given, steps_max=steps, progress=progress
         )
         written = [] if no_pictures else write_pictures(comparison, pictures)
     if not write_json(json_file, data.comparison_data(comparison)):

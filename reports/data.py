@@ -53,23 +53,12 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
 
 def run_data(run: TimedRun) -> dict[str, Any]:
     """Return one timed run as data."""
-    calls = run.calls
     return {
         "coordinator": run.coordinator_name,
         "job_status": run.job_status,
         "batches_by_status": run.batches_by_status,
         "derived_batches_by_status": run.derived_by_status,
-        "batches_dispatched": run.messages_count,
-        "dispatch_calls": len(calls),
-        "dispatch_calls_that_dispatched": sum(
-            call.batches_dispatched > 0 for call in calls
-        ),
-        "statements_total": run.statements_count,
-        "statements_in_dispatch_calls": sum(call.statements for call in calls),
-        "first_derived_dispatch_us": run.first_derived_dispatch,
-        "makespan_us": run.makespan,
-        "parent_ids_held_max": run.held_ids_max,
-        "steps": run.steps_count,
+        **run.measures(),
         "alerts": [
             {
                 "alert": alert.name,

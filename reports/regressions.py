@@ -74,10 +74,6 @@ class Plan:
     require: bool = False
     hash_seeds: bool = True
 
-    def given(self) -> dict[str, str]:
-        """Return the settings as text."""
-        return {name: _as_text(value) for name, value in (self.settings or {}).items()}
-
 
 def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -125,7 +121,7 @@ def _assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
         strategy=plan.strategy,
         seconds=plan.seconds,
         executions=plan.executions if has_budget else DEFAULT_EXECUTIONS,
-        given=plan.given(),
+        settings=plan.settings,
         faults=plan.faults,
         properties=plan.properties,
         seed=plan.seed,
@@ -192,7 +188,7 @@ def _replay_kept(plan: Plan, folder: Path) -> list[str]:
 def _belongs(schedule: Schedule, plan: Plan) -> bool:
     """Return whether a search by this plan could have found a schedule."""
     scenario = find_scenario(plan.scenario)
-    asked = scenario.settings(plan.given(), is_small=True)
+    asked = scenario.settings(plan.settings, is_small=True)
     for name, value in schedule.settings.items():
         most = getattr(asked, name, value)
         is_size = name in scenario.sizes

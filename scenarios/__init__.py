@@ -1,26 +1,68 @@
-"""What is tried: named, frozen descriptions of worlds, and coordinators for them."""
+"""What is tried: named, frozen descriptions of worlds, and coordinators for them.
 
-from typing import Final
+This is the front door for Python: what a test, a script or a notebook needs is listed
+here, and no other name of this package is promised to stay. A scenario is given by name
+or as it is; a coordinator as a class, as NAME, package.module:Class or
+path/to/file.py:Class; settings by name, as values or as text.
+"""
 
-from scenarios.import_job import IMPORT_JOB
-from scenarios.incident import INCIDENT
+from scenarios.catalogue import SCENARIOS, find_scenario
+from scenarios.checking import CheckResult, check
+from scenarios.comparison import Comparison, compare, run
 from scenarios.loading import load_coordinator
+from scenarios.proving import ProofResult
+from scenarios.questions import (
+    Sweep,
+    explain,
+    happens_before,
+    prove,
+    replay,
+    state_graph,
+    sweep,
+)
 from scenarios.scenario import Scenario
-from scenarios.wd import WD
-from sim.errors import unknown_name
+from scenarios.schedule_files import read_schedule, schedule_text
+from sim.errors import (
+    CoordinatorError,
+    InvalidScenario,
+    NondeterminismError,
+    ReplayMismatch,
+    WavecheckError,
+)
+from sim.pipeline.timed_run import TimedRun
+from sim.search.explain import Explanation
+from sim.search.schedule import Replayed, Schedule
+from sim.verdict import Outcome, Verdict
 
-__all__ = ["SCENARIOS", "Scenario", "find_scenario", "load_coordinator"]
-
-SCENARIOS: Final = {one.name: one for one in (INCIDENT, IMPORT_JOB, WD)}
-"""Every scenario by name, in the order in which reports show them."""
-
-
-def find_scenario(name: str) -> Scenario:
-    """Return the scenario with this name.
-
-    Raises:
-        InvalidScenario: there is none.
-    """
-    if name not in SCENARIOS:
-        raise unknown_name("scenario", name, list(SCENARIOS))
-    return SCENARIOS[name]
+__all__ = [
+    "SCENARIOS",
+    "CheckResult",
+    "Comparison",
+    "CoordinatorError",
+    "Explanation",
+    "InvalidScenario",
+    "NondeterminismError",
+    "Outcome",
+    "ProofResult",
+    "ReplayMismatch",
+    "Replayed",
+    "Scenario",
+    "Schedule",
+    "Sweep",
+    "TimedRun",
+    "Verdict",
+    "WavecheckError",
+    "check",
+    "compare",
+    "explain",
+    "find_scenario",
+    "happens_before",
+    "load_coordinator",
+    "prove",
+    "read_schedule",
+    "replay",
+    "run",
+    "schedule_text",
+    "state_graph",
+    "sweep",
+]

@@ -76,6 +76,29 @@ class CheckResult:
         """Return the properties that hold only because nothing put them at risk."""
         return tuple(one.property_name for one in self.verdicts if one.is_vacuous)
 
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one flat row for each property; `steps` is of the shrunk schedule."""
+        return [
+            {
+                "scenario": self.scenario.name,
+                "coordinator": self.coordinator,
+                "strategy": self.strategy,
+                "seed": self.seed,
+                **verdict.to_record(),
+                **self._evidence(verdict.property_name),
+            }
+            for verdict in self.verdicts
+        ]
+
+    def _evidence(self, name: str) -> dict[str, Any]:
+        schedule, first = self.schedules.get(name), self.first_found.get(name)
+        return {
+            "message": None if schedule is None else schedule.message,
+            "steps": None if schedule is None else len(schedule.steps),
+            "found_in_execution": None if first is None else first.execution,
+            "found_by": None if first is None else first.strategy_name,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -130,13 +153,13 @@ def chosen_properties(world: World, names: Sequence[str]) -> list[Property]:
 
 
 def check(
-    scenario: Scenario,
+    scenario: str | Scenario,
     coordinator: str | type[Any],
     *,
     strategy: str = "portfolio",
     seconds: float | None = None,
     executions: int | None = None,
-    given: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
     faults: FaultPlan | None = None,
     properties: Sequence[str] = (),
     seed: int = 0,
@@ -148,12 +171,12 @@ def check(
     """Search the schedules of a scenario for violations.
 
     Args:
-        scenario: where; its small sizes are the defaults.
+        scenario: where, or its name; its small sizes are the defaults.
         coordinator: a class, NAME, package.module:Class or path/to/file.py:Class.
         strategy: name of the strategy.
         seconds: budget; ten seconds if no budget is given.
         executions: budget.
-        given: settings as text, by name.
+        settings: of the scenario, by name.
         faults: how many faults of each kind may strike in one execution.
         properties: which; all that need no time if empty.
         seed: of the strategy.
@@ -170,7 +193,7 @@ def check(
         CoordinatorError: the coordinator does not load, or failed.
         NondeterminismError: two runs of one schedule differ.
     """
-    subject = Subject.of(scenario, coordinator, given, faults)
+    subject = Subject.of(scenario, coordinator, settings, faults)
     effort = Effort(
         strategy=strategy,
         seconds=seconds,
@@ -273,18 +296,13 @@ def world_of(schedule: Schedule, scenario: Scenario) -> World:
         InvalidScenario: its settings, faults or property do not fit the scenario.
         CoordinatorError: the coordinator does not load.
     """
-    given = {name: _as_text(value) for name, value in schedule.settings.items()}
     world = Subject(
         scenario=scenario,
         coordinator=schedule.coordinator,
         coordinator_type=load_coordinator(scenario, schedule.coordinator),
-        settings=scenario.settings(given),
+        settings=scenario.settings(schedule.settings),
         faults=schedule.faults,
     ).world()
     if schedule.property_name:
         chosen_properties(world, [schedule.property_name])
     return world
-
-
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scenarios.catalogue import find_scenario
 from scenarios.claims import Claim, judge_claims
-from scenarios.loading import load_coordinator
+from scenarios.loading import coordinator_name, load_coordinator
 from scenarios.scenario import Scenario
 from sim.errors import InvalidScenario
 from sim.kernel import STEPS_MAX, Kernel
@@ -39,6 +40,10 @@ class Comparison:
         """Return whether any coordinator violated any property."""
         return any(run.has_violation() for run in self.runs)
 
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one flat row of measures for each coordinator."""
+        return [run.to_record() for run in self.runs]
+
 
 def build_timed_world(
     scenario: Scenario, coordinator_name: str, settings: Any, *, steps_max: int
@@ -61,20 +66,44 @@ def build_timed_world(
     return world
 
 
-def compare(
-    scenario: Scenario,
-    coordinator_names: Sequence[str] = (),
+def run(
+    scenario: str | Scenario,
+    coordinator: str | type[Any],
     *,
-    given: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    steps_max: int = STEPS_MAX,
+) -> TimedRun:
+    """Run one timed simulation.
+
+    Args:
+        scenario: where, or its name.
+        coordinator: a class, NAME, package.module:Class or path/to/file.py:Class.
+        settings: of the scenario, by name.
+        steps_max: limit of the run.
+
+    Raises:
+        InvalidScenario: a name or value that does not exist or fit.
+        CoordinatorError: the coordinator does not load, or failed in its run.
+    """
+    return compare(
+        scenario, [coordinator], settings=settings, steps_max=steps_max
+    ).runs[0]
+
+
+def compare(
+    scenario: str | Scenario,
+    coordinators: Sequence[str | type[Any]] = (),
+    *,
+    settings: Mapping[str, object] | None = None,
     steps_max: int = STEPS_MAX,
     progress: WorldProgress | None = None,
 ) -> Comparison:
     """Run coordinators side by side.
 
     Args:
-        scenario: where.
-        coordinator_names: which; all of the scenario's own if empty.
-        given: settings as text, by name.
+        scenario: where, or its name.
+        coordinators: classes or names; all of the scenario's own if empty.
+        settings: of the scenario, by name.
         steps_max: limit for each run.
         progress: called now and then.
 
@@ -82,20 +111,20 @@ def compare(
         InvalidScenario: a name or value that does not exist or fit.
         CoordinatorError: a coordinator does not load, or failed in its run.
     """
-    names = list(coordinator_names) or list(scenario.coordinators)
-    settings = scenario.settings(given)
+    found = find_scenario(scenario)
+    names = [coordinator_name(one) for one in coordinators] or list(found.coordinators)
+    validated = found.settings(settings)
     # Everything is loaded before anything runs: a typing error costs no time.
     worlds = [
-        build_timed_world(scenario, name, settings, steps_max=steps_max)
-        for name in names
+        build_timed_world(found, name, validated, steps_max=steps_max) for name in names
     ]
     runs = tuple(
         simulate(world, name, progress=_named(progress, name))
         for name, world in zip(names, worlds, strict=True)
     )
     return Comparison(
-        scenario=scenario,
-        settings=settings,
+        scenario=found,
+        settings=validated,
         runs=runs,
         claims=judge_claims({run.coordinator_name: run for run in runs}),
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from scenarios.checking import chosen_properties
 from scenarios.subject import Subject
@@ -82,6 +82,40 @@ class ProofResult:
     def vacuous(self) -> tuple[str, ...]:
         """Return the properties that hold only because nothing put them at risk."""
         return tuple(one.property_name for one in self.verdicts if one.is_vacuous)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one flat row for each property, with the sizes it was judged in."""
+        subject, explored = self.subject, self.exploration
+        return [
+            {
+                "scenario": subject.scenario.name,
+                "coordinator": subject.coordinator,
+                **{
+                    name: getattr(subject.settings, name)
+                    for name in subject.scenario.sizes
+                },
+                "property": verdict.property_name,
+                "outcome": verdict.outcome.value,
+                "is_vacuous": verdict.is_vacuous,
+                "states": explored.states,
+                "transitions": explored.transitions,
+                "levels": explored.levels,
+                "schedules": self.schedules_count,
+                "stopped_by": explored.stopped_by,
+                "seconds": self.seconds,
+                **self._evidence(verdict),
+            }
+            for verdict in self.verdicts
+        ]
+
+    def _evidence(self, verdict: Verdict) -> dict[str, Any]:
+        name, violation = verdict.property_name, verdict.violation
+        odds, schedule = self.odds.get(name), self.schedules.get(name)
+        return {
+            "odds": None if odds is None else float(odds.value),
+            "message": None if violation is None else violation.message,
+            "steps": None if schedule is None else len(schedule.steps),
+        }
 
 
 ProofProgress = Callable[[Progress, float], None]

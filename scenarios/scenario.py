@@ -47,18 +47,18 @@ class Scenario:
     mutants: tuple[Mutant, ...] = ()
 
     def settings(
-        self, given: Mapping[str, str] | None = None, *, is_small: bool = False
+        self, given: Mapping[str, object] | None = None, *, is_small: bool = False
     ) -> Any:
         """Return validated settings.
 
         Args:
-            given: what the user set, as text.
+            given: what the user set, by name; values, or text as on the command line.
             is_small: start from the small sizes instead of the defaults.
 
         Raises:
             InvalidScenario: unknown parameter, or a value outside its bounds.
         """
-        given = dict(given or {})
+        given = {name: _text(value) for name, value in (given or {}).items()}
         known = [field.name for field in fields(self.settings_type)]
         for name in given:
             if name not in known:

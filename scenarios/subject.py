@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from scenarios.catalogue import find_scenario
 from scenarios.loading import coordinator_name, load_coordinator
 from scenarios.scenario import Scenario
 from sim.faults import FaultPlan
@@ -43,23 +44,24 @@ class Subject:
     @classmethod
     def of(
         cls,
-        scenario: Scenario,
+        scenario: str | Scenario,
         coordinator: str | type[Any],
-        given: Mapping[str, str] | None = None,
+        given: Mapping[str, object] | None = None,
         faults: FaultPlan | None = None,
     ) -> "Subject":
         """Return what a user names, in the scenario's small sizes.
 
         Args:
-            scenario: where.
+            scenario: where; a name will do.
             coordinator: a class, NAME, package.module:Class or path/to/file.py:Class.
-            given: settings as text, by name.
+            given: settings by name, as values or text.
             faults: how many faults of each kind may strike in one execution.
 
         Raises:
             InvalidScenario: a name or value that does not exist or fit.
             CoordinatorError: the coordinator does not load.
         """
+        scenario = find_scenario(scenario)
         name = coordinator_name(coordinator)
         return cls(
             scenario=scenario,

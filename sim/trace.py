@@ -6,7 +6,7 @@ cannot afford it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
@@ -89,6 +89,28 @@ class Step:
             },
             ensure_ascii=False,
         )
+
+
+def records_of(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Return one flat row for each step; values that are not plain become JSON."""
+    return [
+        {
+            "step": step.number,
+            "time_us": step.time,
+            "task": step.task,
+            "operation": step.operation,
+            "kind": step.kind,
+            "args": _as_json(plain(step.args)),
+            "result": _as_json(plain(step.result)),
+            "changed": ", ".join(dict.fromkeys(one.part for one in step.changes)),
+        }
+        for step in steps
+    ]
+
+
+def _as_json(value: Any) -> Any:
+    is_flat = value is None or isinstance(value, bool | int | float | str)
+    return value if is_flat else json.dumps(value, ensure_ascii=False)
 
 
 class Trace:

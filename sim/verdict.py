@@ -5,7 +5,7 @@ A verdict is never a bool, and it always says its strength.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from sim.property import Violation
 
@@ -51,3 +51,13 @@ class Verdict:
         if self.outcome is not Outcome.BUDGET_SPENT or self.drawn_count == 0:
             return None
         return 1.0 - float((1.0 - CONFIDENCE) ** (1.0 / self.drawn_count))
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the answer as one flat row, without the evidence."""
+        return {
+            "property": self.property_name,
+            "outcome": self.outcome.value,
+            "executions": self.executions_count,
+            "odds_max": self.odds_max(),
+            "is_vacuous": self.is_vacuous,
+        }

@@ -94,6 +94,77 @@ class TimedRun:
         """Return whether any property was violated."""
         return any(one.outcome is Outcome.VIOLATED for one in self.verdicts)
 
+    def measures(self) -> dict[str, int | None]:
+        """Return what was counted, by name; times in microseconds end in `_us`."""
+        calls = self.calls
+        return {
+            "batches_dispatched": self.messages_count,
+            "dispatch_calls": len(calls),
+            "dispatch_calls_that_dispatched": sum(
+                call.batches_dispatched > 0 for call in calls
+            ),
+            "statements_total": self.statements_count,
+            "statements_in_dispatch_calls": sum(call.statements for call in calls),
+            "first_derived_dispatch_us": self.first_derived_dispatch,
+            "makespan_us": self.makespan,
+            "parent_ids_held_max": self.held_ids_max,
+            "steps": self.steps_count,
+        }
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the run as one flat row: counts, then each property's outcome."""
+        return {
+            "coordinator": self.coordinator_name,
+            "job_status": self.job_status,
+            **{f"{name}_batches": n for name, n in self.batches_by_status.items()},
+            **self.measures(),
+            **{one.property_name: one.outcome.value for one in self.verdicts},
+        }
+
+    def batch_records(self) -> list[dict[str, Any]]:
+        """Return one flat row for each batch, ascending by id."""
+        return [
+            {
+                "coordinator": self.coordinator_name,
+                "batch_id": one.batch_id,
+                "wave_number": one.wave_number,
+                "created_at_us": one.created_at,
+                "dispatched_at_us": one.dispatched_at,
+                "completed_at_us": one.completed_at,
+            }
+            for one in self.batches
+        ]
+
+    def call_records(self) -> list[dict[str, Any]]:
+        """Return one flat row for each dispatch call, in order of their ends."""
+        return [
+            {
+                "coordinator": self.coordinator_name,
+                "job_id": one.job_id,
+                "wave_number": one.wave_number,
+                "task": one.task,
+                "started_at_us": one.started_at,
+                "statements": one.statements,
+                "batches_dispatched": one.batches_dispatched,
+                "was_processing": one.was_processing,
+            }
+            for one in self.calls
+        ]
+
+    def alert_records(self) -> list[dict[str, Any]]:
+        """Return one flat row for each alert that fired."""
+        return [
+            {
+                "coordinator": self.coordinator_name,
+                "alert": one.name,
+                "job_id": one.job_id,
+                "wave_number": one.wave_number,
+                "fired_at_us": one.fired_at,
+                "is_right": one.is_right,
+            }
+            for one in self.alerts
+        ]
+
 
 def simulate(
     world: PipelineWorld,

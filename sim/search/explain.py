@@ -21,7 +21,7 @@ from sim.search.schedule import Schedule, passes, replay, run_rule
 from sim.search.stale import StaleRead, StaleReads
 from sim.search.strategy import Strategy
 from sim.task import Task
-from sim.trace import Step
+from sim.trace import Step, records_of
 from sim.world import World
 
 CONTINUATIONS_MAX: Final = 200
@@ -79,6 +79,10 @@ class Explanation:
     stale_read: StaleRead | None
     no_return: NoReturn | None
     escape: Escape | None
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one flat row for each step."""
+        return records_of(self.steps)
 
 
 def explain(world: World, schedule: Schedule) -> Explanation:

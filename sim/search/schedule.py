@@ -17,7 +17,7 @@ from sim.search.execution import execute
 from sim.search.judgement import searchable
 from sim.search.recorded import RecordedChoices
 from sim.task import Rule, Task
-from sim.trace import Step, Trace, plain
+from sim.trace import Step, Trace, plain, records_of
 from sim.world import World
 
 
@@ -76,6 +76,10 @@ class Replayed:
     digest: str
     choices: tuple[int, ...]
     violations: dict[str, Violation]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one flat row for each step."""
+        return records_of(self.steps)
 
 
 def run_rule(

@@ -211,7 +211,7 @@ def test_the_same_comparison_gives_the_same_pictures(tmp_path):
     names = ["stalling", "claiming"]
     contents = []
     for folder in ("one", "two"):
-        comparison = compare(find_scenario("import-job"), names, given=given)
+        comparison = compare(find_scenario("import-job"), names, settings=given)
         paths = write_pictures(comparison, tmp_path / folder)
         contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]
@@ -228,7 +228,7 @@ def test_the_same_comparison_gives_the_same_pictures(tmp_path):
 )
 def test_odd_runs_can_be_drawn(tmp_path, given):
     """A run without time, of one batch, or without derived dispatch; no warning."""
-    comparison = compare(find_scenario("import-job"), ["progressive"], given=given)
+    comparison = compare(find_scenario("import-job"), ["progressive"], settings=given)
     assert all(
         is_png(path.read_bytes()) for path in write_pictures(comparison, tmp_path)
     )
@@ -237,7 +237,7 @@ def test_odd_runs_can_be_drawn(tmp_path, given):
 def test_a_wave_without_batches_can_be_drawn(tmp_path):
     """Nobody calls, so the derived wave stays empty."""
     given = {"parents_call": "false", "waves_before": "1", "parents": "2"}
-    comparison = compare(find_scenario("import-job"), ["upfront"], given=given)
+    comparison = compare(find_scenario("import-job"), ["upfront"], settings=given)
     assert write_pictures(comparison, tmp_path)
 
 
@@ -247,7 +247,7 @@ def test_a_title_with_dollar_signs_is_no_formula(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "rules.py").write_text("from coordinator import Claiming\n")
     name = f"{folder}/rules.py:Claiming"
-    comparison = compare(find_scenario("import-job"), [name], given={"parents": "2"})
+    comparison = compare(find_scenario("import-job"), [name], settings={"parents": "2"})
     assert write_pictures(comparison, tmp_path)
 
 

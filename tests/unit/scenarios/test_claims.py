@@ -18,7 +18,7 @@ SMALL = {"parents": "12", "workers": "3", "waves_before": "0"}
 @pytest.fixture(scope="module")
 def measured():
     """The runs of all six coordinators on a small import job, by name."""
-    comparison = compare(find_scenario("import-job"), given=SMALL)
+    comparison = compare(find_scenario("import-job"), settings=SMALL)
     return {run.coordinator_name: run for run in comparison.runs}
 
 
@@ -146,7 +146,7 @@ def test_many_calls_mean_trouble_unless_an_alarm_is_false(measured):
     assert answer(measured, text).answer is OPEN
     given = SMALL | {"calls_max": "5"}
     names = ["stalling", "claiming"]
-    noisy = compare(find_scenario("import-job"), names, given=given)
+    noisy = compare(find_scenario("import-job"), names, settings=given)
     runs = {run.coordinator_name: run for run in noisy.runs}
     found = answer(runs, text)
     assert found.answer is CONTRADICTED
@@ -178,10 +178,10 @@ def test_every_claim_is_answered_once_and_in_order(measured):
 def test_a_comparison_runs_every_coordinator_in_the_order_asked_for():
     """Order and names are the user's; all of the scenario's own without a wish."""
     names = ["claiming", "stalling"]
-    comparison = compare(find_scenario("import-job"), names, given=SMALL)
+    comparison = compare(find_scenario("import-job"), names, settings=SMALL)
     assert [run.coordinator_name for run in comparison.runs] == names
     assert comparison.has_violation()
-    healthy = compare(find_scenario("import-job"), ["claiming"], given=SMALL)
+    healthy = compare(find_scenario("import-job"), ["claiming"], settings=SMALL)
     assert not healthy.has_violation()
 
 
@@ -191,7 +191,7 @@ def test_progress_names_the_coordinator():
     compare(
         find_scenario("import-job"),
         ["claiming"],
-        given=SMALL | {"parents": "1500", "workers": "50"},
+        settings=SMALL | {"parents": "1500", "workers": "50"},
         progress=lambda name, steps: seen.append((name, steps)),
     )
     assert seen

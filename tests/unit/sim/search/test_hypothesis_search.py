@@ -13,15 +13,17 @@ from sim.search.schedule import passes, replay
 WD = find_scenario("wd")
 EXECUTIONS = 200
 LARGE = {
-    "given": {"listeners": "3", "batches_per_listener": "2"},
+    "settings": {"listeners": "3", "batches_per_listener": "2"},
     "properties": ["no_double_dispatch"],
 }
 
 
-def searched(coordinator, *, given=None, properties=(), seed=0, faults=None, **options):
+def searched(
+    coordinator, *, settings=None, properties=(), seed=0, faults=None, **options
+):
     """Run a search with nothing after it; return subject and session."""
     scenario = options.pop("scenario", WD)
-    subject = Subject.of(scenario, coordinator, given, faults)
+    subject = Subject.of(scenario, coordinator, settings, faults)
     world = subject.world()
     effort = Effort(executions=options.pop("executions", EXECUTIONS))
     session = effort.session(world, chosen_properties(world, properties))

@@ -138,7 +138,7 @@ def test_the_world_shrinks_before_the_schedule():
     result = check(
         find_scenario("wd"),
         "stalling",
-        given=given,
+        settings=given,
         executions=50,
         properties=["no_stranded_batch"],
     )

@@ -1,5 +1,6 @@
-"""What the README shows is what its commands print."""
+"""What the pages show is what their commands print and what their code does."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -14,17 +15,32 @@ ROOT = Path(__file__).parents[2]
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
+def pages():
+    """The README and every page of the documentation."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
 def shown_commands():
-    """Yield (block number, [(command, shown lines), ...]) of the README."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for number, block in enumerate(CONSOLE.findall(text), start=1):
-        commands = []
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                commands.append((line[2:], []))
-            else:
-                commands[-1][1].append(line.rstrip())
-        yield number, commands
+    """Yield (page and block, [(command, shown lines), ...]) of every console block."""
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        for number, block in enumerate(CONSOLE.findall(text), start=1):
+            commands = []
+            for line in block.splitlines():
+                if line.startswith("$ "):
+                    commands.append((line[2:], []))
+                else:
+                    commands[-1][1].append(line.rstrip())
+            yield f"{page.name}-{number}", commands
+
+
+def code_blocks(page):
+    """The Python blocks of a page, each after as many empty lines as are above it."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        "\n" * text.count("\n", 0, match.start(1)) + match.group(1)
+        for match in re.finditer(r"```python\n(.*?)```", text, re.DOTALL)
+    ]
 
 
 def missing_line(shown, printed):
@@ -44,16 +60,18 @@ def missing_line(shown, printed):
     return None
 
 
-@pytest.mark.parametrize(("number", "commands"), list(shown_commands()))
-def test_the_commands_print_what_is_shown(number, commands, tmp_path):
+@pytest.mark.parametrize(
+    ("place", "commands"), [pytest.param(*one, id=one[0]) for one in shown_commands()]
+)
+def test_the_commands_print_what_is_shown(place, commands, pages_folder):
     """Each command's output holds the lines shown, in order; `...` marks a cut."""
-    wavecheck = Path(sys.executable).with_name("wavecheck")
     for command, shown in commands:
         name, *arguments = shlex.split(command)
-        assert name == "wavecheck", "only our own command is shown"
+        assert name in ("wavecheck", "cat"), "only our own command is shown"
+        program = Path(sys.executable).with_name(name) if name != "cat" else name
         done = subprocess.run(
-            [wavecheck, *arguments],
-            cwd=tmp_path,
+            [program, *arguments],
+            cwd=pages_folder,
             capture_output=True,
             text=True,
             check=False,
@@ -61,7 +79,18 @@ def test_the_commands_print_what_is_shown(number, commands, tmp_path):
         assert done.returncode in (0, 1), done.stderr
         printed = [one.rstrip() for one in done.stdout.splitlines() if one.strip()]
         missing = missing_line([one for one in shown if one], printed)
-        assert missing is None, f"block {number}, {command}: not printed: {missing!r}"
+        assert missing is None, f"{place}, {command}: not printed: {missing!r}"
+
+
+@pytest.mark.parametrize(
+    "page", [one for one in pages() if code_blocks(one)], ids=lambda page: page.name
+)
+def test_the_code_runs(page, pages_folder):
+    """The Python blocks of a page run, in order, with what the pages tell to write."""
+    names = {"__name__": "page"}
+    for block in code_blocks(page):
+        tree = ast.parse(block, page.name)
+        exec(compile(tree, str(page), "exec"), names)
 
 
 def test_a_line_that_is_not_printed_is_noticed():
@@ -82,21 +111,26 @@ def fenced(language, start):
 
 
 @pytest.fixture
-def readme_folder(tmp_path, monkeypatch):
-    """A folder with the files that the README tells to write."""
+def pages_folder(tmp_path, monkeypatch):
+    """A folder with the files that the pages tell to write, or take for granted."""
     for name, language, start in (
         ("my_rule.py", "python", '"""My own'),
         ("batches.csv", "csv", "batch_id"),
         ("calls.csv", "csv", "call_number"),
     ):
         (tmp_path / name).write_text(fenced(language, start), encoding="utf-8")
+    (tmp_path / "myapp").mkdir()
+    (tmp_path / "myapp" / "dispatch.py").write_text(fenced("python", '"""My own'))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "myapp", raising=False)
+    monkeypatch.delitem(sys.modules, "myapp.dispatch", raising=False)
     return tmp_path
 
 
-def test_the_own_coordinator_is_short_and_holds(readme_folder, capsys):
+def test_the_own_coordinator_is_short_and_holds(pages_folder, capsys):
     """Under 30 lines; compared by path, searched, and proved with nothing added."""
-    assert len((readme_folder / "my_rule.py").read_text().splitlines()) < 30
+    assert len((pages_folder / "my_rule.py").read_text().splitlines()) < 30
     rule = "my_rule.py:MyRule"
     compare = ["compare", "import-job", "-c", "claiming", "-c", rule, "--no-pictures"]
     assert run_command(compare) == 0
@@ -106,7 +140,7 @@ def test_the_own_coordinator_is_short_and_holds(readme_folder, capsys):
     assert "EXHAUSTED" in capsys.readouterr().out
 
 
-def test_the_own_incident_runs(readme_folder, capsys):
+def test_the_own_incident_runs(pages_folder, capsys):
     """The pair of files replays; `stalling` strands the second batch of it."""
     files = ["--batches", "batches.csv", "--calls", "calls.csv", "--no-pictures"]
     assert run_command(["compare", "incident", "-c", "claiming", *files]) == 1

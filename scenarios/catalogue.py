@@ -1,0 +1,25 @@
+"""Every scenario by name, in the order in which reports show them."""
+
+from typing import Final
+
+from scenarios.import_job import IMPORT_JOB
+from scenarios.incident import INCIDENT
+from scenarios.scenario import Scenario
+from scenarios.wd import WD
+from sim.errors import unknown_name
+
+SCENARIOS: Final = {one.name: one for one in (INCIDENT, IMPORT_JOB, WD)}
+"""Every scenario by name, in the order in which reports show them."""
+
+
+def find_scenario(scenario: str | Scenario) -> Scenario:
+    """Return the scenario with this name; a scenario is returned as it is.
+
+    Raises:
+        InvalidScenario: there is none.
+    """
+    if isinstance(scenario, Scenario):
+        return scenario
+    if scenario not in SCENARIOS:
+        raise unknown_name("scenario", scenario, list(SCENARIOS))
+    return SCENARIOS[scenario]
