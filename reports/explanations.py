@@ -3,102 +3,22 @@
 Knows rich and the explanation; the words are the same in both forms.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reports.episodes import ROWS_MAX, episodes_of
+from reports.wording import Wording
 from sim.search.explain import Explanation
 from sim.search.stale import StaleRead
-from sim.trace import RowChange, Step, plain
+from sim.trace import Step
 
-_LIST_MAX: Final = 4
-_TEXT_MAX: Final = 60
-
-
-class Wording:
-    """Writes calls, results and changes shortly.
-
-    The argument that nearly every call begins with (the job) is left out, and ids lose
-    the prefix that it gives them.
-    """
-
-    def __init__(self, steps: Sequence[Step]) -> None:
-        firsts = Counter(
-            str(step.args[0])
-            for step in steps
-            if step.args and isinstance(step.args[0], str)
-        )
-        name, count = firsts.most_common(1)[0] if firsts else ("", 0)
-        self._common = name if count > len(steps) / 2 else ""
-
-    def call(self, step: Step) -> str:
-        """Write a step as a call."""
-        args = [plain(argument) for argument in step.args]
-        if args and self._common and args[0] == self._common:
-            args = args[1:]
-        return f"{step.operation}({', '.join(self.value(one) for one in args)})"
-
-    def result(self, step: Step) -> str:
-        """Write what a step returned; nothing for None."""
-        value = plain(step.result)
-        return "" if value is None else f" = {self.value(value)}"
-
-    def value(self, value: Any) -> str:
-        """Write a plain value."""
-        if isinstance(value, dict):
-            return self._row(value)
-        if isinstance(value, list):
-            shown = [self.value(one) for one in value[:_LIST_MAX]]
-            if len(value) > _LIST_MAX:
-                shown.append(f"{len(value) - _LIST_MAX} more")
-            return f"[{', '.join(shown)}]"
-        if isinstance(value, bool) or value is None:
-            return {True: "yes", False: "no", None: "none"}[value]
-        text = str(value)
-        if self._common and text.startswith(f"{self._common}-"):
-            text = text[len(self._common) + 1 :]
-        return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}..."
-
-    def _row(self, row: dict[str, Any]) -> str:
-        names = [name for name, value in row.items() if value != self._common]
-        key = self.value(row[names[0]]) if names else "row"
-        return f"{key} {row['status']}" if "status" in row else key
-
-    def _key(self, key: Any) -> str:
-        """Write a key without the common argument and without a trailing zero."""
-        if key is None:
-            return ""
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if len(parts) > 1:
-            parts = [part for part in parts if part not in (self._common, 0)]
-        return "".join(f" {self.value(plain(part))}" for part in parts)
-
-    def change(self, change: RowChange) -> str:
-        """Write what a step did to one row, item or value."""
-        name = self._key(change.key)
-        part = change.part.removesuffix(f" {self._common}")
-        if change.is_gone:
-            return f"{part}{name} gone"
-        if change.is_new and change.columns == (("value", None, change.key),):
-            return f"{part}{name} added"
-        if change.is_new and len(change.columns) > 1:
-            status = next(
-                (new for col, _, new in change.columns if col == "status"), ""
-            )
-            return f"{part}{name} new {status}".rstrip()
-        parts = [
-            f"{self.value(plain(old))} -> {self.value(plain(new))}"
-            if column in ("status", "value")
-            else f"{column} {self.value(plain(old))} -> {self.value(plain(new))}"
-            for column, old, new in change.columns
-            if not column.endswith("_at")
-        ]
-        return f"{part}{name}: {', '.join(parts)}" if parts else ""
+_LANE_RATIO: Final = 2
+"""Width of a lane, where the changes have one more than there are lanes."""
 
 
 def headline(explanation: Explanation) -> str:
@@ -126,7 +46,11 @@ def reasons(explanation: Explanation) -> list[str]:
     escape = explanation.escape
     if escape is not None:
         here = _step(explanation, escape.step)
-        fails = f" instead of {here.task}: {wording.call(here)}" if here else ""
+        fails = ""
+        if here is not None:
+            fails = f" instead of {here.task}: {wording.call(here)}"
+            if here.operation == escape.instead.operation:
+                fails += wording.result(here)
         sentences.append(
             f"Nearest schedule that passes ({escape.steps_count} steps): at step"
             f" {escape.step} take {escape.instead.task}:"
@@ -194,27 +118,77 @@ def _lanes(explanation: Explanation) -> list[str]:
     return list(dict.fromkeys(step.task for step in explanation.steps))
 
 
-def explanation_text(explanation: Explanation) -> RenderableType:
-    """Return an explanation for a terminal."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table, as text.
+
+    Attributes:
+        numbers: of its steps.
+        lane: index of the task's column.
+        told: the call and its result, or the calls of a run of steps.
+        changed: what changed.
+        mark: why the row matters; empty for most.
+    """
+
+    numbers: str
+    lane: int
+    told: str
+    changed: str
+    mark: str
+
+
+def _rows(explanation: Explanation, *, is_full: bool) -> list[_Row]:
     wording, marks = Wording(explanation.steps), _marks(explanation)
     lanes = _lanes(explanation)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    rows = []
+    for one in episodes_of(explanation.steps, marks, is_full=is_full):
+        first, last = one.first, one.last
+        is_run = len(one.steps) > 1
+        rows.append(
+            _Row(
+                f"{first.number}-{last.number}" if is_run else str(first.number),
+                lanes.index(first.task),
+                f"{first.operation} ... {last.operation}"
+                if is_run
+                else f"{wording.call(first)}{wording.result(first)}",
+                wording.changes(one.changes),
+                "" if is_run else marks.get(first.number, ""),
+            )
+        )
+    return rows
+
+
+def explanation_text(
+    explanation: Explanation, *, is_full: bool = False
+) -> RenderableType:
+    """Return an explanation for a terminal.
+
+    Args:
+        explanation: what to tell.
+        is_full: a row for every step, however many there are.
+    """
+    lanes = _lanes(explanation)
+    # A run is told by its changes: they are the longest text, and get the room.
+    is_long = len(explanation.steps) > ROWS_MAX and not is_full
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=is_long)
     table.add_column("step", justify="right", no_wrap=True)
     for lane in lanes:
-        table.add_column(lane)
-    table.add_column("what changed")
+        table.add_column(lane, overflow="fold", ratio=_LANE_RATIO if is_long else None)
+    table.add_column(
+        "what changed", overflow="fold", ratio=len(lanes) + 1 if is_long else None
+    )
     table.add_column("")
-    for step in explanation.steps:
+    for row in _rows(explanation, is_full=is_full):
         cells = [""] * len(lanes)
-        cells[lanes.index(step.task)] = f"{wording.call(step)}{wording.result(step)}"
-        mark = marks.get(step.number, "")
-        style = "bold" if mark else ""
+        cells[row.lane] = row.told
         table.add_row(
-            str(step.number),
+            row.numbers,
             *cells,
-            "; ".join(filter(None, map(wording.change, step.changes))),
-            Text(mark, style="bold red" if "VIOLATED" in mark else "bold yellow"),
-            style=style,
+            row.changed,
+            Text(
+                row.mark, style="bold red" if "VIOLATED" in row.mark else "bold yellow"
+            ),
+            style="bold" if row.mark else "",
         )
     return Group(
         Text(headline(explanation), style="bold"),
@@ -223,17 +197,15 @@ def explanation_text(explanation: Explanation) -> RenderableType:
     )
 
 
-def explanation_markdown(explanation: Explanation) -> str:
-    """Return an explanation as Markdown."""
-    wording, marks = Wording(explanation.steps), _marks(explanation)
+def explanation_markdown(explanation: Explanation, *, is_full: bool = False) -> str:
+    """Return an explanation as Markdown; arguments as for `explanation_text`."""
     lanes = _lanes(explanation)
     rows = [["step", *lanes, "what changed", ""], ["---:"] + ["---"] * (len(lanes) + 2)]
-    for step in explanation.steps:
+    for row in _rows(explanation, is_full=is_full):
         cells = [""] * len(lanes)
-        cells[lanes.index(step.task)] = f"{wording.call(step)}{wording.result(step)}"
-        changes = "; ".join(filter(None, map(wording.change, step.changes)))
-        mark = marks.get(step.number, "")
-        rows.append([str(step.number), *cells, changes, f"**{mark}**" if mark else ""])
+        cells[row.lane] = row.told
+        mark = f"**{row.mark}**" if row.mark else ""
+        rows.append([row.numbers, *cells, row.changed, mark])
     lines = [f"### {_escaped(headline(explanation))}", ""]
     lines += [f"| {' | '.join(map(_escaped, row))} |" for row in rows]
     lines.append("")

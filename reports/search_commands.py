@@ -259,6 +259,9 @@ def explain_command(
         Path | None,
         typer.Option(metavar="FILE", help="Write a pytest file that replays it."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="A row for every step of a long schedule.")
+    ] = False,
 ) -> int:
     """Tell a recorded schedule so that a person understands why it fails."""
     schedule = _read(file)
@@ -271,10 +274,10 @@ def explain_command(
     if test is not None:
         write_whole(test, regression_test_text(schedule, file, test).encode())
     if markdown is not None:
-        text = explanation_markdown(explanation)
+        text = explanation_markdown(explanation, is_full=full)
         if str(markdown) == "-":
             typer.echo(text, nl=False)
             return 1
         write_whole(markdown, text.encode())
-    make_console().print(explanation_text(explanation))
+    make_console().print(explanation_text(explanation, is_full=full))
     return 1

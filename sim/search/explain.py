@@ -13,7 +13,7 @@ from sim.errors import ReplayMismatch
 from sim.kernel import Kernel
 from sim.operation import Operation
 from sim.parts import Change
-from sim.property import Violation
+from sim.property import Moment, Violation
 from sim.search.depth_first import DepthFirst
 from sim.search.random_walk import RandomWalk
 from sim.search.recorded import RecordedChoices
@@ -119,14 +119,28 @@ def explain(world: World, schedule: Schedule) -> Explanation:
         schedule=schedule,
         steps=steps,
         violation=violation,
-        stale_read=_decisive(stale, violation),
+        stale_read=_decisive(stale, violation, _is_judged_at_end(world, violation)),
         no_return=no_return,
         escape=escape,
     )
 
 
-def _decisive(stale: StaleReads, violation: Violation) -> StaleRead | None:
-    """Return the stale read that the failure hangs on: the one acted on last."""
+def _is_judged_at_end(world: World, violation: Violation) -> bool:
+    name = violation.property_name
+    return any(
+        one.name == name and one.moment is Moment.AT_QUIESCENCE
+        for one in world.properties
+    )
+
+
+def _decisive(
+    stale: StaleReads, violation: Violation, is_judged_at_end: bool
+) -> StaleRead | None:
+    """Return the stale read that the failure hangs on: the one acted on last.
+
+    That somebody looked and then did nothing matters only where the failure is that
+    nothing happens any more.
+    """
     acted = [
         read
         for read in stale.acted
@@ -139,7 +153,13 @@ def _decisive(stale: StaleReads, violation: Violation) -> StaleRead | None:
             (read for read in acted if read.acted_step == last),
             key=lambda read: read.read_step,
         )
-    return max(stale.left(), key=lambda read: read.changed_step, default=None)
+    if not is_judged_at_end:
+        return None
+    return max(
+        stale.left(),
+        key=lambda read: (read.changed_step, read.read_step),
+        default=None,
+    )
 
 
 class _Marks:

@@ -3,7 +3,9 @@
 A step that changed nothing is a read. After every further step the read is asked again,
 in place, without effect; when the answer differs, the value that the task still holds
 is stale, and the step that made it differ is known. If the task then changes something,
-it has acted on a stale value. This needs no declaration of what a statement reads.
+it has acted on a stale value. This needs no declaration of what a statement reads. A
+task that waits for new work has decided by what it read before; whatever it does then,
+it does for another reason.
 
 Complexity: one evaluation per open read and step; meant for one execution, not for a
 search.
@@ -57,6 +59,7 @@ class _Open:
     changed_step: int = 0
     changed_by: str = ""
     value_then: Any = None
+    is_behind: bool = False  # its task has waited for new work since
 
 
 class _Refusing:
@@ -91,28 +94,33 @@ class StaleReads:
         """Take note of one step."""
         step = self._kernel.steps_count
         reads = self._open.setdefault(task.name, [])
+        if operation.statement.enabled is not None:
+            for read in reads:
+                read.is_behind = True
         if changes:
             self._act(task, reads, step)
         self._ask_again(task, step)
         if operation.statement.kind is Kind.SLEEP:
             return
         if changes:
-            reads[:] = [read for read in reads if not read.changed_step]
+            reads[:] = [
+                read for read in reads if read.is_behind or not read.changed_step
+            ]
         elif not isinstance(result, Exception):
             reads.append(_Open(step, operation, result, result))
             del reads[:-OPEN_READS_MAX]
 
     def _act(self, task: Task, reads: list[_Open], step: int) -> None:
         for read in reads:
-            if read.changed_step:
+            if read.changed_step and not read.is_behind:
                 self.acted.append(_stale(task.name, read, step))
 
     def left(self) -> list[StaleRead]:
-        """Return the stale reads on which their tasks ended without another step."""
+        """Return the stale reads by which their tasks decided to do nothing more."""
         return [
             _stale(task, read, None)
             for task, reads in self._open.items()
-            for read in reads[-1:]
+            for read in reads
             if read.changed_step
         ]
 

@@ -26,6 +26,13 @@ class OrderStore:
         """Read how many steps there were."""
         return len(self.order)
 
+    @statement(
+        enabled=lambda self, text: text in list(self.order),
+        wakes_on=lambda self, text: self.order,
+    )
+    def wait_for(self, text):
+        """Wait until a step was noted."""
+
     @statement
     def drop(self, text):
         """Take a note back."""

@@ -214,3 +214,19 @@ def test_a_change_that_is_taken_back_makes_no_read_stale(order_world):
     world = order_world(programs={"a": looks_and_acts, "b": acts_and_takes_back})
     assert stale_reads(world, [0, 0, 1]).acted == []
     assert world.order() == "acted"
+
+
+def test_what_a_task_read_before_it_waited_for_new_work_is_not_acted_on(order_world):
+    """Look = 0, wait, another changes it, act: the act has another reason."""
+
+    async def looks_waits_and_acts(store):
+        await store.look()
+        await store.wait_for("other")
+        await store.step("acted")
+
+    world = order_world(programs={"a": looks_waits_and_acts, "b": only_acts})
+    finder = stale_reads(world, [0])
+    assert world.order() == "other acted"
+    assert finder.acted == []
+    (read,) = finder.left()
+    assert (read.task, read.read_step, read.acted_step) == ("a", 1, None)
