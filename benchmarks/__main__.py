@@ -11,12 +11,15 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from pkgutil import iter_modules
 
 import benchmarks
+from benchmarks.recording import recorded
 from benchmarks.table import Table
 
 Benchmark = Callable[..., Iterator[Table]]
+PAGE = Path(__file__).parent / "README.md"
 
 
 def find_benchmarks() -> dict[str, Benchmark]:
@@ -40,19 +43,29 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="fewer rounds and smaller sizes"
     )
+    parser.add_argument(
+        "--record", action="store_true", help=f"put the tables into {PAGE.name}"
+    )
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in found]
     if unknown:
         parser.error(f"unknown benchmark {unknown[0]!r}: known: {', '.join(found)}")
-    print(
+    machine = (
         f"Python {platform.python_version()}, SimPy {version('simpy')},"
         f" {platform.system()} on {platform.machine()}, {os.cpu_count()} cores\n"
     )
+    print(machine)
     are_all_reached = True
     for name in options.names or found:
+        texts = [machine]
         for table in found[name](is_quick=options.quick):
             print(table, flush=True)
+            texts.append(str(table))
             are_all_reached &= all(bar.is_reached for bar in table.bars)
+        if options.record:
+            page = PAGE.read_text(encoding="utf-8")
+            page = recorded(page, name, "\n".join(texts))
+            PAGE.write_text(page, encoding="utf-8")
     return 0 if are_all_reached else 1
 
 
