@@ -253,15 +253,22 @@ class _KeyedReads(Table[Any]):
         return self._keyed(super().find, key)
 
     def update(self, key: Hashable, **columns: Any) -> None:
+        self._constrained()
         self._keyed(super().update, key, **columns)
 
     def delete(self, key: Hashable) -> None:
         self._keyed(super().delete, key)
 
     def insert(self, row: Any) -> None:
+        self._constrained()
         if self.recorder.is_active:
             self.recorder.note(self, self.recorder.unrecorded(lambda: self._key(row)))
         self.recorder.unrecorded(super().insert, row)
+
+    def _constrained(self) -> None:
+        """Note that a unique index compares what is written with every row."""
+        if self.recorder.is_active and self.is_constrained:
+            self.recorder.note_all(self)
 
     def _keyed(self, method: Callable[..., Any], key: Hashable, **named: Any) -> Any:
         if self.recorder.is_active:
@@ -310,5 +317,5 @@ _WRITES: Final[dict[type[Part], str]] = {Flag: "set", Queue: "put"}
 _PLAIN_COUNTER: Final = _PLAIN | {"get", "add"}
 _PLAIN_TABLE: Final = _PLAIN | {
     *("get", "find", "update", "delete", "insert", "count", "select"),
-    *("recorder", "_keyed", "_matched"),
+    *("recorder", "_keyed", "_matched", "_constrained", "is_constrained"),
 }

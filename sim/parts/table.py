@@ -1,76 +1,36 @@
-"""The general parts that shared state is made of: table, queue, counter, flag.
+"""Rows under a primary key, with hash indexes and unique indexes."""
 
-A part knows nothing of a domain and nothing of tasks. Every mutation writes one change
-(part, key, before, after) to the kernel's journal; whatever must react to a change (a
-waiting task, a property, a monitor, the trace) reads it there after the step. Parts are
-touched inside statements only, so their methods are plain and not atomic by themselves.
-"""
-
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sim.parts.part import Part
+
 if TYPE_CHECKING:
     from sim.kernel import Kernel
-    from sim.task import Task
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
-Item = TypeVar("Item", bound=Hashable)
+
+UniqueRule = Callable[[Any], Hashable]
+"""From a row to the value that only one row may have; None: it has no such value."""
 
 
-Change = tuple["Part", Hashable, Any, Any]
-"""One mutation: the part; the row's key, the queue's item, or None for a single-valued
-part; the row or value before, None if there was none; the row or value after."""
-
-Watcher = Callable[[Hashable, Any, Any], None]
-"""Called with key, before and after of each change of a part, after its step."""
-
-
-class Part:
-    """What all parts have in common.
-
-    Attributes:
-        name: unique in a kernel.
-        waiters: tasks whose next step is guarded by this part, oldest first.
-        watchers: called with each change, after the step that made it.
-        wakes_one: a change enables at most one waiter (a queue); else all are asked.
-    """
-
-    wakes_one = False
-
-    def __init__(self, kernel: "Kernel", name: str) -> None:
-        self.name = name
-        self.waiters: list[Task] = []
-        self.watchers: list[Watcher] = []
-        self._journal = kernel.journal
-        self._marked: Any = None
-        kernel.register(self)
-
-    def mark(self) -> None:
-        """Remember the state as it is, for `rewind`."""
-        self._marked = self.snapshot()
-
-    def rewind(self) -> None:
-        """Set the part back to its mark; no change is recorded."""
-        self.restore(self._marked)
-
-    def snapshot(self) -> Hashable:
-        """Return the part's whole state as an immutable, comparable value."""
-        raise NotImplementedError
-
-    def restore(self, state: Any) -> None:
-        """Set the part to a state that `snapshot` returned; no change is recorded."""
-        raise NotImplementedError
+class UniqueViolation(Exception):
+    """A statement would give two rows the same value in a unique index."""
 
 
 class Table(Part, Generic[Row]):
     """Rows of one named-tuple type under a primary key, with hash indexes.
 
     Complexity: `get`, `insert`, `update` and indexed `count` take constant time;
-    indexed `select` sorts the keys it returns; without an index both read every row.
+    indexed `select` sorts the keys it returns; without an index both read every row,
+    and so does every write where there is a unique index.
     Determinism: rows come in ascending order of their key.
+
+    Attributes:
+        columns: names, in order.
+        is_constrained: it has a unique index.
     """
 
     def __init__(
@@ -81,8 +41,11 @@ class Table(Part, Generic[Row]):
         *,
         key: tuple[str, ...],
         indexes: tuple[tuple[str, ...], ...] = (),
+        unique: Mapping[str, UniqueRule] | None = None,
     ) -> None:
         super().__init__(kernel, name)
+        self._unique = dict(unique or {})
+        self.is_constrained = bool(self._unique)
         columns: tuple[str, ...] = row_type._fields  # type: ignore[attr-defined]
         self.columns = columns
         self._values_of: dict[tuple[str, ...], Callable[[Row], tuple[Any, ...]]] = {}
@@ -124,10 +87,13 @@ class Table(Part, Generic[Row]):
 
         Raises:
             KeyError: a row with its key exists.
+            UniqueViolation: another row has a value that must be unique.
         """
         key = self._key(row)
         if key in self._rows:
             raise KeyError(f"{self.name} has a row with key {key!r} already")
+        if self.is_constrained:
+            self._check_unique(key, row)
         self._rows[key] = row
         for index in self._indexes:
             index.add(key, row)
@@ -138,6 +104,7 @@ class Table(Part, Generic[Row]):
 
         Raises:
             KeyError: no such row.
+            UniqueViolation: another row has a value that must be unique.
         """
         if not self._key_columns.isdisjoint(columns):
             raise KeyError(f"{self.name}: the key of a row cannot be updated")
@@ -149,10 +116,31 @@ class Table(Part, Generic[Row]):
             raise KeyError(f"{self.name} has no column {next(iter(columns))!r}")
         if after == before:
             return
+        if self.is_constrained:
+            self._check_unique(key, after)
         self._rows[key] = after
         for index in self._indexes:
             index.move(key, before, after)
         self._journal.append((self, key, before, after))
+
+    def update_all(self, keys: Iterable[Hashable], **columns: Any) -> None:
+        """Set columns of several rows in one statement, which fails as a whole.
+
+        Raises:
+            KeyError: no such row; none is changed.
+            UniqueViolation: one of them must not get these values; none is changed.
+        """
+        began = len(self._journal)
+        try:
+            for key in keys:
+                self.update(key, **columns)
+        except (KeyError, UniqueViolation):
+            for _, key, before, after in reversed(self._journal[began:]):
+                self._rows[key] = before
+                for index in self._indexes:
+                    index.move(key, after, before)
+            del self._journal[began:]
+            raise
 
     def delete(self, key: Hashable) -> None:
         """Remove one row.
@@ -182,6 +170,18 @@ class Table(Part, Generic[Row]):
         if index is not None:
             return [rows[key] for key in sorted(index.keys(values))]
         return [rows[key] for key in sorted(self._matching(on, values))]
+
+    def _check_unique(self, key: Hashable, row: Row) -> None:
+        for name, rule in self._unique.items():
+            value = rule(row)
+            if value is None:
+                continue
+            for other_key, other in self._rows.items():
+                if other_key != key and rule(other) == value:
+                    raise UniqueViolation(
+                        f"{name} of {self.name}: rows {other_key!r} and {key!r} would"
+                        f" both have {value!r}"
+                    )
 
     def _no_row(self, key: Hashable) -> str:
         return f"{self.name} has no row with key {key!r}"
@@ -266,110 +266,3 @@ class _Index:
 
 
 _EMPTY: dict[Any, None] = {}
-
-
-class Queue(Part, Generic[Item]):
-    """A first-in-first-out queue of immutable items."""
-
-    wakes_one = True
-
-    def __init__(self, kernel: "Kernel", name: str) -> None:
-        super().__init__(kernel, name)
-        self._items: deque[Item] = deque()
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def put(self, item: Item) -> None:
-        """Append an item."""
-        self._items.append(item)
-        self._journal.append((self, item, None, item))
-
-    def __iter__(self) -> Iterator[Item]:
-        """Yield the items, oldest first."""
-        return iter(tuple(self._items))
-
-    def remove(self, item: Item) -> None:
-        """Remove the oldest item that is equal to this one.
-
-        Raises:
-            ValueError: there is none.
-        """
-        self._items.remove(item)
-        self._journal.append((self, item, item, None))
-
-    def take(self) -> Item:
-        """Remove and return the oldest item.
-
-        Raises:
-            IndexError: the queue is empty.
-        """
-        item = self._items.popleft()
-        self._journal.append((self, item, item, None))
-        return item
-
-    def snapshot(self) -> Hashable:
-        """Return the items, oldest first."""
-        return tuple(self._items)
-
-    def restore(self, state: tuple[Item, ...]) -> None:
-        """Set the items."""
-        self._items = deque(state)
-
-
-class Counter(Part):
-    """Whole numbers by key, zero where nothing was added."""
-
-    def __init__(self, kernel: "Kernel", name: str) -> None:
-        super().__init__(kernel, name)
-        self._values: dict[Hashable, int] = {}
-
-    def get(self, key: Hashable = None) -> int:
-        """Return the value under a key."""
-        return self._values.get(key, 0)
-
-    def add(self, key: Hashable = None, amount: int = 1) -> int:
-        """Add to the value under a key; return the new value."""
-        before = self._values.get(key, 0)
-        self._values[key] = after = before + amount
-        self._journal.append((self, key, before, after))
-        return after
-
-    def items(self) -> list[tuple[Hashable, int]]:
-        """Return the keys that were ever added to, with their values, in that order."""
-        return list(self._values.items())
-
-    def snapshot(self) -> Hashable:
-        """Return the non-zero values by key, in order of the keys' text."""
-        pairs = (pair for pair in self._values.items() if pair[1])
-        return tuple(sorted(pairs, key=repr))
-
-    def restore(self, state: tuple[tuple[Hashable, int], ...]) -> None:
-        """Set the values."""
-        self._values = dict(state)
-
-
-class Flag(Part):
-    """One switch."""
-
-    def __init__(self, kernel: "Kernel", name: str) -> None:
-        super().__init__(kernel, name)
-        self._is_set = False
-
-    def is_set(self) -> bool:
-        """Return whether it is set."""
-        return self._is_set
-
-    def set(self, value: bool = True) -> None:
-        """Set it, or clear it."""
-        if value is not self._is_set:
-            self._journal.append((self, None, self._is_set, value))
-            self._is_set = value
-
-    def snapshot(self) -> Hashable:
-        """Return whether it is set."""
-        return self._is_set
-
-    def restore(self, state: bool) -> None:
-        """Set or clear it."""
-        self._is_set = state

@@ -1,0 +1,52 @@
+"""What all general parts have in common: a name, watchers, a journal, a mark."""
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.kernel import Kernel
+    from sim.task import Task
+
+Change = tuple["Part", Hashable, Any, Any]
+"""One mutation: the part; the row's key, the queue's item, or None for a single-valued
+part; the row or value before, None if there was none; the row or value after."""
+
+Watcher = Callable[[Hashable, Any, Any], None]
+"""Called with key, before and after of each change of a part, after its step."""
+
+
+class Part:
+    """What all parts have in common.
+
+    Attributes:
+        name: unique in a kernel.
+        waiters: tasks whose next step is guarded by this part, oldest first.
+        watchers: called with each change, after the step that made it.
+        wakes_one: a change enables at most one waiter (a queue); else all are asked.
+    """
+
+    wakes_one = False
+
+    def __init__(self, kernel: "Kernel", name: str) -> None:
+        self.name = name
+        self.waiters: list[Task] = []
+        self.watchers: list[Watcher] = []
+        self._journal = kernel.journal
+        self._marked: Any = None
+        kernel.register(self)
+
+    def mark(self) -> None:
+        """Remember the state as it is, for `rewind`."""
+        self._marked = self.snapshot()
+
+    def rewind(self) -> None:
+        """Set the part back to its mark; no change is recorded."""
+        self.restore(self._marked)
+
+    def snapshot(self) -> Hashable:
+        """Return the part's whole state as an immutable, comparable value."""
+        raise NotImplementedError
+
+    def restore(self, state: Any) -> None:
+        """Set the part to a state that `snapshot` returned; no change is recorded."""
+        raise NotImplementedError
