@@ -14,6 +14,7 @@ from reports.files import check_folder, check_writable, write_whole
 from reports.pictures import write_pictures
 from reports.progress import showing_progress
 from reports.search_tables import strategies_table
+from reports.zoo_tables import exhibits_table
 from scenarios import comparison as comparisons
 from scenarios import find_scenario
 from scenarios.scenario import Scenario
@@ -29,6 +30,7 @@ class Topic(StrEnum):
     SCENARIOS = "scenarios"
     STRATEGIES = "strategies"
     PROPERTIES = "properties"
+    ZOO = "zoo"
 
 
 ScenarioName = Annotated[
@@ -61,7 +63,14 @@ JSONFile = Annotated[
     ),
 ]
 _CLASS_HELP = "NAME, package.module:Class or path/to/file.py:Class"
-CoordinatorName = Annotated[str, typer.Option("--coordinator", "-c", help=_CLASS_HELP)]
+CoordinatorName = Annotated[
+    str | None,
+    typer.Option(
+        "--coordinator",
+        "-c",
+        help=f"{_CLASS_HELP}; progressive if not given, in an exhibit its first.",
+    ),
+]
 
 
 def show_version() -> None:
@@ -74,13 +83,14 @@ def list_names(
         Topic | None, typer.Argument(help="What to list; everything if not given.")
     ] = None,
 ) -> int:
-    """List coordinators, scenarios with their parameters, strategies, properties."""
+    """List coordinators, scenarios, strategies, properties, and the zoo."""
     console = tables.make_console()
     shown = {
         Topic.COORDINATORS: tables.coordinators_table,
         Topic.SCENARIOS: tables.scenarios_table,
         Topic.STRATEGIES: strategies_table,
         Topic.PROPERTIES: tables.properties_table,
+        Topic.ZOO: exhibits_table,
     }
     for one in [topic] if topic is not None else list(Topic):
         console.print(shown[one]())
@@ -90,7 +100,7 @@ def list_names(
 def run(
     scenario: ScenarioName,
     *,
-    coordinator: CoordinatorName = "progressive",
+    coordinator: CoordinatorName = None,
     settings: Settings = None,
     seed: Seed = None,
     batches: Batches = None,
@@ -109,6 +119,7 @@ def run(
 ) -> int:
     """Run one timed simulation."""
     found = find_scenario(scenario)
+    coordinator = coordinator or found.default_coordinator
     given = collect_settings(found, settings, seed=seed, batches=batches, calls=calls)
     check_outputs(json_file, trace)
     lines = StringIO() if trace is not None else None

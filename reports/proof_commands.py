@@ -25,7 +25,7 @@ from scenarios.subject import Subject
 def sweep_command(
     scenario: ScenarioName,
     *,
-    coordinator: CoordinatorName = "progressive",
+    coordinator: CoordinatorName = None,
     properties: PropertyNames = None,
     budget: Annotated[
         str, typer.Option(metavar="TIME", help="For all sizes together.")
@@ -35,6 +35,7 @@ def sweep_command(
 ) -> int:
     """Prove growing sizes of a scenario until the budget ends it."""
     found = find_scenario(scenario)
+    coordinator = coordinator or found.default_coordinator
     given = collect_settings(found, settings, is_small=True)
     check_outputs(json_file)
     subject = Subject.of(found, coordinator, given)

@@ -157,7 +157,8 @@ def save_schedules(
 
 
 def _prefix(scenario: str, coordinator: str) -> str:
-    return f"{scenario}-{coordinator.rpartition(':')[2]}-"
+    # An exhibit's name has a slash, and a file's name must not.
+    return f"{scenario.replace('/', '-')}-{coordinator.rpartition(':')[2]}-"
 
 
 def _replay_kept(plan: Plan, folder: Path) -> list[str]:

@@ -118,7 +118,7 @@ DatabaseFolder = Annotated[
 def check_command(
     scenario: ScenarioName,
     *,
-    coordinator: CoordinatorName = "progressive",
+    coordinator: CoordinatorName = None,
     strategy: StrategyName = "portfolio",
     properties: PropertyNames = None,
     budget: BudgetText = None,
@@ -153,7 +153,8 @@ def check_command(
         check_folder(save)
     if database is not None:
         check_folder(database)
-    subject = Subject.of(found, coordinator, given, faults_of(faults or ""))
+    name = coordinator or found.default_coordinator
+    subject = Subject.of(found, name, given, faults_of(faults or ""))
     effort = Effort(
         strategy=strategy,
         seconds=None if budget is None else seconds_of(budget),

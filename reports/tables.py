@@ -19,6 +19,7 @@ from sim.pipeline.timed_run import TimedRun
 from sim.verdict import Outcome, Verdict
 
 PIPED_WIDTH: Final = 150
+_PIPELINES: Final = [one for one in SCENARIOS.values() if not one.collection]
 _ANSWER_STYLE: Final = {
     Answer.SUPPORTED: "green",
     Answer.CONTRADICTED: "bold red",
@@ -115,7 +116,7 @@ def coordinators_table() -> RenderableType:
     table.add_column("scenarios")
     table.add_column("what it does")
     rows: dict[tuple[str, str], list[str]] = {}
-    for scenario in SCENARIOS.values():
+    for scenario in _PIPELINES:
         for name, found in scenario.coordinators.items():
             doc = (found.__doc__ or "").strip().splitlines()[0]
             rows.setdefault((name, doc), []).append(scenario.name)
@@ -130,7 +131,7 @@ def scenarios_table() -> RenderableType:
     table.add_column("scenario", style="bold", no_wrap=True)
     table.add_column("what it is")
     table.add_column("parameters (--set KEY=VALUE) and defaults")
-    for scenario in SCENARIOS.values():
+    for scenario in _PIPELINES:
         defaults = scenario.settings()
         names = scenario.settings_type.__dataclass_fields__
         listed = ", ".join(f"{name}={getattr(defaults, name)!r}" for name in names)
@@ -145,7 +146,7 @@ def properties_table() -> RenderableType:
     table.add_column("judged", no_wrap=True)
     table.add_column("meaning")
     seen: set[str] = set()
-    for scenario in SCENARIOS.values():
+    for scenario in _PIPELINES:
         for judged in scenario.properties():
             if judged.name not in seen:
                 seen.add(judged.name)

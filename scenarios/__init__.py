@@ -6,7 +6,7 @@ or as it is; a coordinator as a class, as NAME, package.module:Class or
 path/to/file.py:Class; settings by name, as values or as text.
 """
 
-from scenarios.catalogue import SCENARIOS, find_scenario
+from scenarios.catalogue import EXHIBITS, SCENARIOS, find_scenario
 from scenarios.checking import CheckResult, check
 from scenarios.comparison import Comparison, compare, run
 from scenarios.loading import load_coordinator
@@ -35,6 +35,7 @@ from sim.search.schedule import Replayed, Schedule
 from sim.verdict import Outcome, Verdict
 
 __all__ = [
+    "EXHIBITS",
     "SCENARIOS",
     "CheckResult",
     "Comparison",

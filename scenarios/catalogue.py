@@ -1,14 +1,22 @@
-"""Every scenario by name, in the order in which reports show them."""
+"""Every scenario and exhibit by name, in the order in which reports show them."""
 
 from typing import Final
 
+from scenarios.classic import CLASSIC
 from scenarios.import_job import IMPORT_JOB
 from scenarios.incident import INCIDENT
 from scenarios.scenario import Scenario
 from scenarios.wd import WD
+from scenarios.zoo import ZOO
 from sim.errors import unknown_name
 
-SCENARIOS: Final = {one.name: one for one in (INCIDENT, IMPORT_JOB, WD)}
+EXHIBITS: Final = {one.name: one for one in (*ZOO, *CLASSIC)}
+"""Every exhibit by name: the zoo, then the classic programs."""
+
+SCENARIOS: Final = {
+    one.name: one
+    for one in (INCIDENT, IMPORT_JOB, WD, *(one.scenario for one in EXHIBITS.values()))
+}
 """Every scenario by name, in the order in which reports show them."""
 
 

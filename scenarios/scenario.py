@@ -33,6 +33,7 @@ class Scenario:
         sizes: settings that shrinking may lower, batches first, with their least value.
         is_timed: it has virtual time, so `run` and `compare` make sense.
         mutants: weaker statements, to try whether a search finds faults at all.
+        collection: the collection of exhibits that it belongs to; empty: none.
     """
 
     name: str
@@ -45,6 +46,13 @@ class Scenario:
     sizes: Mapping[str, int]
     is_timed: bool
     mutants: tuple[Mutant, ...] = ()
+    collection: str = ""
+
+    @property
+    def default_coordinator(self) -> str:
+        """Return the coordinator that is meant where none is named."""
+        names = list(self.coordinators)
+        return "progressive" if "progressive" in names else names[0]
 
     def settings(
         self, given: Mapping[str, object] | None = None, *, is_small: bool = False

@@ -94,7 +94,8 @@ class Subject:
 
     def label(self) -> str:
         """Return a name for files: the scenario and the coordinator."""
-        return f"{self.scenario.name}-{self.coordinator.rpartition(':')[2]}"
+        scenario = self.scenario.name.replace("/", "-")
+        return f"{scenario}-{self.coordinator.rpartition(':')[2]}"
 
     def family(self) -> WorldFamily:
         """Return the worlds from the smallest up to this one, faults included."""

@@ -14,13 +14,16 @@ from sim.task import Task
 class Portfolio:
     """Interleaves strategies."""
 
-    name = "portfolio"
-
     def __init__(self, strategies: Sequence[Strategy]) -> None:
         self._strategies = list(strategies)
         self._next = 0
         self._has_proof = False
         self.current = self._strategies[0]
+
+    @property
+    def name(self) -> str:
+        """Name of the strategy whose turn it is: what is found, it has found."""
+        return self.current.name
 
     @property
     def is_random(self) -> bool:
