@@ -102,7 +102,7 @@ class Exhibit:
     harms: tuple[Harm, ...]
     pattern: Pattern | None
     mechanism: str
-    inferred: str
+    inferred: str = ""
     left_out: str
     fault_budget: str = ""
     store: Callable[[Kernel, Any], Any]
