@@ -125,8 +125,10 @@ class Environment(Progressive):
 
 
 class Rare(Progressive):
+    calls = itertools.count(1)
+
     async def dispatch_wave(self, job_id, wave_number):
-        if random.random() < 0.01:
+        if next(Rare.calls) % 97 == 0:
             return 0
         return await super().dispatch_wave(job_id, wave_number)
 """
@@ -211,10 +213,10 @@ def test_a_difference_between_processes_is_reported(check, name):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_happens_rarely_is_never_counted_as_a_violation(check, seed):
-    """One call in a hundred is dropped: status 3, or nothing of it in the verdicts.
+    """One call in 97 is dropped: status 3, or nothing of it in the verdicts.
 
-    Each dropped call strands a batch sooner or later; that schedule is run again before
-    it is told, and a second drop at the same place has odds of 1/100.
+    A dropped call strands a batch sooner or later; that schedule is run again before
+    it is told. Counted and not drawn, so that the test is the same each time.
     """
     status, output, errors = check(
         "Rare", "--seed", str(seed), "--property", "no_stranded_batch"
