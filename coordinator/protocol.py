@@ -1,23 +1,52 @@
 """The statements that a coordinator, a listener and a worker are written against.
 
 Two rules hold here. One method is one atomic database statement or one message, and
-nothing else is atomic. A method returns an awaitable; what awaits it must not know
-whether a simulator or a real database answers.
+nothing else is atomic, unless statements are put into one transaction. A method returns
+an awaitable; what awaits it must not know whether a simulator or a real database
+answers.
 """
 
 from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from coordinator.states import BatchState, Delivery, Wave, WaveState
 
 
+class Isolation(StrEnum):
+    """What a transaction sees of others, as PostgreSQL defines it.
+
+    SQLite knows one level, which is at least as strict as each of these.
+    """
+
+    READ_COMMITTED = "read committed"
+    REPEATABLE_READ = "repeatable read"
+    SERIALIZABLE = "serializable"
+
+
 class StatementFailed(Exception):
-    """A statement had no effect and its caller is told so (a deadlock, a time-out)."""
+    """A statement had no effect and its caller is told so (a deadlock, a time-out).
+
+    Inside a transaction it ends the transaction: whatever follows fails as well, and
+    nothing of it remains.
+    """
 
 
-class Database(Protocol):
-    """What a coordinator may ask of the database and the queue."""
+class SerializationFailure(StatementFailed):
+    """The transaction lost against a concurrent one; it may be tried again.
+
+    PostgreSQL's SQLSTATE 40001; on SQLite, a database that is busy or has moved on.
+    """
+
+
+class Deadlock(StatementFailed):
+    """The transaction waited in a circle and was chosen to give way (40P01)."""
+
+
+class Statements(Protocol):
+    """What a coordinator may ask of the database, in a transaction or by itself."""
 
     def open_waves(self, job_id: str) -> Awaitable[tuple[Wave, ...]]:
         """Select the waves that are not completed and have batches, ascending."""
@@ -68,7 +97,11 @@ class Database(Protocol):
         ...
 
     def enqueue(self, batch_id: str, attempt: int = 0) -> Awaitable[None]:
-        """Send the message that lets a worker take the batch."""
+        """Send the message that lets a worker take the batch.
+
+        In a transaction the message is a row (an outbox): it is sent by the commit, or
+        never.
+        """
         ...
 
     def finish_wave(self, job_id: str, wave_number: int) -> Awaitable[bool]:
@@ -79,6 +112,57 @@ class Database(Protocol):
         self, job_id: str, *, waits_for_derived_waves: bool
     ) -> Awaitable[bool]:
         """Complete the job if its waves are: all of them, or the main ones only."""
+        ...
+
+
+class Transaction(Statements, Protocol):
+    """The statements of one transaction; what they changed is seen after its commit.
+
+    Rows that a statement changes or locks stay locked to the end of the transaction.
+    """
+
+    def lock_wave(self, job_id: str, wave_number: int) -> Awaitable[WaveState]:
+        """Select the status of one wave FOR UPDATE."""
+        ...
+
+    def lock_pending_batches(
+        self,
+        job_id: str,
+        wave_number: int,
+        *,
+        limit: int | None = None,
+        skip_locked: bool = False,
+    ) -> Awaitable[tuple[str, ...]]:
+        """Select the ids of pending batches of one wave FOR UPDATE, ascending.
+
+        Args:
+            job_id: the job.
+            wave_number: the wave.
+            limit: how many at most; None: all.
+            skip_locked: leave out what others have locked, instead of waiting.
+        """
+        ...
+
+
+class Database(Statements, Protocol):
+    """What a coordinator may ask of the database and the queue.
+
+    A statement is a transaction of its own, unless it is one of a `Transaction`.
+    """
+
+    def transaction(
+        self, isolation: Isolation = Isolation.READ_COMMITTED
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction; commit it at the end of the block, roll back on error.
+
+            async with db.transaction() as tx:
+                if await tx.claim_batch(batch_id):
+                    await tx.enqueue(batch_id)
+
+        Raises:
+            SerializationFailure: at a statement or at the end of the block.
+            Deadlock: at a statement.
+        """
         ...
 
 

@@ -3,7 +3,8 @@
 A *statement* is a plain function on shared state that the kernel runs as one atomic
 step. Calling its awaitable form makes an *operation*: the statement with its arguments.
 Awaiting the operation hands it to the kernel, which decides when it runs; the result
-comes back from the await. Nothing else may be awaited inside a task.
+comes back from the await. Nothing else may be awaited inside a task. A statement that
+would have to wait in the middle of its step raises `Postponed`.
 
     class Store:
         @statement
@@ -15,7 +16,7 @@ comes back from the await. Nothing else may be awaited inside a task.
     if await store.claim("a"): ...
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from enum import Enum
 from functools import update_wrapper
 from inspect import signature
@@ -83,6 +84,20 @@ class Statement:
         self.is_plain = enabled is None and kind in (Kind.STATEMENT, Kind.MESSAGE)
 
 
+class Postponed(Exception):
+    """Raised by a statement that cannot act yet: something else is awaited instead.
+
+    Attributes:
+        instead: makes of the operation what is awaited in its place.
+    """
+
+    def __init__(
+        self, why: str, instead: "Callable[[Operation[Any]], Coroutine[Any, Any, Any]]"
+    ) -> None:
+        super().__init__(why)
+        self.instead = instead
+
+
 class Operation(Generic[T]):
     """One statement with its arguments, waiting to become a step."""
 
@@ -95,8 +110,12 @@ class Operation(Generic[T]):
         self.owner = owner
         self.args = args
 
-    def __await__(self) -> Generator["Operation[T]", T, T]:
-        return (yield self)
+    def __await__(self) -> Generator["Operation[Any]", Any, T]:
+        try:
+            return (yield self)  # type: ignore[no-any-return]
+        except Postponed as postponed:
+            instead = postponed.instead
+        return (yield from instead(self).__await__())  # type: ignore[no-any-return]
 
 
 @overload

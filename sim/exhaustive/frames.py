@@ -19,6 +19,15 @@ from sim.exhaustive.liveness import live_at
 from sim.exhaustive.refusal import CannotCompare
 
 
+async def _nothing() -> None:
+    """Be awaited by nobody."""
+
+
+_coroutine = _nothing()
+_WRAPPER = type(_coroutine.__await__())
+_coroutine.close()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
     """One suspended frame.
@@ -48,6 +57,9 @@ def stands_of(coroutine: Any) -> list[Stand]:
             frame, awaited = current.cr_frame, current.cr_await
         elif isinstance(current, GeneratorType):
             frame, awaited = current.gi_frame, current.gi_yieldfrom
+        elif type(current) is _WRAPPER:  # of a coroutine that a generator awaits
+            (current,) = gc.get_referents(current)
+            continue
         else:
             raise CannotCompare(type(current).__name__)
         if frame is None:
@@ -94,7 +106,8 @@ def _stack(values: list[Any], awaited: Any, code: CodeType) -> list[Any]:
     """Return what is on the stack below the awaited object.
 
     Behind the stack the collector visits the exception being handled: None if there
-    was one before, nothing if there never was; the same to the code.
+    was one before, nothing if there never was; the same to the code. An exception
+    belongs to what is on the stack: the code may look at it, or raise it again.
     """
     if awaited is not None:
         for index, value in enumerate(values):
@@ -103,8 +116,7 @@ def _stack(values: list[Any], awaited: Any, code: CodeType) -> list[Any]:
                 break
         else:
             raise CannotCompare(f"the stack of {code.co_qualname}")
-        if any(value is not None for value in behind):
-            raise CannotCompare(f"an exception handled in {code.co_qualname}")
+        values = [*values, *(value for value in behind if value is not None)]
     elif values and values[-1] is None:
         values = values[:-1]
     return values

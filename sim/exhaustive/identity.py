@@ -150,6 +150,9 @@ class Identity:
             return (kind, parts)
         if kind in _ITERATORS:
             return (kind, self._iterator_key(value, aliases))
+        if isinstance(value, BaseException):
+            # Its traceback tells where it came from; code that asks is not compared.
+            return (kind, key(value.args), key(vars(value)))
         fields = fields_of(value)
         if fields is None:
             raise CannotCompare(kind.__qualname__)

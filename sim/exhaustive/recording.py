@@ -254,21 +254,30 @@ class _KeyedReads(Table[Any]):
 
     def update(self, key: Hashable, **columns: Any) -> None:
         self._constrained()
+        self._ask_gate(key, is_gone=False)
         self._keyed(super().update, key, **columns)
 
     def delete(self, key: Hashable) -> None:
+        self._ask_gate(key, is_gone=True)
         self._keyed(super().delete, key)
 
     def insert(self, row: Any) -> None:
+        key = self.recorder.unrecorded(lambda: self._key(row))
+        self._ask_gate(key, is_gone=False)
         self._constrained()
         if self.recorder.is_active:
-            self.recorder.note(self, self.recorder.unrecorded(lambda: self._key(row)))
+            self.recorder.note(self, key)
         self.recorder.unrecorded(super().insert, row)
 
     def _constrained(self) -> None:
         """Note that a unique index compares what is written with every row."""
         if self.recorder.is_active and self.is_constrained:
             self.recorder.note_all(self)
+
+    def _ask_gate(self, key: Hashable, *, is_gone: bool) -> None:
+        """Let what the gate looks at be noted; asked once more it does nothing."""
+        if self.recorder.is_active and self.gate is not None and len(self.gate.open):
+            self.gate.admit(self, key, is_gone=is_gone)
 
     def _keyed(self, method: Callable[..., Any], key: Hashable, **named: Any) -> Any:
         if self.recorder.is_active:
@@ -317,5 +326,7 @@ _WRITES: Final[dict[type[Part], str]] = {Flag: "set", Queue: "put"}
 _PLAIN_COUNTER: Final = _PLAIN | {"get", "add"}
 _PLAIN_TABLE: Final = _PLAIN | {
     *("get", "find", "update", "delete", "insert", "count", "select"),
+    *("key_of", "_key", "gate", "free_columns"),
     *("recorder", "_keyed", "_matched", "_constrained", "is_constrained"),
+    "_ask_gate",
 }

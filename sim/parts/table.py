@@ -1,9 +1,9 @@
 """Rows under a primary key, with hash indexes and unique indexes."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sized
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sim.parts.part import Part
 
@@ -20,6 +20,19 @@ class UniqueViolation(Exception):
     """A statement would give two rows the same value in a unique index."""
 
 
+class Gate(Protocol):
+    """What a change of a table must pass first; see `sim.transactions`."""
+
+    @property
+    def open(self) -> Sized:
+        """Whoever might mind; while it is empty, nobody is asked."""
+        ...
+
+    def admit(self, table: "Table[Any]", key: Hashable, *, is_gone: bool) -> None:
+        """Take note of a change of one row before it is made; raise to refuse it."""
+        ...
+
+
 class Table(Part, Generic[Row]):
     """Rows of one named-tuple type under a primary key, with hash indexes.
 
@@ -30,8 +43,12 @@ class Table(Part, Generic[Row]):
 
     Attributes:
         columns: names, in order.
+        free_columns: names of those that are no part of the key.
         is_constrained: it has a unique index.
+        gate: asked before each change, if there is one.
     """
+
+    gate: Gate | None = None
 
     def __init__(
         self,
@@ -52,6 +69,7 @@ class Table(Part, Generic[Row]):
         self._make: Callable[[Iterable[Any]], Row] = partial(tuple.__new__, row_type)
         self._key = itemgetter(*(columns.index(column) for column in key))
         self._key_columns = frozenset(key)
+        self.free_columns = tuple([one for one in columns if one not in key])
         self._rows: dict[Any, Row] = {}
         self._marked_rows: dict[Any, Row] = {}
         self._indexes = [_Index(on, self._columns_of(on)) for on in indexes]
@@ -78,6 +96,10 @@ class Table(Part, Generic[Row]):
         except KeyError:
             raise KeyError(self._no_row(key)) from None
 
+    def key_of(self, row: Row) -> Any:
+        """Return the key of a row; it need not be in the table."""
+        return self._key(row)
+
     def find(self, key: Hashable) -> Row | None:
         """Return the row with this key, or None."""
         return self._rows.get(key)
@@ -94,6 +116,8 @@ class Table(Part, Generic[Row]):
             raise KeyError(f"{self.name} has a row with key {key!r} already")
         if self.is_constrained:
             self._check_unique(key, row)
+        if self.gate is not None and len(self.gate.open):
+            self.gate.admit(self, key, is_gone=False)
         self._rows[key] = row
         for index in self._indexes:
             index.add(key, row)
@@ -114,10 +138,12 @@ class Table(Part, Generic[Row]):
         after = self._make(map(columns.pop, self.columns, before))
         if columns:
             raise KeyError(f"{self.name} has no column {next(iter(columns))!r}")
+        if self.is_constrained and after != before:
+            self._check_unique(key, after)
+        if self.gate is not None and len(self.gate.open):
+            self.gate.admit(self, key, is_gone=False)
         if after == before:
             return
-        if self.is_constrained:
-            self._check_unique(key, after)
         self._rows[key] = after
         for index in self._indexes:
             index.move(key, before, after)
@@ -149,6 +175,8 @@ class Table(Part, Generic[Row]):
             KeyError: no such row.
         """
         before = self.get(key)
+        if self.gate is not None and len(self.gate.open):
+            self.gate.admit(self, key, is_gone=True)
         del self._rows[key]
         for index in self._indexes:
             index.remove(key, before)

@@ -5,23 +5,40 @@ the parts and the rows; knows nothing of who calls it or in which order.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from coordinator import (
     Batch,
     BatchState,
     Delivery,
+    Isolation,
     Job,
     JobState,
+    Transaction,
     Wave,
     WaveKind,
     WaveState,
 )
 from coordinator.states import ACTIVE_STATES
 from sim.kernel import Kernel
-from sim.operation import Kind, statement
+from sim.operation import Kind, Operation, Postponed, statement
 from sim.parts import Counter, Flag, Queue, Table
+from sim.pipeline.dispatch_statements import DispatchStatements
+from sim.pipeline.transaction import (
+    PipelineTransaction,
+    TransactionEnds,
+    failure_error,
+)
+from sim.transactions import (
+    Failed,
+    Level,
+    TableView,
+    TransactionBlock,
+    Transactions,
+    perform_alone,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +61,7 @@ class InFlight(NamedTuple):
     attempt: int
 
 
-class PipelineStore:
+class PipelineStore(DispatchStatements):
     """Jobs, waves, batches, the queue and the listeners' cache.
 
     Args:
@@ -59,10 +76,12 @@ class PipelineStore:
         covered: how many parent ids the derived batches of a wave hold.
     """
 
+    jobs: Table[Job]
+    waves: Table[Wave]
+    batches: Table[Batch]
+
     def __init__(self, kernel: Kernel, *, stale_after: int, lease: int) -> None:
-        self._kernel = kernel
-        self._stale_after = stale_after
-        self._lease = lease
+        super().__init__(kernel, stale_after=stale_after, lease=lease)
         self.jobs = Table(kernel, "jobs", Job, key=("job_id",))
         self.waves = Table(
             kernel,
@@ -86,6 +105,10 @@ class PipelineStore:
         self.covered = Counter(kernel, "covered")
         self.in_flight: Table[InFlight] | None = None
         self._caches: dict[str, ListenerCache] = {}
+        self.transactions = Transactions(kernel, refused=self._postpone)
+        for table in (self.jobs, self.waves, self.batches):
+            self.transactions.add(table)
+        self._ends = TransactionEnds(kernel, self.transactions, self._send)
 
     # Set-up and reading: not steps ------------------------------------------------
 
@@ -124,13 +147,6 @@ class PipelineStore:
         """Return the listeners' cache of a job."""
         return self._caches[job_id]
 
-    def unfinished_count(self, job_id: str, wave_number: int) -> int:
-        """Count the batches of a wave that are not completed."""
-        batches = self.batches
-        return batches.count(job_id=job_id, wave_number=wave_number) - batches.count(
-            job_id=job_id, wave_number=wave_number, status=BatchState.COMPLETED
-        )
-
     def waves_of(self, job_id: str) -> Iterator[Wave]:
         """Yield the waves of a job, ascending."""
         return iter(self.waves.select(job_id=job_id))
@@ -156,9 +172,6 @@ class PipelineStore:
             )
         )
 
-    def _now(self) -> int:
-        return int(self._kernel.now)
-
     def expire(self, batch_id: str) -> None:
         """End the lease of a batch, whether or not somebody still works on it."""
         self.batches.update(batch_id, status=BatchState.PENDING, lease_until=None)
@@ -167,133 +180,35 @@ class PipelineStore:
         """Note from here on which worker has which message."""
         self.in_flight = Table(self._kernel, "in_flight", InFlight, key=("worker",))
 
-    # Statements of the coordinator --------------------------------------------------
+    # Transactions -------------------------------------------------------------------
 
-    @statement
-    def open_waves(self, job_id: str) -> tuple[Wave, ...]:
-        """Select the waves that are not completed and have batches, ascending."""
-        return tuple(
-            wave
-            for wave in self.waves.select(job_id=job_id)
-            if wave.status is not WaveState.COMPLETED
-            and self.batches.count(job_id=job_id, wave_number=wave.wave_number)
-        )
+    def transaction(
+        self, isolation: Isolation = Isolation.READ_COMMITTED
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction, committed at the end of its block or rolled back."""
+        return TransactionBlock(self._ends, self._bind, Level(isolation.value))
 
-    @statement
-    def wave_status(self, job_id: str, wave_number: int) -> WaveState:
-        """Select the status of one wave."""
-        return self.waves.get((job_id, wave_number)).status
+    def _bind(self, slot: int) -> PipelineTransaction:
+        return PipelineTransaction(self, self.transactions, slot)
 
-    @statement
-    def count_batches(self, job_id: str, wave_number: int, *states: BatchState) -> int:
-        """Count the batches of one wave that are in one of the states."""
-        total = 0
-        for status in states:  # nearly always one: no generator for it
-            total += self.batches.count(
-                job_id=job_id, wave_number=wave_number, status=status
-            )
-        return total
-
-    @statement
-    def pending_batches(self, job_id: str, wave_number: int) -> tuple[str, ...]:
-        """Select the ids of the pending batches of one wave, ascending."""
-        return tuple(
-            batch.batch_id
-            for batch in self.batches.select(
-                job_id=job_id, wave_number=wave_number, status=BatchState.PENDING
-            )
-        )
-
-    @statement
-    def is_stale(self, job_id: str, wave_number: int) -> bool:
-        """Select whether the wave's status last changed too long ago."""
-        if self._kernel.is_timed:
-            updated_at = self.waves.get((job_id, wave_number)).updated_at
-            return self._now() - updated_at > self._stale_after
-        return bool(self._kernel.choose(2))
-
-    @statement
-    def set_wave_status(self, job_id: str, wave_number: int, status: WaveState) -> None:
-        """Update the status of one wave, whatever it was."""
-        self.waves.update((job_id, wave_number), status=status, updated_at=self._now())
-
-    @statement
-    def compare_and_set_wave(
-        self, job_id: str, wave_number: int, expected: WaveState, status: WaveState
-    ) -> bool:
-        """Update the status of one wave if it is `expected`; say whether it was."""
-        if self.waves.get((job_id, wave_number)).status is not expected:
-            return False
-        self.waves.update((job_id, wave_number), status=status, updated_at=self._now())
-        return True
-
-    @statement
-    def mark_dispatched(self, batch_id: str) -> None:
-        """Update a batch to DISPATCHED, whatever it was."""
-        self.batches.update(
-            batch_id, status=BatchState.DISPATCHED, dispatched_at=self._now()
-        )
-
-    @statement
-    def claim_batch(self, batch_id: str) -> bool:
-        """Update a batch to DISPATCHED if it is PENDING; say whether it was."""
-        if self.batches.get(batch_id).status is not BatchState.PENDING:
-            return False
-        self.batches.update(
-            batch_id, status=BatchState.DISPATCHED, dispatched_at=self._now()
-        )
-        return True
-
-    @statement(kind=Kind.MESSAGE)
-    def enqueue(self, batch_id: str, attempt: int = 0) -> None:
-        """Send the message that lets a worker take the batch."""
+    def _send(self, batch_id: str, attempt: int) -> None:
         self.sends.add((batch_id, attempt))
         self.queue.put((batch_id, attempt))
 
-    @statement
-    def lease_batch(self, batch_id: str) -> int:
-        """Claim a batch with a lease if it is PENDING; return the attempt, or 0."""
-        batch = self.batches.get(batch_id)
-        if batch.status is not BatchState.PENDING:
-            return 0
-        self.batches.update(
-            batch_id,
-            status=BatchState.DISPATCHED,
-            dispatched_at=self._now(),
-            attempt=batch.attempt + 1,
-            lease_until=self._now() + self._lease,
-        )
-        return batch.attempt + 1
+    def _postpone(self, holder: int) -> Exception:
+        return Postponed(f"waits for transaction {holder}", self._alone)
 
-    @statement
-    def finish_wave(self, job_id: str, wave_number: int) -> bool:
-        """Complete a processing wave that is sealed and has no unfinished batch."""
-        wave = self.waves.get((job_id, wave_number))
-        if (
-            wave.status is not WaveState.PROCESSING
-            or not wave.is_sealed
-            or self.unfinished_count(job_id, wave_number)
-        ):
-            return False
-        self.waves.update(
-            (job_id, wave_number),
-            status=WaveState.COMPLETED,
-            updated_at=self._now(),
-        )
-        return True
+    async def _alone(self, operation: Operation[Any]) -> Any:
+        """Perform a statement that met an open transaction as a transaction."""
+        function, args = operation.statement.function, operation.args
+        result = await perform_alone(self, function, *args)
+        if isinstance(result, Failed):
+            raise failure_error(result)
+        return result
 
-    @statement
-    def finish_job(self, job_id: str, waits_for_derived_waves: bool) -> bool:
-        """Complete the job if its waves are: all of them, or the main ones only."""
-        if self.jobs.get(job_id).status is JobState.COMPLETED:
-            return False
-        for wave in self.waves.select(job_id=job_id):
-            if wave.kind is WaveKind.DERIVED and not waits_for_derived_waves:
-                continue
-            if wave.status is not WaveState.COMPLETED:
-                return False
-        self.jobs.update(job_id, status=JobState.COMPLETED, completed_at=self._now())
-        return True
+    def in_slot(self, slot: int) -> "LoneStatement":
+        """Return the same statements in one transaction."""
+        return LoneStatement(self, slot)
 
     # Statements of the listener -----------------------------------------------------
 
@@ -463,6 +378,22 @@ class PipelineStore:
         self.batches.update(
             batch_id, status=BatchState.COMPLETED, completed_at=self._now()
         )
+
+
+class LoneStatement(PipelineStore):
+    """The store as a single statement in a transaction of its own sees it.
+
+    Args:
+        store: whose statements these are; whatever is no table is the store's own.
+        slot: of the transaction.
+    """
+
+    def __init__(self, store: PipelineStore, slot: int) -> None:
+        vars(self).update(vars(store))
+        self.slot = slot
+        for name in ("jobs", "waves", "batches"):
+            view = TableView(store.transactions, slot, getattr(store, name))
+            setattr(self, name, view)
 
 
 def batch_name(job_id: str, wave_number: int, number: int) -> str:

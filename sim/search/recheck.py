@@ -59,7 +59,9 @@ class Notebook:
     ) -> None:
         if self._watches_instance:
             self.compare_instance()
-        self.steps.append((task.name, operation.statement, operation.args, result))
+        # Two errors are one if they read alike; two instances are never equal.
+        shown = repr(result) if isinstance(result, Exception) else result
+        self.steps.append((task.name, operation.statement, operation.args, shown))
         if self._before is not None:
             self._before(task, operation, result, changes)
 
