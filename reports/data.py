@@ -96,6 +96,7 @@ def check_data(result: CheckResult) -> dict[str, Any]:
         "strategy": result.strategy,
         "seed": result.seed,
         "was_interrupted": result.was_interrupted,
+        "note": result.note,
         "executions": seen.executions_count,
         "steps": seen.steps_count,
         "distinct_schedules": seen.schedules_count,

@@ -88,6 +88,11 @@ def _no_return_sentence(explanation: Explanation, wording: Wording) -> str:
         return "Point of no return: none; no schedule of this world was seen to pass."
     step = _step(explanation, point.step)
     where = f" ({step.task}: {wording.call(step)})" if step else ""
+    if point.states_count:
+        return (
+            f"Point of no return: step {point.step}{where}; after it, no continuation"
+            f" passes: all {point.states_count:,} states of this world were visited."
+        )
     strength = (
         f"all {point.continuations_count} continuations were run, and all fail"
         if point.is_exact

@@ -119,6 +119,11 @@ def _lines(result: ProofResult) -> list[str]:
                 f" any more; the first is {len(one.point_of_no_return)} steps"
                 " from the start"
             )
+    always = [name for name, one in result.recoveries.items() if not one.lost]
+    if always:
+        lines.append(
+            f"from every state some continuation ends well for {', '.join(always)}"
+        )
     if explored.left_out:
         lines.append(f"left out, because nothing looks at it: {_left_out(result)}")
     if explored.stopped_by:
@@ -158,7 +163,7 @@ def _evidence(result: ProofResult, name: str) -> dict[str, Any]:
     schedule, chance = result.schedules.get(name), result.odds.get(name)
     recovered = result.recoveries.get(name)
     exact = None if chance is None or chance.exact is None else str(chance.exact)
-    lasso = result.lassos.get(name)
+    lasso, no_return = result.lassos.get(name), result.no_returns.get(name)
     return {
         "lasso": None
         if lasso is None
@@ -171,5 +176,7 @@ def _evidence(result: ProofResult, name: str) -> dict[str, Any]:
         "choices": None if schedule is None else list(schedule.choices),
         "odds": None if chance is None else chance.value,
         "odds_exact": exact,
+        "is_recoverable": None if recovered is None else recovered.lost == 0,
         "states_beyond_return": None if recovered is None else recovered.lost,
+        "no_return": None if no_return is None else no_return.step,
     }

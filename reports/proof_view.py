@@ -1,17 +1,87 @@
-"""Proving one subject and showing what came of it: `check --strategy exhaustive`."""
+"""Proving one subject: the options of `check --strategy exhaustive`, and its view."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from reports.commands import write_json
 from reports.explanations import explanation_text
+from reports.files import check_folder
 from reports.progress import showing_proof
 from reports.proof_tables import proof_data, proof_table
 from reports.regressions import save_schedules
 from reports.tables import make_console
+from scenarios.checking import Effort
 from scenarios.proving import ProofLimits, ProofResult, prove
+from scenarios.strategies import EXHAUSTIVE
 from scenarios.subject import Subject
+from sim.errors import InvalidScenario
 from sim.search.explain import explain
+
+MemoryText = Annotated[
+    str, typer.Option(metavar="SIZE", help="Limit of a proof, such as 4GB.")
+]
+NoReduction = Annotated[
+    bool, typer.Option("--no-reduction", help="A proof leaves nothing out.")
+]
+CheckpointFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Keep a proof's levels here, and take it up."),
+]
+Threads = Annotated[
+    int, typer.Option(min=1, max=64, help="Threads that look states up in a proof.")
+]
+
+
+def bytes_of(text: str) -> int:
+    """Read a size such as 512MB or 4GB.
+
+    Raises:
+        InvalidScenario: it is none.
+    """
+    units = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+    number, unit = text[:-2], text[-2:].upper()
+    try:
+        size = round(float(number) * units[unit])
+    except (ValueError, KeyError):
+        size = 0
+    if size <= 0:
+        raise InvalidScenario(
+            f"--memory {text!r}: expected a size such as 512MB or 4GB"
+        )
+    return size
+
+
+def proof_limits(
+    effort: Effort,
+    memory: str,
+    checkpoint: Path | None,
+    *,
+    threads: int,
+    reduces: bool,
+) -> ProofLimits:
+    """Return what may end a proof, from the options of the command line.
+
+    Raises:
+        InvalidScenario: a size that is none, or a checkpoint of what is no proof.
+    """
+    if checkpoint is not None:
+        if effort.strategy != EXHAUSTIVE:
+            raise InvalidScenario(
+                f"--checkpoint keeps a proof, and strategy {effort.strategy!r} makes"
+                f" none\n  expected  --strategy {EXHAUSTIVE}"
+            )
+        check_folder(checkpoint)
+    return ProofLimits(
+        seconds=effort.seconds,
+        memory_bytes=bytes_of(memory),
+        at_first_violation=effort.stops_at_first,
+        reduces=reduces,
+        checkpoint=checkpoint,
+        threads=threads,
+    )
 
 
 def show_proof(
@@ -22,6 +92,8 @@ def show_proof(
     save: Path | None,
 ) -> ProofResult:
     """Prove a subject and show the result."""
+    if limits.checkpoint is not None:
+        limits.checkpoint.mkdir(exist_ok=True)
     with showing_proof() as progress:
         result = prove(subject, properties, limits, progress)
     saved = {} if save is None else save_schedules(result.schedules, save)
@@ -32,7 +104,8 @@ def show_proof(
             result.schedules.values(), key=lambda one: len(one.steps), default=None
         )
         if shortest is not None:
-            told = explain(subject.world(), shortest)
+            known = result.no_returns.get(shortest.property_name)
+            told = explain(subject.world(), shortest, no_return=known)
             console.print(explanation_text(told))
         for name, path in saved.items():
             console.print(f"{name}: wavecheck explain {path}")

@@ -21,18 +21,30 @@ from reports.explanations import explanation_markdown, explanation_text
 from reports.files import check_folder, check_writable, write_whole
 from reports.hash_seeds import compare_hash_seeds
 from reports.progress import showing_search
-from reports.proof_view import show_proof
+from reports.proof_view import (
+    CheckpointFolder,
+    MemoryText,
+    NoReduction,
+    Threads,
+    proof_limits,
+    show_proof,
+)
 from reports.regressions import regression_test_text, save_schedules
 from reports.search_tables import verdict_table
 from reports.tables import make_console
 from scenarios import find_scenario
-from scenarios.checking import CheckResult, Effort, check_subject, world_of
-from scenarios.proving import ProofLimits
+from scenarios.checking import (
+    CheckResult,
+    Effort,
+    check_subject,
+    subject_of,
+    world_of,
+)
+from scenarios.proving import explained
 from scenarios.schedule_files import read_schedule
 from scenarios.strategies import EXHAUSTIVE
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
-from sim.search.explain import explain as explain_schedule
 from sim.search.schedule import Schedule
 from sim.search.schedule import replay as replay_schedule
 
@@ -85,30 +97,8 @@ FaultsText = Annotated[
 ]
 
 
-def bytes_of(text: str) -> int:
-    """Read a size such as 512MB or 4GB.
-
-    Raises:
-        InvalidScenario: it is none.
-    """
-    units = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-    number, unit = text[:-2], text[-2:].upper()
-    try:
-        size = round(float(number) * units[unit])
-    except (ValueError, KeyError):
-        size = 0
-    if size <= 0:
-        raise InvalidScenario(
-            f"--memory {text!r}: expected a size such as 512MB or 4GB"
-        )
-    return size
-
-
 SaveFolder = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Write counterexamples as schedules.")
-]
-NoReduction = Annotated[
-    bool, typer.Option("--no-reduction", help="A proof leaves nothing out.")
 ]
 DatabaseFolder = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where hypothesis keeps failures.")
@@ -138,10 +128,10 @@ def check_command(
         bool, typer.Option("--canary", help="Plant faults too: does it find them?")
     ] = False,
     database: DatabaseFolder = None,
-    memory: Annotated[
-        str, typer.Option(metavar="SIZE", help="Limit of a proof, such as 4GB.")
-    ] = "8GB",
+    memory: MemoryText = "8GB",
     no_reduction: NoReduction = False,
+    checkpoint: CheckpointFolder = None,
+    threads: Threads = 1,
     save: SaveFolder = None,
     json_file: JSONFile = None,
 ) -> int:
@@ -163,15 +153,12 @@ def check_command(
         stops_at_first=first,
         database=database,
     )
-    if canary and strategy == EXHAUSTIVE:
-        raise InvalidScenario("--canary searches: give it another --strategy")
+    limits = proof_limits(
+        effort, memory, checkpoint, threads=threads, reduces=not no_reduction
+    )
     if strategy == EXHAUSTIVE:
-        limits = ProofLimits(
-            seconds=None if budget is None else seconds_of(budget),
-            memory_bytes=bytes_of(memory),
-            at_first_violation=first,
-            reduces=not no_reduction,
-        )
+        if canary:
+            raise InvalidScenario("--canary searches: give it another --strategy")
         proof = show_proof(subject, limits, properties or (), json_file, save)
         return int(proof.has_violation() or (require and bool(proof.vacuous())))
     if canary:
@@ -204,8 +191,8 @@ def _show(result: CheckResult, saved: Mapping[str, Path]) -> None:
         result.schedules.values(), key=lambda one: len(one.steps), default=None
     )
     if shortest is not None:
-        world = world_of(shortest, result.scenario)
-        console.print(explanation_text(explain_schedule(world, shortest)))
+        told = explained(subject_of(shortest, result.scenario), shortest)
+        console.print(explanation_text(told))
     for name, path in saved.items():
         console.print(f"{name}: wavecheck explain {path}")
     if result.schedules and not saved:
@@ -270,8 +257,8 @@ def explain_command(
         check_outputs(None, markdown)
     if test is not None:
         check_writable(test)
-    world = world_of(schedule, find_scenario(schedule.scenario))
-    explanation = explain_schedule(world, schedule)
+    subject = subject_of(schedule, find_scenario(schedule.scenario))
+    explanation = explained(subject, schedule)
     if test is not None:
         write_whole(test, regression_test_text(schedule, file, test).encode())
     if markdown is not None:

@@ -82,6 +82,8 @@ def statistics_lines(result: CheckResult) -> list[str]:
         f" ends in a new one: {seen.unseen_odds():.2g}",
         f"statements never performed: {', '.join(result.never_performed) or 'none'}",
     ]
+    if result.note:
+        lines.append(result.note)
     if result.was_interrupted:
         lines.append("interrupted: this is what was found until then")
     return lines

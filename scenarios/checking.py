@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scenarios.loading import load_coordinator
+from scenarios.sampling import SAMPLED, ArraySearch
 from scenarios.scenario import Scenario
 from scenarios.strategies import make_search, make_strategy
 from scenarios.subject import Subject
@@ -21,6 +22,7 @@ from sim.search.judgement import never_performed, searchable, verdicts_of
 from sim.search.random_walk import RandomWalk
 from sim.search.recorded import RecordedChoices
 from sim.search.schedule import Schedule
+from sim.search.search import Search
 from sim.search.session import Budget, Found, Session, Statistics
 from sim.search.shrink import Shrinker
 from sim.verdict import Outcome, Verdict
@@ -52,6 +54,7 @@ class CheckResult:
         samples: ordinary executions, for comparison between processes.
         never_performed: statements of the world that no execution performed.
         was_interrupted: the user ended the search; what was found is here.
+        note: how executions were run, where that may differ; empty: on the kernel.
     """
 
     scenario: Scenario
@@ -67,6 +70,7 @@ class CheckResult:
     samples: tuple[Schedule, ...]
     never_performed: tuple[str, ...]
     was_interrupted: bool
+    note: str = ""
 
     def has_violation(self) -> bool:
         """Return whether any property was violated."""
@@ -216,13 +220,7 @@ def check_subject(
     seed, strategy = effort.seed, effort.strategy
     world = subject.world()
     judged = chosen_properties(world, properties)
-    search = make_search(
-        strategy,
-        seed,
-        family=subject.family(),
-        database=None if effort.database is None else effort.database / subject.label(),
-        shrinks=effort.shrinks,
-    )
+    search = _search_for(subject, effort, judged)
     session = effort.session(world, judged)
     session.progress = progress
     was_interrupted = False
@@ -252,6 +250,21 @@ def check_subject(
         samples=_samples(subject, seed),
         never_performed=never_performed(world),
         was_interrupted=was_interrupted,
+        note=search.note if isinstance(search, ArraySearch) else "",
+    )
+
+
+def _search_for(subject: Subject, effort: Effort, judged: Sequence[Property]) -> Search:
+    """Return a fresh search: on arrays where its strategy can, else on the kernel."""
+    strategy, seed = effort.strategy, effort.seed
+    if strategy in SAMPLED and effort.database is None:
+        return ArraySearch(strategy, seed, subject.world, judged)
+    return make_search(
+        strategy,
+        seed,
+        family=subject.family(),
+        database=None if effort.database is None else effort.database / subject.label(),
+        shrinks=effort.shrinks,
     )
 
 
@@ -289,6 +302,22 @@ def _search_small(world: World, property_name: str) -> Sequence[int] | None:
     return None if found is None else found.choices
 
 
+def subject_of(schedule: Schedule, scenario: Scenario) -> Subject:
+    """Return what a schedule was recorded in.
+
+    Raises:
+        InvalidScenario: its settings do not fit the scenario.
+        CoordinatorError: the coordinator does not load.
+    """
+    return Subject(
+        scenario=scenario,
+        coordinator=schedule.coordinator,
+        coordinator_type=load_coordinator(scenario, schedule.coordinator),
+        settings=scenario.settings(schedule.settings),
+        faults=schedule.faults,
+    )
+
+
 def world_of(schedule: Schedule, scenario: Scenario) -> World:
     """Return the world that a schedule was recorded in.
 
@@ -296,13 +325,7 @@ def world_of(schedule: Schedule, scenario: Scenario) -> World:
         InvalidScenario: its settings, faults or property do not fit the scenario.
         CoordinatorError: the coordinator does not load.
     """
-    world = Subject(
-        scenario=scenario,
-        coordinator=schedule.coordinator,
-        coordinator_type=load_coordinator(scenario, schedule.coordinator),
-        settings=scenario.settings(schedule.settings),
-        faults=schedule.faults,
-    ).world()
+    world = subject_of(schedule, scenario).world()
     if schedule.property_name:
         chosen_properties(world, [schedule.property_name])
     return world

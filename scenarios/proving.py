@@ -8,25 +8,31 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from scenarios.checking import chosen_properties
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
-from sim.exhaustive import Exploration, Limits, Progress
+from sim.exhaustive import CannotLearn, Exploration, Limits, Progress
 from sim.exhaustive.explore import Search
 from sim.exhaustive.fairness import Lasso, fair_cycle
-from sim.exhaustive.graph import graph_of
+from sim.exhaustive.graph import Graph, graph_of
 from sim.exhaustive.paths import Odds, count_schedules, odds
 from sim.exhaustive.prove import conclude, searched
-from sim.exhaustive.recovery import Recovery, recovery
+from sim.exhaustive.recovery import Recovery, first_lost, recovery
 from sim.property import Violation
+from sim.search.explain import Explanation, NoReturn, explain
 from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule
+from sim.search.schedule import Schedule, steps_with_answers
 from sim.verdict import Outcome, Verdict
 
 GRAPH_TRANSITIONS_MAX: Final = 20_000_000
 """Above this, the edges are not kept, so no schedules are counted and no odds given."""
+
+EXPLAINED_STATES_MAX: Final = 20_000
+"""In larger worlds the point of no return is looked for by trying continuations."""
 
 MEMORY_MAX: Final = 8 << 30
 """Bytes, unless the user says otherwise."""
@@ -41,12 +47,22 @@ class ProofLimits:
         memory_bytes: of all arrays at once.
         at_first_violation: end with the first violated property.
         reduces: leave out state that is written and never looked at.
+        checkpoint: folder, existing, in which each completed level is kept; what an
+            earlier proof left there is taken up again. It leaves nothing out.
+        threads: how many look up states at once.
     """
 
     seconds: float | None = None
     memory_bytes: int = MEMORY_MAX
     at_first_violation: bool = False
     reduces: bool = True
+    checkpoint: Path | None = None
+    threads: int = 1
+
+    @property
+    def leaves_out(self) -> bool:
+        """Return whether state may be left out of what is explored."""
+        return self.reduces and self.checkpoint is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +78,8 @@ class ProofResult:
         odds: that a uniformly random schedule violates each property, where known.
         recoveries: whether each property can always still be met, where known.
         lassos: fair executions that go on for ever while a property does not hold.
+        no_returns: for each violated property, where its schedule passes the point of
+            no return; known where the whole graph is.
         seconds: wall-clock time.
     """
 
@@ -73,6 +91,7 @@ class ProofResult:
     odds: Mapping[str, Odds]
     recoveries: Mapping[str, Recovery]
     lassos: Mapping[str, Lasso]
+    no_returns: Mapping[str, NoReturn]
     seconds: float
 
     def has_violation(self) -> bool:
@@ -152,7 +171,7 @@ def prove(
     world = subject.world()
     chosen = chosen_properties(world, properties)
     judged = [one.name for one in chosen]
-    if limits.reduces:
+    if limits.leaves_out:
         # What no judged property needs can be left out of the state.
         world.properties = tuple(chosen)  # type: ignore[misc]
 
@@ -160,14 +179,17 @@ def prove(
         if progress is not None:
             progress(reached, time.monotonic() - began)
 
-    search, stopped_by = searched(
-        world,
-        limits=_engine_limits(limits, began),
-        reduces=limits.reduces,
-        progress=tell,
-    )
-    exploration = conclude(search, stopped_by)
-    known = _ask_graph(search, exploration, judged)
+    with TemporaryDirectory(prefix="wavecheck-") as spilled:
+        search, stopped_by = searched(
+            world,
+            limits=_engine_limits(limits, began),
+            directory=limits.checkpoint or Path(spilled),
+            checkpoints=limits.checkpoint is not None,
+            reduces=limits.leaves_out,
+            progress=tell,
+        )
+        exploration = conclude(search, stopped_by)
+        known = _ask_graph(search, exploration, judged)
     return ProofResult(
         subject=subject,
         exploration=exploration,
@@ -185,6 +207,7 @@ def prove(
         odds=known.odds,
         recoveries=known.recoveries,
         lassos=known.lassos,
+        no_returns=known.no_returns,
         seconds=time.monotonic() - began,
     )
 
@@ -197,6 +220,7 @@ class _GraphAnswers:
     odds: dict[str, Odds] = field(default_factory=dict)
     recoveries: dict[str, Recovery] = field(default_factory=dict)
     lassos: dict[str, Lasso] = field(default_factory=dict)
+    no_returns: dict[str, NoReturn] = field(default_factory=dict)
 
 
 def _ask_graph(
@@ -215,11 +239,69 @@ def _ask_graph(
         if chance is not None:
             known.odds[one.name] = chance
         known.recoveries[one.name] = recovery(search, graph, index)
+        shown = exploration.of(one.name).counterexample
+        if shown is not None:
+            step = first_lost(search, graph, index, shown.steps)
+            if step is not None:
+                known.no_returns[one.name] = _exactly(step, graph)
         if known.schedules_count is None and not exploration.left_out:
             lasso = fair_cycle(search, graph, index)  # only where there are cycles
             if lasso is not None:
                 known.lassos[one.name] = lasso
     return known
+
+
+def _exactly(step: int, graph: Graph) -> NoReturn:
+    return NoReturn(
+        step=step,
+        is_exact=True,
+        continuations_count=0,
+        states_count=graph.states_count,
+    )
+
+
+def exact_no_return(subject: Subject, schedule: Schedule) -> NoReturn | None:
+    """Return where a schedule passes the point of no return, from the whole graph.
+
+    Args:
+        subject: that it was recorded in.
+        schedule: which violates its property.
+
+    Returns:
+        None where the world is too large for that or cannot be learned, or where the
+        very first step is already beyond it.
+    """
+    try:
+        search, stopped_by = searched(
+            subject.world(), limits=Limits(states_max=EXPLAINED_STATES_MAX)
+        )
+    except CannotLearn:
+        return None
+    if stopped_by:
+        return None
+    graph = graph_of(search)
+    names = [one.name for one in search.learner.properties]
+    steps = steps_with_answers(subject.world(), schedule)
+    index = names.index(schedule.property_name)
+    step = first_lost(search, graph, index, steps)
+    return None if step is None else _exactly(step, graph)
+
+
+def explained(subject: Subject, schedule: Schedule) -> Explanation:
+    """Say why a schedule fails; exactly, where the world is small enough.
+
+    Raises:
+        InvalidScenario: there is no such property.
+        ReplayMismatch: it does not replay, or violates nothing.
+    """
+    chosen_properties(subject.world(), [schedule.property_name])
+    told = explain(subject.world(), schedule)
+    if told.no_return is None or told.no_return.is_exact:
+        return told
+    exact = exact_no_return(subject, schedule)
+    if exact is None:
+        return told
+    return explain(subject.world(), schedule, no_return=exact)
 
 
 def _engine_limits(limits: ProofLimits, began: float) -> Limits:
@@ -232,6 +314,7 @@ def _engine_limits(limits: ProofLimits, began: float) -> Limits:
         memory_max=limits.memory_bytes,
         stop=stop,
         at_first_violation=limits.at_first_violation,
+        threads=limits.threads,
     )
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scenarios import proving
 from scenarios.catalogue import find_scenario
-from scenarios.checking import world_of
+from scenarios.checking import subject_of, world_of
 from scenarios.proving import MEMORY_MAX, ProofLimits, ProofResult
 from scenarios.scenario import Scenario
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
 from sim.exhaustive import Limits
-from sim.search import explain as explanation
 from sim.search import schedule as schedules
 from sim.search.explain import Explanation
 from sim.search.schedule import Replayed, Schedule
@@ -127,7 +126,7 @@ def explain(schedule: Schedule) -> Explanation:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    return explanation.explain(_world(schedule), schedule)
+    return proving.explained(_subject(schedule), schedule)
 
 
 def happens_before(schedule: Schedule) -> "nx.DiGraph[int]":
@@ -184,6 +183,10 @@ def state_graph(
             "next: smaller sizes; wavecheck check --strategy exhaustive counts states"
         )
     return state_graph(search, graph_of(search))
+
+
+def _subject(schedule: Schedule) -> Subject:
+    return subject_of(schedule, find_scenario(schedule.scenario))
 
 
 def _world(schedule: Schedule) -> World:

@@ -103,7 +103,10 @@ def violating_path(search: Search, index: int, found: Found) -> Path:
 
 
 class Follow:
-    """A rule that takes given steps and gives the answers inside them."""
+    """A rule that takes given steps and gives the answers inside them.
+
+    After the last one it takes whatever is first.
+    """
 
     def __init__(
         self, kernel: Kernel, steps: Sequence[tuple[str, tuple[int, ...]]]
@@ -115,6 +118,8 @@ class Follow:
 
     def pick(self, enabled: list[Task]) -> int:
         """Return the index of the task that steps next."""
+        if self._kernel.steps_count >= len(self._steps):
+            return 0
         name = self._steps[self._kernel.steps_count][0]
         names = [task.name for task in enabled]
         if name not in names:
@@ -124,6 +129,8 @@ class Follow:
     def choose(self, options_count: int) -> int:
         """Return the next answer inside the step."""
         step = self._kernel.steps_count
+        if step > len(self._steps):
+            return 0
         if step != self._step:
             self._step, self._asked = step, 0
         self._asked += 1

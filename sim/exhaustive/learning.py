@@ -200,8 +200,11 @@ class Learner:
             if not leaves_out(one.part, one.key)
         ]
 
-    def recheck(self) -> int:
+    def recheck(self, resumptions_max: int = RECHECKS_MAX) -> int:
         """Run learned statements again, and steps by other histories; return how many.
+
+        Args:
+            resumptions_max: how many steps are run by another history, at most.
 
         Raises:
             CannotLearn: one of them came out differently.
@@ -211,7 +214,7 @@ class Learner:
         checked = 0
         for task in self.tasks:
             for number in range(len(task.states)):
-                if checked >= RECHECKS_MAX:
+                if checked >= resumptions_max:
                     return statements + checked
                 checked += task.recheck(number)
         return statements + checked

@@ -50,15 +50,52 @@ def explore(
 
     Determinism: the same world gives the same answer, counterexamples included.
     """
-    if not checkpoints:
-        search, stopped_by = searched(
-            world,
-            limits=limits,
-            directory=directory,
-            reduces=reduces,
-            progress=progress,
-        )
-        return conclude(search, stopped_by)
+    search, stopped_by = searched(
+        world,
+        limits=limits,
+        directory=directory,
+        checkpoints=checkpoints,
+        reduces=reduces,
+        progress=progress,
+    )
+    return conclude(search, stopped_by)
+
+
+def searched(
+    world: World,
+    *,
+    limits: Limits = NO_LIMITS,
+    directory: Path | None = None,
+    checkpoints: bool = False,
+    reduces: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Search, str]:
+    """Visit every reachable state; arguments and errors as for `explore`.
+
+    Returns:
+        The search, for `conclude` and for what is asked of its graph, and what ended
+        it, in words.
+    """
+    if checkpoints:
+        return _kept(world, limits, directory, progress, reduces=reduces)
+    learner = Learner(world, reduces=reduces)
+    while True:
+        search = Search(learner, limits, directory)
+        try:
+            return search, search.run(progress)
+        except StateNeeded:
+            learner.begin_again()
+
+
+def _kept(
+    world: World,
+    limits: Limits,
+    directory: Path | None,
+    progress: Callable[[Progress], None] | None,
+    *,
+    reduces: bool,
+) -> tuple[Search, str]:
+    """Visit every reachable state, and keep each completed level in a directory."""
     if reduces:
         raise InvalidScenario(
             "a checkpoint holds whole states\nnext: leave out checkpoints, or reduction"
@@ -68,31 +105,7 @@ def explore(
         search = resume(world, limits, directory)
     else:
         search = Search(Learner(world), limits, directory)
-    stopped_by = search.run(progress, lambda: save(search, directory))
-    return conclude(search, stopped_by)
-
-
-def searched(
-    world: World,
-    *,
-    limits: Limits = NO_LIMITS,
-    directory: Path | None = None,
-    reduces: bool = False,
-    progress: Callable[[Progress], None] | None = None,
-) -> tuple[Search, str]:
-    """Visit every reachable state, without a checkpoint; arguments as for `explore`.
-
-    Returns:
-        The search, for `conclude` and for what is asked of its graph, and what ended
-        it, in words.
-    """
-    learner = Learner(world, reduces=reduces)
-    while True:
-        search = Search(learner, limits, directory)
-        try:
-            return search, search.run(progress)
-        except StateNeeded:
-            learner.begin_again()
+    return search, search.run(progress, lambda: save(search, directory))
 
 
 def conclude(search: Search, stopped_by: str) -> Exploration:

@@ -8,12 +8,14 @@ Theory of operation: backward reachability from the good final states, over the 
 sorted by target; whatever is not reached is lost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sim.errors import HarnessBug
 from sim.exhaustive.counterexample import path_to
 from sim.exhaustive.explore import Search
 from sim.exhaustive.graph import Graph
@@ -86,3 +88,49 @@ def recovery(search: Search, graph: Graph, property_index: int) -> Recovery:
         states=graph.states_count,
         point_of_no_return=path,
     )
+
+
+def first_lost(
+    search: Search,
+    graph: Graph,
+    property_index: int,
+    steps: Sequence[tuple[str, tuple[int, ...]]],
+) -> int | None:
+    """Return the number of the first step of an execution after which it is lost.
+
+    Args:
+        search: that visited every reachable state.
+        graph: of that search.
+        property_index: of the property.
+        steps: (task name, answers to the choices inside the step), to the violation.
+
+    Returns:
+        Counted from 1; None if it is lost before the first step.
+    """
+    is_good = can_end_well(graph, property_index)
+    number = graph.initial
+    if not is_good[number]:
+        return None
+    tasks = {task.name: index for index, task in enumerate(search.learner.tasks)}
+    for count, (name, choices) in enumerate(steps, start=1):
+        edge = _edge(search, graph, number, tasks[name], choices)
+        number = int(graph.targets[edge])
+        if not is_good[number] or graph.violated[edge] >> property_index & 1:
+            return count
+    raise HarnessBug("an execution that violates a property can still end well")
+
+
+def _edge(
+    search: Search, graph: Graph, number: int, task: int, choices: tuple[int, ...]
+) -> int:
+    """Return the edge that a task's step takes out of a state."""
+    edges = np.arange(graph.starts[number], graph.starts[number + 1])
+    edges = edges[graph.tasks[edges] == task]
+    chunk = [np.array([word], np.uint64) for word in graph.state(number)]
+    outcome = int(search.system.settled_outcomes(chunk)[task][0])
+    held = search.system.tables[task].outcomes
+    for rank in range(len(edges)):  # edges of one task are in the alternatives' order
+        one = held.alternatives[outcome + rank]
+        if one is not None and one.choices == choices:
+            return int(edges[rank])
+    raise HarnessBug("a step of an execution is not in the graph")

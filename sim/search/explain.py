@@ -34,13 +34,16 @@ class NoReturn:
 
     Attributes:
         step: its number.
-        is_exact: every continuation after it was run; else so many were sampled.
+        is_exact: every continuation after it was run, or every state of the world was
+            visited; else so many were sampled.
         continuations_count: how many were run.
+        states_count: of the whole world, if that is where it is known from; else 0.
     """
 
     step: int
     is_exact: bool
     continuations_count: int
+    states_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +88,15 @@ class Explanation:
         return records_of(self.steps)
 
 
-def explain(world: World, schedule: Schedule) -> Explanation:
+def explain(
+    world: World, schedule: Schedule, *, no_return: NoReturn | None = None
+) -> Explanation:
     """Replay a schedule and say why it fails.
+
+    Args:
+        world: that it was recorded in.
+        schedule: which violates its property.
+        no_return: where that is known exactly already; else it is searched for.
 
     Raises:
         ReplayMismatch: it does not replay, or violates nothing.
@@ -113,7 +123,11 @@ def explain(world: World, schedule: Schedule) -> Explanation:
         stops_at=schedule.property_name,
     )
     steps = replayed.steps
-    no_return, passing = _no_return(world, schedule, marks.choices_after)
+    if no_return is None:
+        no_return, passing = _no_return(world, schedule, marks.choices_after)
+    else:
+        before = marks.choices_after[no_return.step - 1]
+        passing = _passing(world, schedule, before)[0]
     escape = None if passing is None else _escape(world, passing, steps)
     return Explanation(
         schedule=schedule,

@@ -124,6 +124,40 @@ def run_rule(
     )
 
 
+def steps_with_answers(
+    world: World, schedule: Schedule
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Return (task name, answers to the choices inside the step) of each step.
+
+    Args:
+        world: that the schedule was recorded in.
+        schedule: is not verified here.
+    """
+    rule = _Answers(RecordedChoices(schedule.choices))
+    steps: list[tuple[str, tuple[int, ...]]] = []
+
+    def note(task: Task, *details: Any) -> None:
+        steps.append((task.name, tuple(rule.answers)))
+        rule.answers.clear()
+
+    run_rule(world, rule, note, stops_at=schedule.property_name)
+    return steps
+
+
+class _Answers:
+    """A rule that notes what it answers inside steps."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.answers: list[int] = []
+        self.pick = rule.pick
+        self._rule = rule
+
+    def choose(self, options_count: int) -> int:
+        answer = self._rule.choose(options_count)
+        self.answers.append(answer)
+        return answer
+
+
 def passes(world: World, rule: Rule, property_name: str) -> bool:
     """Run one execution without a trace; return whether it keeps one property."""
     kernel = world.kernel

@@ -9,7 +9,7 @@ Complexity: an execution costs its steps, one snapshot of the parts and two look
 import math
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sim.errors import InvalidScenario
@@ -159,6 +159,7 @@ class Session:
         self._final_states: dict[Hashable, int] = {}
         self._final_states_once = 0
         self._last_new_final_state = 0
+        self._elsewhere: Statistics | None = None
 
     def is_over(self) -> bool:
         """Return whether the budget is spent or everything was found."""
@@ -232,6 +233,31 @@ class Session:
             self._keep(strategy_name)
         return violations
 
+    def show(self, rule: Rule, strategy_name: str) -> dict[str, Violation]:
+        """Run an execution that was counted elsewhere; keep what it shows if shorter.
+
+        Returns:
+            The violations it shows.
+        """
+        self.judge.violations.clear()
+        execute(self.world, rule)
+        self.judge.judge_end()
+        if self.judge.violations:
+            self._keep(strategy_name)
+        return self.judge.violations
+
+    def count_elsewhere(self, seen: Statistics | None, at_risk: set[str]) -> None:
+        """Take for its own what was seen in executions that were not run here.
+
+        Args:
+            seen: all of them so far; None: there were none after all.
+            at_risk: names of the properties that some of them could have violated.
+        """
+        self._elsewhere = seen
+        self.executions_count = 0 if seen is None else seen.executions_count
+        self._drawn_count = 0 if seen is None else seen.drawn_count
+        self.at_risk = set(at_risk)
+
     def _count(self) -> None:
         kernel = self.kernel
         self.executions_count += 1
@@ -281,6 +307,8 @@ class Session:
 
     def statistics(self) -> Statistics:
         """Return what was seen so far."""
+        if self._elsewhere is not None:
+            return replace(self._elsewhere, seconds=self._clock() - self._began)
         return Statistics(
             executions_count=self.executions_count,
             drawn_count=self._drawn_count,

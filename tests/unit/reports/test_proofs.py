@@ -82,6 +82,34 @@ def test_what_makes_no_sense_is_refused(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
+def test_a_proof_that_was_cut_short_goes_on_from_its_checkpoint(
+    tmp_path, monkeypatch, capsys
+):
+    """The second command takes the levels up and proves what the first did not."""
+    monkeypatch.chdir(tmp_path)
+    command = ["wd", "-c", "claiming", "--set", "listeners=3", "--checkpoint", "kept"]
+    assert prove(*command, "--memory", "100KB") == 0
+    assert "nothing is proved" in capsys.readouterr().out
+    assert prove(*command, "--threads", "2") == 0
+    assert "no state of 7,519 violates it" in capsys.readouterr().out
+    assert prove("wd", "-c", "claiming", "--checkpoint", "kept") == 2
+    assert "of another scenario" in capsys.readouterr().err
+
+
+def test_a_checkpoint_needs_a_proof(capsys):
+    """A search has no levels to keep."""
+    assert run_command(["check", "wd", "-c", "claiming", "--checkpoint", "d"]) == 2
+    assert "--strategy exhaustive" in capsys.readouterr().err
+
+
+def test_the_point_of_no_return_is_exact_after_a_proof(capsys):
+    """It is known from the graph, so no continuation has to be tried."""
+    assert prove("wd", "-c", "progressive") == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Point of no return: step 8 (listener-1: pending())" in out
+    assert "all 198 states of this world were visited" in out
+
+
 def test_a_sweep_prints_a_row_for_each_size(capsys):
     """`progressive` is refuted at the first size that has two listeners."""
     assert run_command(["sweep", "wd", "-c", "progressive", "--budget", "30s"]) == 1

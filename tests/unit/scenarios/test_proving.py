@@ -4,8 +4,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.proving import ProofLimits, prove, sweep
+from scenarios import find_scenario, proving
+from scenarios.proving import (
+    ProofLimits,
+    exact_no_return,
+    explained,
+    prove,
+    sweep,
+)
 from scenarios.scenario import Scenario
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
@@ -13,6 +19,7 @@ from sim.faults import Adversary
 from sim.operation import statement
 from sim.parts import Flag
 from sim.property import Moment, Property
+from sim.search.explain import explain
 from sim.verdict import Outcome
 
 
@@ -38,6 +45,45 @@ def test_the_point_of_no_return_is_counted():
     recovered = prove(wd("progressive")).recoveries["no_double_dispatch"]
     assert (recovered.lost, recovered.states) == (60, 198)
     assert len(recovered.point_of_no_return) == 8
+
+
+@pytest.mark.parametrize("rule", ["progressive", "stalling"])
+def test_the_point_of_no_return_of_a_schedule_is_that_of_all_continuations(rule):
+    """Wherever the search runs every continuation, the graph says the same step."""
+    subject = wd(rule)
+    result = prove(subject)
+    for name, schedule in result.schedules.items():
+        told = explain(subject.world(), schedule)
+        assert told.no_return.is_exact
+        assert told.no_return.step == result.no_returns[name].step
+        assert exact_no_return(subject, schedule) == result.no_returns[name]
+
+
+def test_an_explanation_is_exact_where_the_world_is_small_enough():
+    """Of three listeners some continuations are only sampled; the graph knows all."""
+    subject = wd("progressive", listeners=3)
+    schedule = prove(subject).schedules["no_double_dispatch"]
+    assert not explain(subject.world(), schedule).no_return.is_exact
+    exact = explained(subject, schedule).no_return
+    assert (exact.is_exact, exact.states_count) == (True, 17670)
+
+
+def test_a_world_that_is_too_large_is_not_explored_to_explain(monkeypatch):
+    """The limit is on states, so that the explanation is the same everywhere."""
+    monkeypatch.setattr(proving, "EXPLAINED_STATES_MAX", 100)
+    subject = wd("progressive", listeners=3)
+    schedule = prove(subject).schedules["no_double_dispatch"]
+    assert exact_no_return(subject, schedule) is None
+
+
+def test_levels_leave_memory_when_it_is_short():
+    """A limit below what all levels take: they go to files, and the proof goes on."""
+    roomy = prove(wd("claiming", listeners=3, retrigger=True))
+    limits = ProofLimits(memory_bytes=roomy.exploration.peak_bytes * 9 // 10)
+    tight = prove(wd("claiming", listeners=3, retrigger=True), limits=limits)
+    assert tight.exploration.is_complete
+    assert tight.exploration.peak_bytes <= roomy.exploration.peak_bytes
+    assert tight.exploration.states == roomy.exploration.states
 
 
 def test_a_time_limit_ends_a_proof_without_one():

@@ -5,12 +5,10 @@ from fractions import Fraction
 from sim.exhaustive import Limits, explore
 from sim.exhaustive.explore import Search
 from sim.exhaustive.graph import graph_of
-from sim.exhaustive.graph_sampling import can_sample, sample_graph
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.paths import count_schedules, odds
 from sim.exhaustive.prove import conclude
 from sim.exhaustive.recovery import recovery
-from sim.exhaustive.sampling import Draw, PCTPicks, Sampler, UniformPicks
 from sim.verdict import Outcome
 
 
@@ -133,35 +131,6 @@ def test_the_point_of_no_return_of_a_lost_update(toys):
     found = recovery(search, graph_of(search), 0)
     assert len(found.point_of_no_return) == 2
     assert found.lost < found.states
-
-
-def test_sampled_frequencies_are_near_the_exact_odds(toys):
-    """Within 0.02 of the odds; the miss probability is below 1e-9 (Hoeffding)."""
-    world = toys.World(lossy, lossy, properties=(toys.ends_at("x", 2),))
-    search = searched(world)
-    graph = graph_of(search)
-    expected = odds(graph, 0).value
-    assert can_sample(graph)
-    by_graph = sample_graph(search.learner, graph, Draw(1), 30_000)
-    draw = Draw(1)
-    by_words = Sampler(
-        Learner(toys.World(lossy, lossy, properties=world.properties)),
-        UniformPicks(draw),
-        draw,
-    ).run(30_000)
-    for samples in (by_graph, by_words):
-        share = samples.violations["ends_at"] / samples.executions
-        assert abs(share - expected) < 0.02
-        assert samples.counterexamples["ends_at"].violation.message == "x is 1"
-
-
-def test_pct_finds_a_bug_of_depth_two_as_often_as_it_promises(toys):
-    """At least 1 / (n * k) = 1/8 of the executions; asked for 0.1 to allow for luck."""
-    draw = Draw(3)
-    world = toys.World(lossy, lossy, properties=(toys.ends_at("x", 2),))
-    sampler = Sampler(Learner(world), PCTPicks(draw, depth=2, steps=4), draw)
-    samples = sampler.run(30_000)
-    assert samples.violations["ends_at"] / samples.executions > 0.1
 
 
 def test_a_counterexample_is_found_in_levels_that_were_spilled(toys, tmp_path):
