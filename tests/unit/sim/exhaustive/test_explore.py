@@ -166,10 +166,14 @@ def test_ctrl_c_in_the_middle_of_a_level_waits_for_a_safe_moment(toys):
         signal.raise_signal(signal.SIGINT)
         await store.add("y")
 
-    result = explore(toys.World(interrupts, properties=(toys.at_most("x", 0),)))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = explore(toys.World(interrupts, properties=(toys.at_most("x", 0),)))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (result.is_complete, result.stopped_by) == (False, "Ctrl-C")
     assert result.of("at_most").shortest == 1
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_vacuity_is_not_claimed_of_an_exploration_cut_short(toys):
