@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from reports import commands, proof_commands, search_commands
+from reports import campaign_commands, commands, proof_commands, search_commands
 from reports.tables import make_console
 from sim.errors import HarnessBug, NondeterminismError, WavecheckError
 
@@ -34,6 +34,9 @@ app.command("check")(search_commands.check_command)
 app.command("replay")(search_commands.replay_command)
 app.command("explain")(search_commands.explain_command)
 app.command("sweep")(proof_commands.sweep_command)
+app.command("campaign")(campaign_commands.campaign_command)
+app.command("results")(campaign_commands.results_command)
+app.command("merge")(campaign_commands.merge_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -12,6 +12,7 @@ from typing import Final
 from rich.status import Status
 
 from reports.tables import make_console
+from scenarios.campaign.campaign import CampaignProgress, Tell
 from scenarios.checking import SearchProgress
 from scenarios.proving import ProofProgress
 from sim.exhaustive import Progress
@@ -19,6 +20,7 @@ from sim.search.session import Found, Statistics
 
 PATIENCE_SECONDS: Final = 1.0
 LINE_EVERY_SECONDS: Final = 10.0
+_RATES_SHOWN: Final = 2
 
 
 class _Line:
@@ -109,3 +111,36 @@ def showing_proof() -> Iterator[ProofProgress]:
             )
 
         yield report
+
+
+@contextmanager
+def showing_campaign() -> Iterator[Tell]:
+    """Yield the function that takes where a campaign stands."""
+    with _line() as line:
+
+        def report(now: CampaignProgress) -> None:
+            line.tell(campaign_line(now))
+
+        yield report
+
+
+def campaign_line(now: CampaignProgress) -> str:
+    """Return where a campaign stands, in one line."""
+    left = "" if now.seconds_left is None else f", {_duration(now.seconds_left)} left"
+    worst = sorted(now.rates, key=lambda one: -one[2])[:_RATES_SHOWN]
+    rates = "; ".join(
+        f"{label}: {name} {rate:.1%} [{interval.low:.1%}, {interval.high:.1%}]"
+        for label, name, rate, interval in worst
+    )
+    return (
+        f"{now.runs:,} of {now.runs_max:,} runs, {now.runs_per_second:,.0f}/s{left};"
+        f" {rates or 'nothing violated'}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -27,4 +27,5 @@ INCIDENT: Final = Scenario(
     small={},
     sizes={},
     is_timed=True,
+    files=("batches", "calls"),
 )

@@ -34,6 +34,7 @@ class Scenario:
         is_timed: it has virtual time, so `run` and `compare` make sense.
         mutants: weaker statements, to try whether a search finds faults at all.
         collection: the collection of exhibits that it belongs to; empty: none.
+        files: settings that name files: what those hold is part of a campaign.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Scenario:
     is_timed: bool
     mutants: tuple[Mutant, ...] = ()
     collection: str = ""
+    files: tuple[str, ...] = ()
 
     @property
     def default_coordinator(self) -> str:
@@ -66,13 +68,13 @@ class Scenario:
         Raises:
             InvalidScenario: unknown parameter, or a value outside its bounds.
         """
-        given = {name: _text(value) for name, value in (given or {}).items()}
+        given = {name: as_text(value) for name, value in (given or {}).items()}
         known = [field.name for field in fields(self.settings_type)]
         for name in given:
             if name not in known:
                 raise unknown_name(f"{self.name} parameter", name, known)
         base = dict(self.small) if is_small else {}
-        texts = {name: _text(value) for name, value in base.items()} | given
+        texts = {name: as_text(value) for name, value in base.items()} | given
         try:
             return TypeAdapter(self.settings_type).validate_strings(texts)
         except ValidationError as error:
@@ -99,5 +101,6 @@ class Scenario:
         return self.build(kernel, first, self.settings(is_small=True))
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a setting's value as it is written on the command line."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,196 @@
+"""The commands `campaign`, `results` and `merge`: many runs, kept and told."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reports.campaign_data import campaign_data
+from reports.campaign_tables import campaign_report
+from reports.commands import (
+    Batches,
+    Calls,
+    JSONFile,
+    ScenarioName,
+    Settings,
+    Steps,
+    check_outputs,
+    collect_settings,
+    write_json,
+)
+from reports.files import check_folder, write_whole
+from reports.progress import showing_campaign
+from reports.tables import make_console
+from scenarios import find_scenario
+from scenarios.campaign.campaign import CampaignResult, results_of, run_campaign
+from scenarios.campaign.cluster import cluster_engine
+from scenarios.campaign.engines import Engine, local_engine
+from scenarios.campaign.plan import Plan, parse_grid, stored_plan
+from scenarios.campaign.store import ResultsStore, create_store, merge, open_store
+from sim.errors import InvalidScenario
+from sim.kernel import STEPS_MAX
+
+_CLASS_HELP = "NAME, package.module:Class or path/to/file.py:Class; repeatable."
+Coordinators = Annotated[
+    list[str] | None, typer.Option("--coordinator", "-c", help=_CLASS_HELP)
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", metavar="N", help="Processes; 0: one for each core.", min=0),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="URL", help="A Dask scheduler: tcp://HOST:8786."),
+]
+Pictures = Annotated[
+    Path | None, typer.Option("--pictures", metavar="DIR", help="Draw, and where.")
+]
+Export = Annotated[
+    Path | None, typer.Option("--export", metavar="FILE", help="Every run as CSV.")
+]
+_STORE_HELP = "A results file that `wavecheck campaign --store` wrote."
+
+
+@contextmanager
+def engine_of(jobs: int, cluster: str | None) -> Iterator[Engine]:
+    """Yield the engine that the options ask for, and close it in the end.
+
+    Raises:
+        InvalidScenario: both are given, or the cluster cannot be used.
+    """
+    if cluster is not None and jobs != 1:
+        raise InvalidScenario("--jobs and --cluster: expected one of the two")
+    if cluster is not None:
+        engine = cluster_engine(cluster)
+    else:
+        engine = local_engine(jobs or None)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def campaign_command(
+    scenario: ScenarioName,
+    *,
+    coordinator: Coordinators = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=V,V,...", help="Values to combine; repeatable."),
+    ] = None,
+    settings: Settings = None,
+    seeds: Annotated[int, typer.Option(help="Runs of every point, at most.")] = 1000,
+    first_seed: Annotated[int, typer.Option(help="Seeds go up from here.")] = 0,
+    until_width: Annotated[
+        float | None,
+        typer.Option(metavar="W", help="End a point when its intervals are this wide."),
+    ] = None,
+    rare: Annotated[
+        str,
+        typer.Option(metavar="PROPERTY", help="Without time: draw towards violations."),
+    ] = "",
+    batches: Batches = None,
+    calls: Calls = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the runs there.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the file of --store.")
+    ] = False,
+    jobs: Jobs = 1,
+    cluster: Cluster = None,
+    steps: Steps = STEPS_MAX,
+    json_file: JSONFile = None,
+    export: Export = None,
+    pictures: Pictures = None,
+) -> int:
+    """Run coordinators over many seeds and a grid: how often, how long."""
+    found = find_scenario(scenario)
+    given = collect_settings(
+        found, settings, is_small=not found.is_timed, batches=batches, calls=calls
+    )
+    _check_outputs(json_file, export, pictures)
+    if resume and store is None:
+        raise InvalidScenario("--resume goes on with a file: give --store FILE too")
+    plan = Plan.of(
+        found,
+        coordinator or (),
+        grid=parse_grid(grid or ()),
+        settings=given,
+        seeds_count=seeds,
+        first_seed=first_seed,
+        until_width=until_width,
+        steps_max=steps,
+        rare=rare,
+    )
+    with create_store(plan, store, resumes=resume) as results:
+        with engine_of(jobs, cluster) as engine, showing_campaign() as progress:
+            result = run_campaign(plan, store=results, engine=engine, progress=progress)
+        _show(result, results, json_file, export, pictures)
+    if result.was_interrupted:
+        if store is not None:
+            make_console(is_error=True).print("the same command with --resume goes on")
+        raise KeyboardInterrupt
+    return int(result.has_violation())
+
+
+def results_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_STORE_HELP)],
+    *,
+    json_file: JSONFile = None,
+    export: Export = None,
+    pictures: Pictures = None,
+) -> int:
+    """Show what a results file says, without running anything."""
+    _check_outputs(json_file, export, pictures)
+    with open_store(file) as store:
+        plan = stored_plan(store.identity, store.seeds_range())
+        result = results_of(plan, store)
+        _show(result, store, json_file, export, pictures)
+    return int(result.has_violation())
+
+
+def merge_command(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Results of one campaign.")
+    ],
+    *,
+    store: Annotated[
+        Path, typer.Option(metavar="FILE", help="The new file with all of them.")
+    ],
+) -> int:
+    """Put the runs of several files of one campaign into one."""
+    count = merge(files, store)
+    make_console().print(f"{store}: {count:,} runs of {len(files)} files")
+    return 0
+
+
+def _check_outputs(
+    json_file: Path | None, export: Path | None, pictures: Path | None
+) -> None:
+    check_outputs(json_file, export)
+    if pictures is not None:
+        check_folder(pictures)
+
+
+def _show(
+    result: CampaignResult,
+    store: ResultsStore,
+    json_file: Path | None,
+    export: Path | None,
+    pictures: Path | None,
+) -> None:
+    written: Sequence[Path] = ()
+    if export is not None:
+        write_whole(export, store.export().encode())
+    if pictures is not None:
+        from reports.campaign_pictures import write_pictures  # matplotlib is slow
+
+        written = write_pictures(result, pictures)
+    if not write_json(json_file, campaign_data(result)):
+        console = make_console()
+        console.print(campaign_report(result))
+        for path in written:
+            console.print(f"picture: {path}")

@@ -1,0 +1,96 @@
+"""Pieces on a Dask cluster: the one home of `distributed`.
+
+Knows how to reach a scheduler and what its failures mean; `engines.run_pieces` does the
+rest. Dask itself runs a piece again when its process dies, up to three times.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from scenarios.campaign.engines import Engine
+from sim.errors import InvalidScenario
+
+PATIENCE_SECONDS: Final = 10.0
+_NOT_INSTALLED: Final = (
+    "a cluster needs Dask, which is not installed\n"
+    "next: pip install 'wavecheck[campaigns]'"
+)
+
+
+def cluster_engine(cluster: Any) -> Engine:
+    """Return the engine that runs pieces on a Dask cluster.
+
+    Args:
+        cluster: address of a scheduler, such as tcp://scheduler:8786, or a Client.
+
+    Raises:
+        InvalidScenario: Dask is not installed, the scheduler does not answer, it has
+            no processes, or one of them has another version of Wavecheck.
+    """
+    try:
+        from distributed import Client
+        from distributed.client import FutureCancelledError
+        from distributed.comm.core import CommClosedError
+        from distributed.scheduler import KilledWorker
+    except ImportError as error:
+        raise InvalidScenario(_NOT_INSTALLED) from error
+    owned = not isinstance(cluster, Client)
+    client = _connected(Client, str(cluster)) if owned else cluster
+    try:
+        processes = _checked(client)
+    except BaseException:
+        if owned:
+            _close(client)
+        raise
+    return Engine(
+        name=f"the cluster at {client.scheduler.address}",
+        processes=processes,
+        open=lambda: client.get_executor(pure=False),
+        # Dask has tried it on several processes already: to try again is no help.
+        deaths=(),
+        losses=(FutureCancelledError, CommClosedError, KilledWorker, TimeoutError),
+        close=(lambda: _close(client)) if owned else _nothing,
+    )
+
+
+def _connected(make: Callable[..., Any], address: str) -> Any:
+    try:
+        return make(address, timeout=PATIENCE_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InvalidScenario(
+            f"the cluster at {address!r} does not answer within"
+            f" {PATIENCE_SECONDS:g} s\n"
+            "next: check the address (tcp://HOST:8786) and that the scheduler runs"
+        ) from error
+
+
+def _checked(client: Any) -> int:
+    """Return how many pieces run at once; refuse processes with other code."""
+    from scenarios.campaign.code_version import own_digest
+
+    found = client.run(own_digest, on_error="return")
+    if not found:
+        raise InvalidScenario(
+            f"the cluster at {client.scheduler.address} has no processes yet\n"
+            "next: start some (dask worker ADDRESS), and try again"
+        )
+    mine = own_digest()
+    for address, digest in found.items():
+        if digest != mine:
+            raise InvalidScenario(
+                f"the process {address} has another version of Wavecheck than this"
+                " one, or none\n"
+                "next: install the same version everywhere, and restart the cluster's"
+                " processes"
+            )
+    return max(1, int(sum(client.nthreads().values())))
+
+
+def _close(client: Any) -> None:
+    with suppress(Exception):  # the scheduler may be gone: there is nothing to tell
+        client.close(timeout=1)
+
+
+def _nothing() -> None:
+    """Leave a client alone that the caller made."""

@@ -1,0 +1,43 @@
+"""A campaign's runs as a data frame: the one home of pandas."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scenarios.campaign.store import ResultsStore, open_store
+from sim.errors import InvalidScenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_frame(path: str | Path) -> "pd.DataFrame":
+    """Return the runs of a results file, one row for each.
+
+    Returns:
+        Columns `coordinator`, the grid's parameters, `seed`, and what was measured;
+        times in microseconds of virtual time. A property's column is 1 where the run
+        violated it, 0 where it did not, and missing where it was not at risk.
+
+    Raises:
+        InvalidScenario: there is no such file, or pandas is not installed.
+    """
+    with open_store(Path(path)) as store:
+        return frame_of(store)
+
+
+def frame_of(store: ResultsStore) -> "pd.DataFrame":
+    """Return the runs of an open store as a data frame; see `read_frame`."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise InvalidScenario(
+            "a data frame needs pandas, which is not installed\n"
+            "next: pip install 'wavecheck[campaigns]'"
+        ) from error
+    frame = pd.DataFrame.from_records(list(store.records()))
+    for name in store.identity["points"][0]["cell"]:
+        # As numbers where all of them are: a plot over a parameter needs an axis.
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        if not numbers.isna().any():
+            frame[name] = numbers
+    return frame.convert_dtypes()
