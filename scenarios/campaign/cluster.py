@@ -5,9 +5,11 @@ rest. Dask itself runs a piece again when its process dies, up to three times.
 """
 
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, Final
 
+from scenarios.campaign.code_version import own_digest
 from scenarios.campaign.engines import Engine
 from sim.errors import InvalidScenario
 
@@ -49,7 +51,7 @@ def cluster_engine(cluster: Any) -> Engine:
         open=lambda: client.get_executor(pure=False),
         # Dask has tried it on several processes already: to try again is no help.
         deaths=(),
-        losses=(FutureCancelledError, CommClosedError, KilledWorker, TimeoutError),
+        losses=(CancelledError, FutureCancelledError, CommClosedError, KilledWorker),
         close=(lambda: _close(client)) if owned else _nothing,
     )
 
@@ -67,8 +69,6 @@ def _connected(make: Callable[..., Any], address: str) -> Any:
 
 def _checked(client: Any) -> int:
     """Return how many pieces run at once; refuse processes with other code."""
-    from scenarios.campaign.code_version import own_digest
-
     found = client.run(own_digest, on_error="return")
     if not found:
         raise InvalidScenario(

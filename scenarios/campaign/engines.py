@@ -173,10 +173,12 @@ def run_pieces(
                 # The pool is broken as a whole: what it had is run again in a new one.
                 again.extend(waiting.values())
                 waiting.clear()
-                executor.shutdown(wait=False, cancel_futures=True)
+                executor.shutdown(wait=False)
                 executor = engine.open()
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        for future in waiting:
+            future.cancel()
+        executor.shutdown(wait=False)
 
 
 def _counted(

@@ -1,0 +1,143 @@
+"""Campaigns on a real Dask cluster of processes on this machine."""
+
+import os
+import signal
+
+import pytest
+
+from scenarios.campaign.campaign import campaign, run_campaign
+from scenarios.campaign.cluster import cluster_engine
+from scenarios.campaign.engines import EngineLost, run_pieces
+from scenarios.campaign.runs import OtherCode
+from scenarios.campaign.store import create_store
+from sim.errors import InvalidScenario
+
+distributed = pytest.importorskip("distributed")
+
+# What Dask's own threads and processes warn of at their end is not ours.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two processes with one thread each, a scheduler, no dashboard."""
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address=":0",
+        silence_logs=50,
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def engine(cluster):
+    """The engine by the scheduler's address."""
+    made = cluster_engine(cluster.scheduler_address)
+    yield made
+    made.close()
+
+
+def die_once(piece):
+    """End this process without a word, but only the first time."""
+    number, marker = piece
+    if number == 3 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_cluster_gives_the_results_of_this_process(plan_of, engine):
+    """The same export, byte for byte, and the same report."""
+    plan = plan_of(grid={"pollers": [0, 1]}, seeds_count=30)
+    exports, results = [], []
+    for options in ({}, {"engine": engine}):
+        with create_store(plan, None, resumes=False) as store:
+            result = run_campaign(plan, store=store, **options)
+            exports.append(store.export())
+            results.append((result.points, result.differences))
+    assert exports[0] == exports[1]
+    assert results[0] == results[1]
+    assert engine.processes == 2
+    assert engine.name.startswith("the cluster at tcp://")
+
+
+def test_a_client_of_one_s_own_is_used_and_left_open(plan_of, cluster):
+    """As in a notebook: `cluster_engine(client)`."""
+    with distributed.Client(cluster, set_as_default=False) as client:
+        engine = cluster_engine(client)
+        assert campaign(plan_of(seeds_count=10), engine=engine).runs == 20
+        engine.close()
+        assert client.submit(abs, -2).result() == 2
+
+
+def test_a_killed_process_costs_only_its_pieces(engine, tmp_path):
+    """Dask runs the pieces of a dead process again; none is lost, none doubled."""
+    pieces = [(number, tmp_path / "died") for number in range(8)]
+    found = run_pieces(engine, die_once, pieces)
+    assert sorted(result for _, result, _ in found) == list(range(8))
+    assert (tmp_path / "died").exists()
+
+
+def test_a_process_with_other_code_is_refused(plan_of, engine, monkeypatch):
+    """Checked before the first piece, and again by every piece."""
+    with monkeypatch.context() as here:
+        here.setattr(
+            "scenarios.campaign.campaign.code_digest", lambda scenario, name: "1" * 32
+        )
+        with pytest.raises(OtherCode, match="install the same version everywhere"):
+            campaign(plan_of(), engine=engine)
+    address = engine.name.removeprefix("the cluster at ")
+    monkeypatch.setattr("scenarios.campaign.cluster.own_digest", other_digest)
+    with pytest.raises(InvalidScenario, match="another version of Wavecheck"):
+        cluster_engine(address)
+
+
+def other_digest():
+    return str(os.getpid())
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "no address", "nowhere:x"])
+def test_a_cluster_that_does_not_answer_is_refused(address, monkeypatch):
+    """The address is named, and what to check."""
+    monkeypatch.setattr("scenarios.campaign.cluster.PATIENCE_SECONDS", 0.5)
+    with pytest.raises(InvalidScenario, match="does not answer") as refused:
+        cluster_engine(address)
+    assert repr(address) in str(refused.value)
+
+
+def test_the_loss_of_the_scheduler_is_reported_and_the_campaign_goes_on(
+    plan_of, monkeypatch
+):
+    """Killed in mid-campaign: what was finished is kept, and --resume is named."""
+    monkeypatch.setattr("scenarios.campaign.cluster.PATIENCE_SECONDS", 2.0)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as doomed:
+        engine = cluster_engine(doomed.scheduler_address)
+        plan = plan_of(seeds_count=400)
+
+        def kill(now):
+            if 20 < now.runs < 300:
+                doomed.close()
+
+        with create_store(plan, None, resumes=False) as store:
+            with pytest.raises(EngineLost, match="--resume"):
+                run_campaign(plan, store=store, engine=engine, progress=kill)
+            kept = store.count()
+            assert 20 < kept < 800
+            seen = []
+            result = run_campaign(plan, store=store, progress=seen.append)
+            assert result.new_runs == 800 - kept
+        engine.close()
+
+
+def test_a_cluster_without_processes_is_refused():
+    """A scheduler alone can run nothing; it says how to start processes."""
+    with (
+        distributed.LocalCluster(
+            n_workers=0, dashboard_address=":0", silence_logs=50
+        ) as empty,
+        pytest.raises(InvalidScenario, match="no processes yet"),
+    ):
+        cluster_engine(empty.scheduler_address)
