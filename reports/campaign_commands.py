@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from reports.calibration_commands import FAMILY_HELP, calibrated_settings
 from reports.campaign_data import campaign_data
 from reports.campaign_tables import campaign_report
 from reports.commands import (
@@ -29,6 +30,7 @@ from scenarios.campaign.cluster import cluster_engine
 from scenarios.campaign.engines import Engine, local_engine
 from scenarios.campaign.plan import Plan, parse_grid, stored_plan
 from scenarios.campaign.store import ResultsStore, create_store, merge, open_store
+from scenarios.scenario import Scenario
 from sim.errors import InvalidScenario
 from sim.kernel import STEPS_MAX
 
@@ -93,6 +95,10 @@ def campaign_command(
     ] = "",
     batches: Batches = None,
     calls: Calls = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(metavar="FAMILY", help=f"Times of these files: {FAMILY_HELP}"),
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the runs there.")
     ] = None,
@@ -108,9 +114,7 @@ def campaign_command(
 ) -> int:
     """Run coordinators over many seeds and a grid: how often, how long."""
     found = find_scenario(scenario)
-    given = collect_settings(
-        found, settings, is_small=not found.is_timed, batches=batches, calls=calls
-    )
+    given = _given(found, settings, (batches, calls), calibrate)
     _check_outputs(json_file, export, pictures)
     if resume and store is None:
         raise InvalidScenario("--resume goes on with a file: give --store FILE too")
@@ -134,6 +138,24 @@ def campaign_command(
             make_console(is_error=True).print("the same command with --resume goes on")
         raise KeyboardInterrupt
     return int(result.has_violation())
+
+
+def _given(
+    scenario: Scenario,
+    settings: list[str] | None,
+    files: tuple[str | None, str | None],
+    family: str | None,
+) -> dict[str, str]:
+    """Return what the user set; with a calibration, also what the files say."""
+    batches, calls = files
+    named = {"batches": batches, "calls": calls}
+    if family is not None and not scenario.files:
+        named = {}  # the files are measured, not replayed
+    is_small = not scenario.is_timed
+    given = collect_settings(scenario, settings, is_small=is_small, **named)
+    if family is None:
+        return given
+    return calibrated_settings(scenario, given, (batches or "", calls or ""), family)
 
 
 def results_command(

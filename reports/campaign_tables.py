@@ -217,7 +217,7 @@ def _alerts(points: Sequence[PointSummary]) -> RenderableType:
         table,
         Text(
             "found after: median time from the creation of the first stranded batch to"
-            " the alert; false: it fired in a wave where no batch is stranded"
+            " the alert; false: no batch of the wave is stranded, or none was yet"
         ),
     )
 

@@ -10,7 +10,13 @@ from typing import Annotated, Final
 
 import typer
 
-from reports import campaign_commands, commands, proof_commands, search_commands
+from reports import (
+    calibration_commands,
+    campaign_commands,
+    commands,
+    proof_commands,
+    search_commands,
+)
 from reports.tables import make_console
 from sim.errors import HarnessBug, NondeterminismError, WavecheckError
 
@@ -37,6 +43,7 @@ app.command("sweep")(proof_commands.sweep_command)
 app.command("campaign")(campaign_commands.campaign_command)
 app.command("results")(campaign_commands.results_command)
 app.command("merge")(campaign_commands.merge_command)
+app.command("calibrate")(calibration_commands.calibrate_command)
 
 
 @app.callback(invoke_without_command=True)

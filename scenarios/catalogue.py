@@ -3,6 +3,7 @@
 from typing import Final
 
 from scenarios.classic import CLASSIC
+from scenarios.fleet import FLEET
 from scenarios.import_job import IMPORT_JOB
 from scenarios.incident import INCIDENT
 from scenarios.scenario import Scenario
@@ -15,7 +16,13 @@ EXHIBITS: Final = {one.name: one for one in (*ZOO, *CLASSIC)}
 
 SCENARIOS: Final = {
     one.name: one
-    for one in (INCIDENT, IMPORT_JOB, WD, *(one.scenario for one in EXHIBITS.values()))
+    for one in (
+        INCIDENT,
+        IMPORT_JOB,
+        FLEET,
+        WD,
+        *(one.scenario for one in EXHIBITS.values()),
+    )
 }
 """Every scenario by name, in the order in which reports show them."""
 

@@ -2,11 +2,12 @@
 
 Files are data that people share: every cell is checked, and a bad one is refused with
 file, line, column, value and what was expected. The recorded outcomes (`status`,
-`batches_dispatched`) are read by people, not by the simulation.
+`batches_dispatched`) are read by people, not by the simulation. Columns that a file may
+have beside those it must have are what `calibration` measures times from.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from importlib.resources import files
 from io import StringIO
@@ -35,6 +36,9 @@ class BatchRecord(BaseModel):
     wave_number: int = Field(ge=0)
     status: str
     created_at: datetime
+    dispatched_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
 
 
 class CallRecord(BaseModel):
@@ -47,10 +51,37 @@ class CallRecord(BaseModel):
     wave_number: int = Field(ge=0)
     called_at: datetime
     batches_dispatched: int = Field(ge=0)
+    ended_at: datetime | None = None
+    statements: int | None = Field(default=None, ge=0)
 
 
 def read_timeline(batches_file: str, calls_file: str) -> Timeline:
     """Read an incident; an empty name means the published one.
+
+    Raises:
+        InvalidScenario: a file is missing or malformed, or the two do not fit together.
+    """
+    batches, calls = read_records(batches_file, calls_file)
+    start = min(
+        min(batch.created_at for batch in batches),
+        min(call.called_at for call in calls),
+    )
+    return Timeline(
+        job_id=batches[0].job_id,
+        wave_number=batches[0].wave_number,
+        batches=tuple(
+            sorted((_ticks(one.created_at - start), one.batch_id) for one in batches)
+        ),
+        calls=tuple(
+            sorted((_ticks(one.called_at - start), one.call_number) for one in calls)
+        ),
+    )
+
+
+def read_records(
+    batches_file: str, calls_file: str
+) -> tuple[list[BatchRecord], list[CallRecord]]:
+    """Read the lines of both files of an incident; empty names: the published one.
 
     Raises:
         InvalidScenario: a file is missing or malformed, or the two do not fit together.
@@ -90,26 +121,10 @@ def read_timeline(batches_file: str, calls_file: str) -> Timeline:
                 f"a number that is not in line {numbers[call.call_number]} already",
             )
         numbers[call.call_number] = line
-    _same_kind_of_time(batches_path, calls_path, batches, calls)
-    start = min(
-        min(batch.created_at for _, batch in batches),
-        min(call.called_at for _, call in calls),
-    )
-    return Timeline(
-        job_id=job_id,
-        wave_number=wave_number,
-        batches=tuple(
-            sorted(
-                (_ticks(batch.created_at - start), batch.batch_id)
-                for _, batch in batches
-            )
-        ),
-        calls=tuple(
-            sorted(
-                (_ticks(call.called_at - start), call.call_number) for _, call in calls
-            )
-        ),
-    )
+    has_zone = batches[0][1].created_at.tzinfo is not None
+    _same_kind_of_time(batches_path, batches, has_zone=has_zone)
+    _same_kind_of_time(calls_path, calls, has_zone=has_zone)
+    return [batch for _, batch in batches], [call for _, call in calls]
 
 
 def _published(name: str) -> Path:
@@ -122,22 +137,34 @@ def _ticks(duration: timedelta) -> int:
 
 def _records(path: Path, model: type[T]) -> Iterator[tuple[int, T]]:
     """Yield (line number, record); there is at least one."""
-    columns = list(model.model_fields)
+    fields = model.model_fields
+    required = [name for name, one in fields.items() if one.is_required()]
     reader = csv.reader(StringIO(_text(path), newline=""), strict=True)
     count = 0
     try:
         header = next(reader, [])
-        if header != columns:
-            raise _refused(path, 1, "(header)", ",".join(header), ",".join(columns))
+        more = header[len(required) :]
+        is_known = all(more.count(name) == 1 and name in fields for name in more)
+        if header[: len(required)] != required or not is_known:
+            raise _refused(
+                path, 1, "(header)", ",".join(header), _expected_header(model, required)
+            )
         for cells in reader:
             count += 1
-            yield reader.line_num, _record(path, reader.line_num, model, cells)
+            yield reader.line_num, _record(path, reader.line_num, model, header, cells)
     except csv.Error as error:
         raise InvalidScenario(
             f"{path}, line {reader.line_num}: not CSV: {error}"
         ) from error
     if count == 0:
         raise InvalidScenario(f"{path}: no records, expected at least one")
+
+
+def _expected_header(model: type[BaseModel], required: list[str]) -> str:
+    optional = [name for name in model.model_fields if name not in required]
+    return f"{','.join(required)}, and after them, if there are any: " + ", ".join(
+        optional
+    )
 
 
 def _text(path: Path) -> str:
@@ -155,12 +182,19 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _record(path: Path, line: int, model: type[T], cells: list[str]) -> T:
-    columns = list(model.model_fields)
-    if len(cells) != len(columns):
-        raise _refused(path, line, "(line)", ",".join(cells), f"{len(columns)} columns")
+def _record(
+    path: Path, line: int, model: type[T], header: list[str], cells: list[str]
+) -> T:
+    if len(cells) != len(header):
+        raise _refused(path, line, "(line)", ",".join(cells), f"{len(header)} columns")
+    fields = model.model_fields
+    named = {
+        name: cell
+        for name, cell in zip(header, cells, strict=True)
+        if cell or fields[name].is_required()  # an empty optional cell is no value
+    }
     try:
-        return model.model_validate_strings(dict(zip(columns, cells, strict=True)))
+        return model.model_validate_strings(named)
     except ValidationError as error:
         first = error.errors()[0]
         raise _refused(
@@ -190,22 +224,16 @@ def _same_wave(
 
 
 def _same_kind_of_time(
-    batches_path: Path,
-    calls_path: Path,
-    batches: list[tuple[int, BatchRecord]],
-    calls: list[tuple[int, CallRecord]],
+    path: Path, records: Sequence[tuple[int, BaseModel]], *, has_zone: bool
 ) -> None:
     """Refuse a mix of moments with and without a zone: they cannot be compared."""
-    has_zone = batches[0][1].created_at.tzinfo is not None
     expected = "a time zone, as in the first line" if has_zone else "no time zone"
-    for line, batch in batches:
-        if (batch.created_at.tzinfo is not None) is not has_zone:
-            value = batch.created_at.isoformat()
-            raise _refused(batches_path, line, "created_at", value, expected)
-    for line, call in calls:
-        if (call.called_at.tzinfo is not None) is not has_zone:
-            value = call.called_at.isoformat()
-            raise _refused(calls_path, line, "called_at", value, expected)
+    for line, record in records:
+        for column, value in record:
+            if not isinstance(value, datetime):
+                continue
+            if (value.tzinfo is not None) is not has_zone:
+                raise _refused(path, line, column, value.isoformat(), expected)
 
 
 def _refused(

@@ -15,9 +15,8 @@ from sim.faults import Adversary, FaultPlan
 from sim.kernel import TICKS_PER_SECOND, Kernel
 from sim.pipeline.faults import PipelineFaults
 from sim.pipeline.settings import ImportJobSettings
-from sim.pipeline.store import ListenerCache, batch_name
-from sim.pipeline.world import PipelineWorld, spread_evenly
-from sim.prng import Stream
+from sim.pipeline.store import ListenerCache, PipelineStore, batch_name
+from sim.pipeline.world import PipelineWorld
 from sim.task import Task
 
 JOB_ID: Final = "job-1"
@@ -38,29 +37,7 @@ class ImportJobWorld(PipelineWorld):
         settings: ImportJobSettings,
     ) -> None:
         super().__init__(kernel, coordinator_type, settings)
-        store = self.store
-        store.add_job(JOB_ID, settings.parents)
-        parent_wave = settings.waves_before + 1
-        for number in range(1, parent_wave):
-            names = [
-                (batch_name(JOB_ID, number, index), ())
-                for index in range(1, settings.batches_per_wave_before + 1)
-            ]
-            store.add_wave(JOB_ID, number, WaveKind.MAIN, "Customer", names)
-        parents = [
-            (batch_name(JOB_ID, parent_wave, index), (f"order-{index:06d}",))
-            for index in range(1, settings.parents + 1)
-        ]
-        store.add_wave(JOB_ID, parent_wave, WaveKind.MAIN, "SalesOrder", parents)
-        store.add_wave(JOB_ID, parent_wave + 1, WaveKind.DERIVED, "TransactionLine", [])
-        self.plan = ImportPlan(
-            job_id=JOB_ID,
-            parent_wave=parent_wave,
-            derived_wave=parent_wave + 1,
-            parent_batches=settings.parents,
-            parents_per_batch=settings.parents_per_batch,
-            threshold=settings.threshold,
-        )
+        self.plan = add_import_job(self.store, JOB_ID, settings)
         self.plans[JOB_ID] = self.plan
         self._adversary: Adversary | None = None
         self._rounds_count = 0
@@ -71,10 +48,11 @@ class ImportJobWorld(PipelineWorld):
         """Make every random source of a run from the seed in the settings."""
         super().draw()
         settings = self.settings
-        self._service = spread_evenly(
-            settings.service_seconds * TICKS_PER_SECOND,
+        self._service = self.source(
+            "service",
+            settings.service_seconds,
             settings.service_spread,
-            Stream(settings.seed, "service"),
+            settings.service_samples,
         )
 
     @property
@@ -148,6 +126,34 @@ class ImportJobWorld(PipelineWorld):
         for _ in range(self.settings.polls):
             await self.kernel.sleep(interval)
             await self._worker.recover()
+
+
+def add_import_job(
+    store: PipelineStore, job_id: str, settings: ImportJobSettings
+) -> ImportPlan:
+    """Add a job with its waves and the batches that exist from the start."""
+    store.add_job(job_id, settings.parents)
+    parent_wave = settings.waves_before + 1
+    for number in range(1, parent_wave):
+        names = [
+            (batch_name(job_id, number, index), ())
+            for index in range(1, settings.batches_per_wave_before + 1)
+        ]
+        store.add_wave(job_id, number, WaveKind.MAIN, "Customer", names)
+    parents = [
+        (batch_name(job_id, parent_wave, index), (f"order-{index:06d}",))
+        for index in range(1, settings.parents + 1)
+    ]
+    store.add_wave(job_id, parent_wave, WaveKind.MAIN, "SalesOrder", parents)
+    store.add_wave(job_id, parent_wave + 1, WaveKind.DERIVED, "TransactionLine", [])
+    return ImportPlan(
+        job_id=job_id,
+        parent_wave=parent_wave,
+        derived_wave=parent_wave + 1,
+        parent_batches=settings.parents,
+        parents_per_batch=settings.parents_per_batch,
+        threshold=settings.threshold,
+    )
 
 
 def policy_of(

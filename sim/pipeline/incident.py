@@ -6,7 +6,9 @@ up front gets them all at the last recorded moment of creation, because that is 
 last parent had completed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from coordinator import (
     Batch,
@@ -17,10 +19,12 @@ from coordinator import (
 )
 from coordinator.listener import LISTENERS
 from coordinator.worker import WORKERS
-from sim.kernel import TICKS_PER_SECOND, Kernel
+from sim.kernel import Kernel
 from sim.pipeline.import_job import policy_of
 from sim.pipeline.settings import IncidentSettings
 from sim.pipeline.world import PipelineWorld
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,8 @@ class IncidentWorld(PipelineWorld):
         settings: IncidentSettings,
         timeline: Timeline,
     ) -> None:
-        super().__init__(kernel, coordinator_type, settings)
         self.timeline = timeline
+        super().__init__(kernel, coordinator_type, settings)
         self.store.add_job(timeline.job_id, 0)
         self.store.add_wave(
             timeline.job_id,
@@ -65,19 +69,44 @@ class IncidentWorld(PipelineWorld):
         kernel.mark()
         self.observe()
 
+    def draw(self) -> None:
+        """Make every random source of a run, and draw its moments, from the seed."""
+        super().draw()
+        settings, timeline = self.settings, self.timeline
+        self._service = self.source(
+            "service", settings.service_seconds, 0.0, settings.service_samples
+        )
+        self._creations = self._moments(
+            "creation", timeline.batches, settings.creation_samples
+        )
+        self._calls = self._moments("call", timeline.calls, settings.call_samples)
+
+    def _moments(
+        self, purpose: str, recorded: Sequence[tuple[int, T]], samples: str
+    ) -> list[tuple[int, T]]:
+        """Return the recorded moments, or others whose gaps are drawn from samples."""
+        if not samples:
+            return list(recorded)
+        gap = self.source(purpose, 0.0, 0.0, samples)
+        moment, drawn = recorded[0][0], []
+        for _, name in recorded:
+            drawn.append((moment, name))
+            moment += gap()
+        return drawn
+
     def start(self) -> None:
-        """Spawn the recorded creations and calls, and a worker for each batch."""
+        """Spawn the creations and calls, and a worker for each batch."""
         timeline, kernel = self.timeline, self.kernel
         coordinator = self.make_coordinator()
         listener = policy_of(self.coordinator_type, "listener_policy", LISTENERS)
         is_upfront = listener is UpfrontListener
-        for time, batch_id in timeline.batches:
+        for time, batch_id in self._creations:
             kernel.spawn(
                 self._create(batch_id),
                 f"create {batch_id}",
-                at=timeline.batches[-1][0] if is_upfront else time,
+                at=self._creations[-1][0] if is_upfront else time,
             )
-        for time, number in timeline.calls:
+        for time, number in self._calls:
             kernel.spawn(
                 coordinator.dispatch_wave(timeline.job_id, timeline.wave_number),
                 f"call-{number}",
@@ -106,9 +135,7 @@ class IncidentWorld(PipelineWorld):
 
     async def _process(self, batch: Batch) -> None:
         if self.kernel.is_timed:
-            await self.kernel.sleep(
-                round(self.settings.service_seconds * TICKS_PER_SECOND)
-            )
+            await self.kernel.sleep(self._service())
 
     async def _create(self, batch_id: str) -> None:
         timeline = self.timeline

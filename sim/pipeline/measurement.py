@@ -23,7 +23,8 @@ class AlertCounts(NamedTuple):
 
     Attributes:
         right: how often it fired, once per wave, where batches really are stranded.
-        false: how often it fired where none is.
+        false: how often it fired where none is, or before the first one existed: then
+            it cannot have been about that.
         delay: ticks from the creation of the first stranded batch of the wave to the
             first right alert; None: no right alert.
     """
@@ -164,16 +165,17 @@ def _alert_counts(
     counts = []
     for name in ALERTS:
         fired = [alert for alert in alerts if alert.name == name]
-        right = [alert for alert in fired if alert.is_right]
         delays = [
             alert.fired_at - stranded[alert.job_id, alert.wave_number][1]
-            for alert in right
+            for alert in fired
+            if alert.is_right
         ]
+        right = [delay for delay in delays if delay >= 0]
         counts.append(
             AlertCounts(
                 right=len(right),
                 false=len(fired) - len(right),
-                delay=min(delays, default=None),
+                delay=min(right, default=None),
             )
         )
     return tuple(counts)

@@ -6,7 +6,7 @@ Complexity: constant per change; 18 bytes are kept for each change of a batch.
 """
 
 from array import array
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -43,6 +43,28 @@ class WaveHistory:
     times: Ints
     counts: Counts
     statuses: tuple[tuple[int, WaveState], ...]
+
+
+def merged(histories: Sequence[WaveHistory]) -> WaveHistory:
+    """Return how the batches of several waves stood over time, taken together.
+
+    Args:
+        histories: at least one; of one alone it is that history itself. The statuses of
+            several waves are no status of all of them, and are left out.
+    """
+    if len(histories) == 1:
+        return histories[0]
+    times = np.concatenate([one.times for one in histories])
+    nothing = np.zeros((1, len(BATCH_STATES)), dtype=np.int32)
+    deltas = np.concatenate(
+        [np.diff(one.counts, axis=0, prepend=nothing) for one in histories]
+    )
+    order = np.argsort(times, kind="stable")
+    return WaveHistory(
+        times=times[order],
+        counts=deltas[order].cumsum(axis=0, dtype=np.int32),
+        statuses=(),
+    )
 
 
 class Observation:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
+from sim.pipeline.draws import parse_samples
+
 Count = Annotated[int, Ge(1)]
 CountOrZero = Annotated[int, Ge(0)]
 Seconds = Annotated[float, Gt(0), Le(1e9)]
@@ -23,6 +25,8 @@ class TimingSettings:
     Attributes:
         statement_latency_ms: milliseconds until a statement or message takes effect.
         latency_spread: each latency is drawn evenly from mean * (1 +- spread).
+        latency_samples_ms: measured latencies with commas between them; each latency is
+            one of these instead, each equally likely.
         stale_after_seconds: a wave whose status is older than this is stale.
         lease_seconds: how long a leased batch is left alone; longer than its service.
         pending_limit_seconds: limit of `pending_bounded` and of the first alert.
@@ -34,12 +38,18 @@ class TimingSettings:
 
     statement_latency_ms: Milliseconds = 2.0
     latency_spread: Share = 0.0
+    latency_samples_ms: str = ""
     stale_after_seconds: Seconds = 600.0
     lease_seconds: Seconds = 120.0
     pending_limit_seconds: Seconds = 300.0
     not_decreasing_seconds: Seconds = 60.0
     calls_max: Count = 100
     seed: CountOrZero = 0
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if "_samples" in name:
+                parse_samples(name, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,8 @@ class ImportJobSettings(TimingSettings):
         workers: how many batches are processed at once.
         service_seconds: mean time to process one batch.
         service_spread: each time is drawn evenly from mean * (1 +- spread).
+        service_samples: measured seconds with commas between them; each time is one of
+            these instead, each equally likely.
         parents_call: a finished parent calls the coordinator.
         derived_call: a finished derived batch calls the coordinator.
         pollers: how many tasks call the coordinator periodically.
@@ -70,11 +82,36 @@ class ImportJobSettings(TimingSettings):
     workers: Count = 8
     service_seconds: SecondsOrZero = 20.0
     service_spread: Share = 0.5
+    service_samples: str = ""
     parents_call: bool = True
     derived_call: bool = True
     pollers: CountOrZero = 0
     polls: Count = 20
     poll_interval_seconds: Seconds = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSettings(ImportJobSettings):
+    """Many import jobs at once; every job has the sizes of a single one.
+
+    Attributes:
+        jobs: how many.
+        arrival_seconds: mean time between the starts of two jobs.
+        arrival_spread: each is drawn evenly from mean * (1 +- spread).
+        arrival_samples: measured seconds with commas between them; each time is one of
+            these instead, each equally likely.
+        connections: statements that the database executes at a time; others wait, and
+            `statement_latency_ms` is the time of one that need not.
+        workers: batches processed at once, of whatever job.
+        pollers: tasks that call the coordinator for every job in turn.
+    """
+
+    jobs: Count = 20
+    arrival_seconds: SecondsOrZero = 10.0
+    arrival_spread: Share = 1.0
+    arrival_samples: str = ""
+    connections: Count = 16
+    workers: Count = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +122,19 @@ class IncidentSettings(TimingSettings):
         batches: CSV file of batches; empty for the published incident.
         calls: CSV file of dispatch calls; empty for the published incident.
         service_seconds: how long a batch runs; longer than the recorded window.
+        service_samples: measured seconds with commas between them; each batch runs for
+            one of these instead.
         derived_call: a finished batch calls the coordinator too; the record has none.
+        creation_samples: seconds between two created batches, with commas; the moments
+            are drawn anew from these for every seed instead of being the recorded ones.
+        call_samples: seconds between two dispatch calls, likewise.
     """
 
     batches: str = ""
     calls: str = ""
     statement_latency_ms: Milliseconds = 1.0
     service_seconds: Seconds = 60.0
+    service_samples: str = ""
     derived_call: bool = False
+    creation_samples: str = ""
+    call_samples: str = ""

@@ -13,7 +13,7 @@ from coordinator import Batch, BatchState, WaveKind
 from sim.kernel import Kernel
 from sim.pipeline.alerts import Alert
 from sim.pipeline.calls import DispatchCall
-from sim.pipeline.observation import WaveHistory
+from sim.pipeline.observation import WaveHistory, merged
 from sim.pipeline.world import PipelineWorld
 from sim.property import Judge
 from sim.trace import Trace
@@ -54,7 +54,7 @@ class TimedRun:
         coordinator_name: as the user named it.
         batches_by_status: final counts, all waves together.
         derived_by_status: final counts of the derived waves.
-        job_status: final status of the job.
+        job_status: final status of the job, or how many jobs are completed.
         calls: every dispatch call.
         statements_count: database statements of all tasks, messages not counted.
         messages_count: batches put on the queue.
@@ -63,7 +63,7 @@ class TimedRun:
         held_ids_max: most parent ids held by the listeners at once.
         alerts: those that fired, by wave and then by name.
         verdicts: one for each property.
-        histories: batches by status over time, by wave number.
+        histories: batches by status over time, by wave number, all jobs together.
         batches: every batch as it ended, with its times; ascending by id.
         log_lines: what the coordinator logged, if it was asked for.
         steps_count: steps of the execution.
@@ -209,15 +209,16 @@ def _measured(
     assert notes is not None
     waves = list(store.waves)
     derived = {wave[:2] for wave in waves if wave.kind is WaveKind.DERIVED}
-    histories = {
-        wave.wave_number: notes.history(wave.job_id, wave.wave_number) for wave in waves
-    }
+    by_number: dict[int, list[WaveHistory]] = {}
+    for wave in waves:
+        history = notes.history(wave.job_id, wave.wave_number)
+        by_number.setdefault(wave.wave_number, []).append(history)
     first = [time for key, time in notes.first_dispatch.items() if key in derived]
     return TimedRun(
         coordinator_name=coordinator_name,
         batches_by_status=_by_status(world, {wave[:2] for wave in waves}),
         derived_by_status=_by_status(world, derived),
-        job_status=str(next(iter(store.jobs)).status),
+        job_status=_job_status(world),
         calls=notes.calls,
         statements_count=sum(task.statements_count for task in kernel.tasks),
         messages_count=notes.messages_count,
@@ -226,11 +227,18 @@ def _measured(
         held_ids_max=notes.held_ids_max,
         alerts=tuple(world.alerts()),
         verdicts=_verdicts(world, judge),
-        histories=histories,
+        histories={number: merged(one) for number, one in by_number.items()},
         batches=tuple(store.batches),
         log_lines=log_lines,
         steps_count=kernel.steps_count,
     )
+
+
+def _job_status(world: PipelineWorld) -> str:
+    statuses = [job.status.value for job in world.store.jobs]
+    if len(statuses) == 1:
+        return statuses[0]
+    return f"{statuses.count('completed')} of {len(statuses)} completed"
 
 
 def _verdicts(world: PipelineWorld, judge: Judge) -> tuple[Verdict, ...]:

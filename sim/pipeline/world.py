@@ -5,7 +5,7 @@ rewind the parts and start again, thousands of times a second. A timed world can
 be given another seed between two runs, which costs far less than to build it anew.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from coordinator import Batch, BatchState, Coordinator, ImportPlan
@@ -14,6 +14,7 @@ from sim.errors import CoordinatorError
 from sim.faults import Adversary, FaultPlan
 from sim.kernel import TICKS_PER_MILLISECOND, TICKS_PER_SECOND, Kernel, Latency
 from sim.pipeline.alerts import Alert, fired_alerts
+from sim.pipeline.draws import Draw, drawn_from, parse_samples, spread_evenly
 from sim.pipeline.observation import Observation
 from sim.pipeline.properties import PIPELINE_PROPERTIES
 from sim.pipeline.settings import TimingSettings
@@ -62,7 +63,53 @@ class PipelineWorld:
         Subclasses with sources of their own add them.
         """
         settings = self.settings
-        self.kernel.latency = _latency(settings)
+        draw = self.source(
+            "latency",
+            settings.statement_latency_ms,
+            settings.latency_spread,
+            settings.latency_samples_ms,
+            unit=TICKS_PER_MILLISECOND,
+        )
+        self.kernel.latency = self.latency_of(draw)
+
+    def source(
+        self,
+        purpose: str,
+        mean: float,
+        spread: float,
+        samples: str = "",
+        *,
+        unit: int = TICKS_PER_SECOND,
+    ) -> Draw:
+        """Return a source of ticks, seeded for one purpose.
+
+        Args:
+            purpose: two purposes never share a stream.
+            mean: in units; it lies evenly around it.
+            spread: by at most this share of the mean.
+            samples: measured values in units, as text; if any, it is one of these.
+            unit: in ticks.
+        """
+        values = parse_samples(f"{purpose}_samples", samples)
+        if values:
+            ticks = tuple(round(value * unit) for value in values)
+            return drawn_from(ticks, Stream(self.settings.seed, purpose))
+        if round(mean * unit * (1 - spread)) == round(mean * unit * (1 + spread)):
+            ticks_always = round(mean * unit * (1 - spread))
+            return lambda: ticks_always  # no stream: it would be made for every run
+        return spread_evenly(mean * unit, spread, Stream(self.settings.seed, purpose))
+
+    def latency_of(self, draw: Draw) -> Latency:
+        """Return how long an operation takes, from a source of times."""
+        if not self.is_latency_drawn():
+            always = draw()
+            return lambda operation: always  # asked for every step: no call in a call
+        return lambda operation: draw()
+
+    def is_latency_drawn(self) -> bool:
+        """Return whether two operations can have different latencies."""
+        settings = self.settings
+        return settings.latency_spread > 0 or bool(settings.latency_samples_ms)
 
     def reseed(self, seed: int) -> None:
         """Go back to the initial state, for a run with another seed.
@@ -165,22 +212,3 @@ def _wait(started_at: int, batch: Batch) -> int | None:
     if batch.dispatched_at is None or batch.status is BatchState.PENDING:
         return None
     return batch.dispatched_at - max(batch.created_at, started_at)
-
-
-def _latency(settings: TimingSettings) -> Latency:
-    """Return the function that says how long one operation takes, in ticks."""
-    mean = settings.statement_latency_ms * TICKS_PER_MILLISECOND
-    spread = settings.latency_spread
-    low, high = round(mean * (1 - spread)), round(mean * (1 + spread))
-    if low == high:
-        return lambda operation: low  # asked for every step: no call within the call
-    draw = spread_evenly(mean, spread, Stream(settings.seed, "latency"))
-    return lambda operation: draw()
-
-
-def spread_evenly(mean: float, spread: float, stream: Stream) -> Callable[[], int]:
-    """Return a source of ticks that lie evenly in mean * (1 +- spread)."""
-    low, high = round(mean * (1 - spread)), round(mean * (1 + spread))
-    if low == high:
-        return lambda: low
-    return lambda: stream.between(low, high)

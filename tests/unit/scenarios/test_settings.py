@@ -8,7 +8,7 @@ from sim.errors import InvalidScenario
 
 def test_the_scenarios_by_name():
     """The names are those of the command line."""
-    assert list(SCENARIOS)[:3] == ["incident", "import-job", "wd"]
+    assert list(SCENARIOS)[:4] == ["incident", "import-job", "fleet", "wd"]
     for name, scenario in SCENARIOS.items():
         assert find_scenario(name) is scenario
         assert scenario.name == name

@@ -98,6 +98,9 @@ def cell(file, line, column, expected, got):
 
 BATCH_HEADER = "batch_id,job_id,wave_number,status,created_at"
 CALL_HEADER = "call_number,job_id,wave_number,called_at,batches_dispatched"
+MORE = ", and after them, if there are any: "
+BATCH_COLUMNS = f"{BATCH_HEADER}{MORE}dispatched_at, started_at, completed_at"
+CALL_COLUMNS = f"{CALL_HEADER}{MORE}ended_at, statements"
 
 
 @pytest.mark.parametrize(
@@ -106,9 +109,9 @@ CALL_HEADER = "call_number,job_id,wave_number,called_at,batches_dispatched"
         (
             BATCH_HEADER,
             "id,job,wave",
-            cell("batches.csv", 1, "(header)", BATCH_HEADER, "id,job,wave"),
+            cell("batches.csv", 1, "(header)", BATCH_COLUMNS, "id,job,wave"),
         ),
-        (BATCHES, "", cell("batches.csv", 1, "(header)", BATCH_HEADER, "")),
+        (BATCHES, "", cell("batches.csv", 1, "(header)", BATCH_COLUMNS, "")),
         (
             "b2,j,7,pending,",
             "b2,j,7,",

@@ -11,12 +11,12 @@ from coordinator.listener import LISTENERS, ProgressiveListener
 from coordinator.worker import WORKERS, Worker
 from sim.errors import CoordinatorError
 from sim.kernel import Kernel
+from sim.pipeline.draws import spread_evenly
 from sim.pipeline.import_job import ImportJobWorld, policy_of
 from sim.pipeline.incident import IncidentWorld, Timeline
 from sim.pipeline.observation import BATCH_STATES
 from sim.pipeline.settings import ImportJobSettings, IncidentSettings
 from sim.pipeline.timed_run import LOGGER_NAME, simulate
-from sim.pipeline.world import spread_evenly
 from sim.prng import Stream
 
 MS = 1_000
