@@ -28,8 +28,10 @@ def proof_table(result: ProofResult) -> RenderableType:
             _strength(result, verdict),
         )
     subject = result.subject
+    faults = ", ".join(f"{kind}={count}" for kind, count in subject.faults.items())
     return Group(
         Text(f"{subject.coordinator} in {subject.scenario.name}, {_sizes(result)}"),
+        Text(f"faults: {faults or 'none'}"),
         table,
         *(Text(line) for line in _lines(result)),
     )
@@ -141,6 +143,7 @@ def proof_data(result: ProofResult) -> dict[str, Any]:
     return {
         **header("proof", subject.scenario.name, subject.settings),
         "coordinator": subject.coordinator,
+        "faults": dict(subject.faults),
         "strategy": "exhaustive",
         "is_complete": explored.is_complete,
         "stopped_by": explored.stopped_by,

@@ -158,15 +158,11 @@ def prove(
         progress: called at the start of each level.
 
     Raises:
-        InvalidScenario: a property that does not exist, or faults, which have no proof.
+        InvalidScenario: a property that does not exist, or a checkpoint of another
+            scenario.
         CannotLearn: the code under test hides state from the engine.
         CoordinatorError: the code under test failed in some reachable state.
     """
-    if subject.faults:
-        raise InvalidScenario(
-            "faults are searched, not proved: processes that die and start again have"
-            " no learned state\nnext: leave --faults out, or take another --strategy"
-        )
     began = time.monotonic()
     world = subject.world()
     chosen = chosen_properties(world, properties)

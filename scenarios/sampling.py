@@ -11,6 +11,7 @@ from typing import Final
 from scenarios.strategies import make_strategy
 from sim.errors import HarnessBug
 from sim.exhaustive.counterexample import Follow
+from sim.exhaustive.crowd import CrowdGrew
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.refusal import CannotLearn
 from sim.exhaustive.sampling import (
@@ -77,7 +78,15 @@ class ArraySearch:
     def _run_arrays(self, session: Session) -> None:
         world = self._build()
         world.properties = self._judged  # type: ignore[misc]
-        learner, draw = Learner(world), Draw(self._seed)
+        learner = Learner(world)
+        while True:
+            try:
+                return self._sample(session, learner)
+            except CrowdGrew:
+                continue  # with room for one task more
+
+    def _sample(self, session: Session, learner: Learner) -> None:
+        draw = Draw(self._seed)
         picks = self._picks(draw)
         sampler = Sampler(learner, picks, draw)
         while not session.is_over():

@@ -93,6 +93,11 @@ def resume(world: World, limits: Limits, directory: Path) -> Search:
         )
     search = Search(Learner(world), limits, directory)
     names = [task.name for task in search.learner.tasks]
+    later = saved["tasks"].tolist()[len(names) :]
+    if later and names == saved["tasks"].tolist()[: len(names)]:
+        search.learner.foresee(later)
+        search = Search(search.learner, limits, directory)
+        names += later
     judged = [one.name for one in search.learner.properties]
     if names != saved["tasks"].tolist() or judged != saved["properties"].tolist():
         raise InvalidScenario(
@@ -117,7 +122,7 @@ def _learn_again(search: Search, saved: dict[str, Any]) -> None:
     for task, end in zip(saved["log_tasks"].tolist(), ends, strict=True):
         state = fields[start:end]
         search.system.log.append((task, tuple(state)))
-        search.learner.resolve(task, state[task], state[tasks_count:])
+        search.learner.resolve(task, state[:tasks_count], state[tasks_count:])
         search.learner.take_growth()
         start = end
 

@@ -17,6 +17,7 @@ from sim.errors import HarnessBug
 from sim.exhaustive.exploration import Counterexample
 from sim.exhaustive.explore import CHUNK, Found, Search
 from sim.exhaustive.layout import Words
+from sim.exhaustive.learning import Learner
 from sim.exhaustive.lookup import Ints
 from sim.kernel import Kernel
 from sim.operation import Operation
@@ -102,6 +103,15 @@ def violating_path(search: Search, index: int, found: Found) -> Path:
     raise HarnessBug("a violating step does not violate any more")
 
 
+def named(learner: Learner, path: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the steps that the kernel takes on a path, with the tasks' names."""
+    return [
+        (learner.tasks[task].name, choices)
+        for task, choices in path
+        if task != learner.healing
+    ]
+
+
 class Follow:
     """A rule that takes given steps and gives the answers inside them.
 
@@ -162,6 +172,8 @@ def replay(
         world.start()
         if steps:
             kernel.run_to_quiescence()
+            while not kernel.is_stopped and world.heal():
+                kernel.run_to_quiescence()
         if not kernel.enabled:
             judge.judge_end()
         choices = tuple(kernel.choices)
@@ -181,6 +193,6 @@ def counterexample(search: Search, index: int) -> Counterexample:
     """Return a shortest, replayed counterexample to a violated property."""
     learner = search.learner
     path = violating_path(search, index, search.found[index])
-    steps = [(learner.tasks[task].name, choices) for task, choices in path]
+    steps = named(learner, path)
     learner.shared.forget()  # the parts will hold what the kernel leaves in them
     return replay(learner.world, learner.properties[index], steps)

@@ -13,10 +13,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sim.exhaustive.crowd import SELF, Birth, Crowd, CrowdGrew, Unlearned, task_of
+from sim.exhaustive.decisions import Alternative, Node, Reads, ReadsDiffer, grow
 from sim.exhaustive.identity import Identity, Key
 from sim.exhaustive.recording import Projection, Recorder
 from sim.exhaustive.reduction import Reduction
-from sim.exhaustive.refusal import refuse
+from sim.exhaustive.refusal import CannotLearn, refuse
+from sim.exhaustive.results import Results, Script
 from sim.exhaustive.shared import SharedState
 from sim.exhaustive.thinning import Thinning
 from sim.kernel import Kernel
@@ -30,35 +33,7 @@ RERUNS_MAX: Final = 4_000
 _RERUNS_MIN: Final = 256
 _ROUNDS_MAX: Final = 40
 
-Reads = list[tuple[int, Projection | None]]
-"""(component, what was seen of it), distinct, in order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
-    """One thing that a step may do.
-
-    Attributes:
-        choices: what the kernel's rule answered inside the step.
-        result: number of the result that the task gets.
-        writes: (component, number of the new value).
-        violated: indexes of the properties that the step violates.
-    """
-
-    choices: tuple[int, ...]
-    result: int
-    writes: tuple[tuple[int, int], ...]
-    violated: tuple[int, ...]
-
-
-@dataclass(slots=True, kw_only=True)
-class Node:
-    """One read of a decision tree, or, where `component` is None, a leaf."""
-
-    component: int | None = None
-    projection: Projection | None = None
-    children: dict[Hashable, "Node"] = field(default_factory=dict)
-    alternatives: tuple[Alternative, ...] = ()
+Prepare = Callable[[Callable[[], None]], None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,11 +44,14 @@ class LearnedOperation:
         operation: as the first task that came to it made it.
         task: index of the task it was made by.
         root: of the decision tree; None while nothing is known.
+        prepare: makes the world ready to run it, given how to load the state; None:
+            nothing is needed.
         whole_parts: parts of which it has looked at every row.
     """
 
     operation: Operation[Any]
     task: int
+    prepare: Prepare | None = None
     root: Node | None = None
     whole_parts: set[str] = field(default_factory=set)
 
@@ -84,65 +62,19 @@ class _Performed:
 
     Attributes:
         operation: number of it.
+        task: who performed it.
         state: number of the value of each component that was known before.
+        places: number of the local state of each task.
         reads: those of these components that it read.
         alternatives: what it did.
     """
 
     operation: int
+    task: int
     state: tuple[int, ...]
+    places: tuple[int, ...] | None
     reads: tuple[tuple[int, Hashable], ...]
     alternatives: tuple[Alternative, ...]
-
-
-class Results:
-    """The distinct results of statements, numbered; an error raised is one as well."""
-
-    def __init__(self, identity: Callable[[], Identity]) -> None:
-        self.values: list[tuple[Any, Exception | None]] = []
-        self._numbers: dict[Key, int] = {}
-        self._identity = identity
-
-    def number(self, value: Any, error: Exception | None) -> int:
-        """Return the number of a result."""
-        if error is None:
-            key = self._identity().key(value)
-        else:
-            key = ("raised", type(error), self._identity().key(error.args))
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.values)
-            self.values.append((value, error))
-        return number
-
-
-class _Script:
-    """A rule that answers from a list, then with 0, and notes how many options were."""
-
-    def __init__(self) -> None:
-        self.answers: list[int] = []
-        self.options: list[int] = []
-
-    def pick(self, enabled: list[Task]) -> int:
-        return 0
-
-    def choose(self, options_count: int) -> int:
-        self.options.append(options_count)
-        if len(self.answers) < len(self.options):
-            self.answers.append(0)
-        return self.answers[len(self.options) - 1]
-
-    def restart(self) -> None:
-        self.options = []
-
-    def advance(self) -> bool:
-        """Go to the next list of answers; return whether there is one."""
-        while self.answers:
-            if self.answers[-1] + 1 < self.options[len(self.answers) - 1]:
-                self.answers[-1] += 1
-                return True
-            self.answers.pop()
-        return False
 
 
 class Effects:
@@ -162,19 +94,20 @@ class Effects:
         *,
         recorder: Recorder,
         reduction: Reduction,
+        crowd: Crowd,
         identity: Callable[[], Identity],
     ) -> None:
         self.operations: list[LearnedOperation] = []
         self.results = Results(identity)
         self.runs_count = 0
         self._numbers: dict[Key, int] = {}
-        self._of_one_task: set[Key] = set()
         self._performed: Thinning[_Performed] = Thinning(RERUNS_MAX)
         self._kernel: Kernel = world.kernel
         self._world = world
         self._shared = shared
         self._recorder = recorder
         self._reduction = reduction
+        self._crowd = crowd
         self._identity = identity
         self._checks: Mapping[str, list[tuple[int, Any]]] = {
             part: [
@@ -194,13 +127,22 @@ class Effects:
             identity.key(operation.owner),
             identity.key(operation.args),
         )
-        if statement in self._of_one_task:
-            key = (key, task)
         number = self._numbers.get(key)
         if number is None:
-            number = self._numbers[key] = len(self.operations)
-            self.operations.append(LearnedOperation(operation=operation, task=task))
+            number = self._numbers[key] = self.add(operation, task)
         return number
+
+    def add(
+        self,
+        operation: Operation[Any],
+        task: int,
+        prepare: Prepare | None = None,
+    ) -> int:
+        """Return the number of a new operation."""
+        self.operations.append(
+            LearnedOperation(operation=operation, task=task, prepare=prepare)
+        )
+        return len(self.operations) - 1
 
     def forget(self, part_names: set[str]) -> None:
         """Drop what was learned from all rows of parts that got another one."""
@@ -217,49 +159,97 @@ class Effects:
         self._performed = Thinning(RERUNS_MAX)
 
     def resolve(
-        self, number: int, state: Sequence[int]
+        self,
+        number: int,
+        state: Sequence[int],
+        task: int,
+        places: Sequence[int] | None = None,
     ) -> tuple[list[int], tuple[Alternative, ...]]:
         """Return which components an operation reads in a state, and what it does.
 
         Args:
             number: of the operation.
             state: number of the value of each component.
+            task: who performs it.
+            places: number of the local state of each task; None: unknown.
         """
         learned = self.operations[number]
         if learned.root is None:
-            self._learn(number, state)
+            self._learn(number, state, task, places)
         while True:
             # Learning may have found components; they are at 0 in this state.
             state = [*state, *[0] * (len(self._shared.components) - len(state))]
             node = learned.root
             reads: dict[int, None] = {}
             while node is not None and node.component is not None:
-                component, projection = node.component, node.projection
-                reads[component] = None
-                seen: Hashable = state[component]
-                if projection is not None:
-                    seen = self._shared.seen(component, state[component], projection)
-                node = node.children.get(seen)
+                reads[node.component] = None
+                node = node.children.get(
+                    self._seen(node.component, node.projection, state, task, places)
+                )
             if node is not None:
                 return list(reads), node.alternatives
-            self._learn(number, state)
+            self._learn(number, state, task, places)
 
-    def _learn(self, number: int, state: Sequence[int]) -> None:
+    def _seen(
+        self,
+        read: int,
+        projection: Projection | None,
+        state: Sequence[int],
+        task: int,
+        places: Sequence[int] | None,
+    ) -> Hashable:
+        """Return what a read shows in a state."""
+        if read == SELF:
+            return task
+        if read >= 0:
+            if projection is None:
+                return state[read]
+            return self._shared.seen(read, state[read], projection)
+        assert places is not None
+        other = task_of(read)
+        if projection is None:
+            return places[other]
+        fact: Hashable = self._crowd.fact(other, str(projection.name)).of(places[other])
+        return fact
+
+    def _learn(
+        self,
+        number: int,
+        state: Sequence[int],
+        task: int,
+        places: Sequence[int] | None,
+    ) -> None:
         """Run an operation in a state and add what it read and did to its tree."""
         learned = self.operations[number]
-        reads, alternatives = self._perform(learned, state)
+        reads, alternatives = self._perform(number, state, task, places)
         self._reduction.check()
         learned.whole_parts |= self._recorder.whole_parts
         self._performed.offer(
             _Performed(
                 operation=number,
+                task=task,
                 state=tuple(state),
+                places=None if places is None else tuple(places),
                 reads=_known(reads, len(state)),
                 alternatives=alternatives,
             )
         )
         numbers = [*state, *[0] * (len(self._shared.components) - len(state))]
-        self._grow(learned, reads, numbers, alternatives)
+        path = [
+            (read, projection, self._seen(read, projection, numbers, task, places))
+            for read, projection in reads
+        ]
+        if learned.root is None:
+            learned.root = Node()
+        try:
+            grow(learned.root, path, alternatives)
+        except ReadsDiffer:
+            raise refuse(
+                f"statement {learned.operation.statement.name!r} reads other things"
+                " in the same state",
+                task=self._task_name(learned),
+                likely="randomness, a clock or hidden state inside the statement",
+            ) from None
 
     def recheck(self) -> int:
         """Run a sample of what was learned again, at another moment; return how many.
@@ -276,7 +266,9 @@ class Effects:
         for _ in range(rounds):
             for before in self._performed:
                 learned = self.operations[before.operation]
-                reads, alternatives = self._perform(learned, before.state)
+                reads, alternatives = self._perform(
+                    before.operation, before.state, before.task, before.places
+                )
                 if (
                     alternatives != before.alternatives
                     or _known(reads, len(before.state)) != before.reads
@@ -290,29 +282,52 @@ class Effects:
         return count * rounds
 
     def _perform(
-        self, learned: LearnedOperation, state: Sequence[int]
+        self,
+        number: int,
+        state: Sequence[int],
+        task: int,
+        places: Sequence[int] | None,
     ) -> tuple[Reads, tuple[Alternative, ...]]:
         """Run an operation in a state, once for each list of answers it may get."""
-        shared, recorder, script = self._shared, self._recorder, _Script()
+        learned, recorder, script = self.operations[number], self._recorder, Script()
         kernel = self._kernel
         alternatives = []
         rule, kernel.rule = kernel.rule, script
-        # Between executions there are no tasks; a statement must not ask for its own.
-        kernel.current = kernel.tasks[learned.task] if kernel.tasks else None
+
+        def birth(count: int) -> Birth:
+            return Birth(
+                operation=number,
+                task=task,
+                state=tuple(state),
+                places=tuple(places or ()),
+                answers=tuple(script.answers),
+                number=count,
+            )
+
         recorder.start()
         try:
             while True:
                 recorder.is_active = False
-                numbers = [*state, *[0] * (len(shared.components) - len(state))]
-                shared.load(numbers)
+                self._set_up(learned, state)
                 script.restart()
+                self._crowd.enter(task, places, birth)
                 recorder.is_active = True
-                found = self._run(learned.operation, script)
+                try:
+                    found = self._run(learned.operation, script)
+                except Unlearned as first:
+                    failing = self._crowd.tasks[first.task]
+                    with recorder.aside():
+                        failing.next_failed(first.place, first.failure)
+                    continue
                 if found is None:
                     break
                 alternatives.append(found)
                 if not script.advance():
                     break
+        except BaseException:
+            self._shared.forget()  # the parts are as the step left them
+            kernel.journal.clear()
+            raise
         finally:
             recorder.is_active = False
             kernel.rule = rule
@@ -324,11 +339,41 @@ class Effects:
             )
         return recorder.reads, tuple(alternatives)
 
-    def _task_name(self, learned: LearnedOperation) -> str:
-        tasks = self._kernel.tasks
-        return tasks[learned.task].name if tasks else f"number {learned.task}"
+    def _set_up(self, learned: LearnedOperation, state: Sequence[int]) -> None:
+        """Bring world and parts to where an operation can be run."""
+        shared = self._shared
+        numbers = [*state, *[0] * (len(shared.components) - len(state))]
+        if learned.prepare is not None:
+            learned.prepare(lambda: shared.load(numbers))
+            shared.forget()
+        shared.load(numbers)
 
-    def _run(self, operation: Operation[Any], script: _Script) -> Alternative | None:
+    def give_birth(self, birth: Birth) -> Task:
+        """Run a statement once more to get the coroutine of a task that it spawns."""
+        learned, kernel, script = (
+            self.operations[birth.operation],
+            self._kernel,
+            Script(),
+        )
+        self._set_up(learned, birth.state)
+        script.answers = list(birth.answers)
+        rule, kernel.rule = kernel.rule, script
+        self._crowd.enter(birth.task, birth.places, lambda count: birth)
+        self._recorder.start()
+        try:
+            statement = learned.operation.statement
+            statement.function(learned.operation.owner, *learned.operation.args)
+        finally:
+            self._recorder.is_active = False
+            kernel.rule = rule
+            kernel.journal.clear()
+            self._shared.forget()
+        return self._crowd.spawned[birth.number]
+
+    def _task_name(self, learned: LearnedOperation) -> str:
+        return self._crowd.tasks[learned.task].name
+
+    def _run(self, operation: Operation[Any], script: Script) -> Alternative | None:
         """Perform an operation on the loaded parts; None if it is not enabled."""
         kernel, statement = self._kernel, operation.statement
         self.runs_count += 1
@@ -341,6 +386,8 @@ class Effects:
         value = None
         try:
             value = statement.function(operation.owner, *operation.args)
+        except (CannotLearn, CrowdGrew, Unlearned):
+            raise
         except Exception as raised:
             error = raised
         changes = list(kernel.journal)
@@ -366,41 +413,8 @@ class Effects:
             result=self.results.number(value, error),
             writes=tuple(writes),
             violated=tuple(violated),
+            moves=tuple(sorted(self._crowd.moves.items())),
         )
-
-    def _grow(
-        self,
-        learned: LearnedOperation,
-        reads: Reads,
-        state: Sequence[int],
-        alternatives: tuple[Alternative, ...],
-    ) -> None:
-        """Add one path to a decision tree."""
-        if learned.root is None:
-            learned.root = Node()
-        node, is_new = learned.root, not learned.root.children
-        for component, projection in reads:
-            if is_new:
-                node.component, node.projection = component, projection
-            elif node.component != component or (
-                (node.projection and node.projection.name)
-                != (projection and projection.name)
-            ):
-                raise refuse(
-                    f"statement {learned.operation.statement.name!r} reads other"
-                    " things in the same state",
-                    task=self._task_name(learned),
-                    likely="randomness, a clock or hidden state inside the statement",
-                )
-            seen: Hashable = state[component]
-            if projection is not None:
-                seen = self._shared.seen(component, state[component], projection)
-            child = node.children.get(seen)
-            is_new = child is None
-            if child is None:
-                child = node.children[seen] = Node()
-            node = child
-        node.alternatives = alternatives
 
 
 def _known(reads: Reads, components_count: int) -> tuple[tuple[int, Hashable], ...]:

@@ -274,7 +274,7 @@ class Search:
             if held.violates & wanted:
                 self._note_violations(chunk, task, outcome, wanted)
                 wanted = self._undecided()
-            if held.has_several or held.has_idle or len(chunk) > 1:
+            if held.is_mixed or len(chunk) > 1:
                 for words, where, _ in self.system.successors(chunk, task, outcome):
                     has_step[where] = True
                     transitions += len(where)

@@ -52,7 +52,7 @@ Children = list[tuple[str, Any]]
 class _Node:
     """One object that must stay as it is, with what it held at first."""
 
-    __slots__ = ("_held", "_read", "children", "label", "owner")
+    __slots__ = ("_expected", "_held", "_read", "children", "label", "owner")
 
     def __init__(self, owner: object, label: str) -> None:
         self.owner = owner
@@ -63,12 +63,16 @@ class _Node:
     def renew(self) -> None:
         """Take what it holds now for what it must hold."""
         self.children = children_of(self.owner, self.label)
-        self._held = self._read()
+        self._held = self._expected = self._read()
+
+    def expect_changes(self, *, now: bool) -> None:
+        """Let what it holds now, or only what it held at first, be as it should."""
+        self._expected = self._read() if now else self._held
 
     def is_untouched(self) -> bool:
         """Return whether it holds the very same objects."""
-        now = self._read()
-        return len(now) == len(self._held) and all(map(is_, now, self._held))
+        now, was = self._read(), self._expected
+        return len(now) == len(was) and all(map(is_, now, was))
 
     def changed(self, identity: Identity) -> str | None:
         """Return the name of what has changed, or None."""
@@ -268,6 +272,7 @@ class Watch:
         self._passing_nodes: list[_Node] = []
         self._modules: dict[str, ModuleType] = {}
         self._module_globals: dict[str, dict[str, Any]] = {}
+        self._expects_changes = False
         self.identity = Identity(self._lasting, self._passing)
         self._extend([("world", world)])
 
@@ -293,6 +298,8 @@ class Watch:
 
     def start(self, tasks: list[Task]) -> None:
         """Note what the tasks of a fresh execution share."""
+        if self._expects_changes:
+            self.expect_changes(now=False)
         reached: IdentityMap[int] = IdentityMap()
         shared: list[tuple[object, str]] = []
         renewed = self._renewed()
@@ -337,6 +344,15 @@ class Watch:
             for value, label in shared
             if not isinstance(value, _OPAQUE)
         ]
+
+    def expect_changes(self, *, now: bool = True) -> None:
+        """Let what the engine itself has caused be no hidden change until a start.
+
+        A world's healing counts its rounds on the world; the engine knows the count.
+        """
+        self._expects_changes = now
+        for node in (*self._lasting_nodes, *self._passing_nodes):
+            node.expect_changes(now=now)
 
     def _renewed(self) -> Children:
         """Return what the world's start has put in the place of something equal."""

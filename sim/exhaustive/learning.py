@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sim.exhaustive.crowd import Crowd, CrowdGrew, births_of
 from sim.exhaustive.effects import Effects
+from sim.exhaustive.healing import HEALING, HealingLocals
 from sim.exhaustive.hidden import Watch
 from sim.exhaustive.locals import Executions, TaskLocals
 from sim.exhaustive.recording import Recorder, record
@@ -31,12 +33,14 @@ class Step:
         local: number of the task's local state after it.
         writes: (component, number of its new value).
         violated: indexes of the properties that it violates.
+        moves: (other task, number of the local state that it is put in).
     """
 
     choices: tuple[int, ...]
     local: int
     writes: tuple[tuple[int, int], ...]
     violated: tuple[int, ...]
+    moves: tuple[tuple[int, int], ...] = ()
 
 
 class Learner:
@@ -50,6 +54,7 @@ class Learner:
         reduction: what is left out.
         shared: the components.
         tasks: the local states of each task.
+        healing: index of the pseudo-task that heals; None: nothing was healed yet.
         properties: those that can be judged without time.
     """
 
@@ -64,9 +69,16 @@ class Learner:
             one for one in world.properties if one.moment is not Moment.TIMED
         )
         kernel.rewind()
-        self.shared = SharedState(kernel)
         self.reduction = Reduction(is_on=reduces)
+        births = births_of(kernel)
+        self.shared = SharedState(kernel)
         self._recorder = Recorder(self.shared, self.reduction)
+        self._crowd = Crowd(
+            kernel,
+            births,
+            self._recorder,
+            lambda one: self.effects.operations[one].operation,
+        )
         self._watch = Watch(world)
         self.effects = Effects(
             world,
@@ -74,19 +86,25 @@ class Learner:
             self.shared,
             recorder=self._recorder,
             reduction=self.reduction,
+            crowd=self._crowd,
             identity=lambda: self._watch.identity,
         )
-        record(kernel, self._recorder)
+        record(kernel, self._recorder, self._crowd)
         self._executions = Executions(
             world, self._watch, self._recorder, self.shared.forget
         )
         started = self._executions.start()
-        self.tasks = [
-            TaskLocals(index, task.name, self._executions, self.effects)
-            for index, task in enumerate(started)
-        ]
-        for locals_, task in zip(self.tasks, started, strict=True):
+        self.tasks: list[TaskLocals] = []
+        self.healing: int | None = None
+        self._crowd.begin = self._executions.begin
+        for index, task in enumerate(started):
+            locals_ = TaskLocals(index, task.name, self._executions, self.effects)
             locals_.note_start(task)
+            self.tasks.append(locals_)
+        self._crowd.know(self.tasks)
+        self._first_round = HealingLocals(
+            len(self.tasks), world, self._executions, self.effects
+        )
         if reduces:
             self._note_needs()
 
@@ -111,34 +129,78 @@ class Learner:
         return self.effects.runs_count + self._executions.runs_count
 
     def resolve(
-        self, task: int, local: int, shared: Sequence[int]
+        self, task: int, places: Sequence[int], shared: Sequence[int]
     ) -> tuple[list[int], list[Step]]:
         """Return what the next step of a task reads and may do.
 
         Args:
             task: index of the task.
-            local: number of its local state.
+            places: number of the local state of each task.
             shared: number of the value of each component.
 
         Returns:
-            The components it depends on, in the order in which it reads them, and the
-            alternatives; none if the task has ended or is not enabled.
+            The components it depends on, in the order in which it reads them (places of
+            tasks as `crowd.place_of` says), and the alternatives; none if the task has
+            ended or is not enabled.
+
+        Raises:
+            CrowdGrew: a task was met that nobody knew of; ask again from the start.
         """
         locals_ = self.tasks[task]
-        operation = locals_.states[local].operation
+        operation = locals_.states[places[task]].operation
         if operation is None:
             return [], []
-        reads, alternatives = self.effects.resolve(operation, shared)
-        steps = [
-            Step(
-                choices=one.choices,
-                local=locals_.next(local, one.result),
-                writes=one.writes,
-                violated=one.violated,
+        reads, alternatives = self.effects.resolve(operation, shared, task, places)
+        steps = []
+        for one in alternatives:
+            if isinstance(locals_, HealingLocals) and locals_.is_over(one.result):
+                continue
+            local = locals_.next(places[task], one.result)
+            escaped = locals_.states[local].escaped
+            if escaped is not None:
+                raise refuse(
+                    f"{locals_.name} ends by an error of its own: {escaped!r}",
+                    task=locals_.name,
+                    likely="a statement that fails where no fault has struck",
+                )
+            steps.append(
+                Step(
+                    choices=one.choices,
+                    local=local,
+                    writes=one.writes,
+                    violated=one.violated,
+                    moves=one.moves,
+                )
             )
-            for one in alternatives
-        ]
         return reads, steps
+
+    def foresee(self, names: Sequence[str]) -> None:
+        """Make room for tasks that an earlier search has met."""
+        for name in names:
+            if name == HEALING:
+                self._add_healing()
+            else:
+                self._crowd.unforeseen(name)
+
+    def _add_healing(self) -> None:
+        self.healing = len(self.tasks)
+        self.tasks.append(
+            HealingLocals(self.healing, self.world, self._executions, self.effects)
+        )
+
+    def _make_sure_nothing_heals(self, shared: Sequence[int]) -> None:
+        """See that a state in which nothing can happen is not healed.
+
+        Raises:
+            CrowdGrew: it is; the pseudo-task that heals is there from now on.
+        """
+        first = self._first_round
+        operation = first.states[0].operation
+        assert operation is not None
+        _, alternatives = self.effects.resolve(operation, shared, 0)
+        if not all(first.is_over(one.result) for one in alternatives):
+            self._add_healing()
+            raise CrowdGrew(HEALING)
 
     def take_growth(self) -> set[str]:
         """Return the parts that got components, and forget what that invalidates."""
@@ -153,7 +215,12 @@ class Learner:
 
         Returns:
             Indexes of the properties that it violates, and of those at risk in it.
+
+        Raises:
+            CrowdGrew: the world heals it; the exploration must begin again.
         """
+        if self.healing is None:
+            self._make_sure_nothing_heals(shared)
         self.shared.load(shared)
         violated, at_risk = [], []
         if self.reduction.is_on:
@@ -189,7 +256,7 @@ class Learner:
         finally:
             recorder.is_active = False
         self.reduction.check()
-        return is_violated, [component for component, _ in recorder.reads]
+        return is_violated, [read for read, _ in recorder.reads if read >= 0]
 
     def values_now(self) -> list[Any]:
         """Return what each component holds in the parts, but for those left out."""

@@ -9,12 +9,13 @@ Whatever reaches a local state by a second history is used once more: the step l
 by the first must come out the same by the second, or something is hidden.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from sim.blame import describe_failure, describe_foreign_await
 from sim.errors import CoordinatorError, WavecheckError
+from sim.exhaustive.crowd import Birth
 from sim.exhaustive.effects import Effects
 from sim.exhaustive.frames import stands_of
 from sim.exhaustive.hidden import Watch
@@ -36,13 +37,19 @@ class LocalState:
     Attributes:
         operation: number of the operation it stands at; None when it has ended.
         history: how it was first reached.
+        birth: how the task came to be, if it is not there from the start.
         other_history: how it was reached a second time.
+        other_birth: likewise.
+        escaped: the error that ended it, where a world may take that for its end.
         next: local states by result.
     """
 
     operation: int | None
     history: History
+    birth: Birth | None = None
     other_history: History | None = None
+    other_birth: Birth | None = None
+    escaped: Exception | None = None
     next: dict[int, int] = field(default_factory=dict)
 
 
@@ -82,16 +89,30 @@ class Executions:
             )
         return kernel.tasks
 
-    def resume(self, task: Task, value: Any, error: Exception | None) -> None:
+    def begin(self, coroutine: Coroutine[Any, Any, Any], name: str) -> Task:
+        """Run a coroutine that a step has spawned up to its first operation."""
+        task = Task(name, -1, coroutine, is_daemon=True)
+        with self.recorder.aside():
+            self.resume(task, None, None)
+        return task
+
+    def resume(
+        self, task: Task, value: Any, error: Exception | None
+    ) -> Exception | None:
         """Run a coroutine up to its next operation, or to its end.
+
+        Returns:
+            The error that it did not catch, where the world may take that for its end.
 
         Raises:
             CoordinatorError: the code under test failed.
             CannotLearn: it did something that no statement does.
         """
         kernel = self._kernel
-        tasks_count, kernel.current = len(kernel.tasks), task
-        self.recorder.start()
+        before = len(kernel.tasks), len(kernel.journal), len(kernel.choices)
+        kernel.current = task
+        escaped = None
+        self.recorder.start(is_statement=False)
         try:
             if error is None:
                 operation = task.coroutine.send(value)
@@ -102,9 +123,12 @@ class Executions:
         except WavecheckError:
             raise
         except Exception as raised:
-            raise CoordinatorError(
-                describe_failure(raised, task.name, task.operation, 0)
-            ) from raised
+            if kernel.survives is None:
+                raise CoordinatorError(
+                    describe_failure(raised, task.name, task.operation, 0)
+                ) from raised
+            escaped = raised
+            task.end()
         else:
             if type(operation) is not Operation:
                 raise CoordinatorError(
@@ -113,18 +137,25 @@ class Executions:
             task.operation = operation
         finally:
             self.recorder.is_active = False
-        if self.recorder.reads or self.recorder.whole_parts or kernel.journal:
+        after = len(kernel.tasks), len(kernel.journal), len(kernel.choices)
+        if (
+            self.recorder.reads
+            or self.recorder.whole_parts
+            or self.recorder.is_task_asked
+            or after[1:] != before[1:]
+        ):
             raise refuse(
                 "shared state is read or changed outside of a statement",
                 task=task.name,
                 likely="a part is used directly where a statement should be awaited",
             )
-        if len(kernel.tasks) != tasks_count:
+        if after != before:
             raise refuse(
                 "a task is spawned by a running task",
                 task=task.name,
                 likely="a world whose number of tasks is not known at its start",
             )
+        return escaped
 
 
 class TaskLocals:
@@ -132,7 +163,8 @@ class TaskLocals:
 
     Attributes:
         name: of the task.
-        states: by number; number 0 is the state at the start.
+        states: by number; number 0 is the state at the start, or, of a later task, that
+            it is not there yet.
     """
 
     def __init__(
@@ -148,6 +180,30 @@ class TaskLocals:
     def note_start(self, task: Task) -> None:
         """Note the local state of a task that has just been spawned."""
         self._note(task, ())
+
+    def later(self, index: int, name: str) -> "TaskLocals":
+        """Return another task, which is not there from the start."""
+        made = TaskLocals(index, name, self._executions, self._effects)
+        made._numbers["not there yet"] = 0
+        made.states.append(LocalState(operation=None, history=()))
+        return made
+
+    def note_birth(self, task: Task, birth: Birth) -> int:
+        """Return the number of the state that a task is born in."""
+        return self._note(task, (), birth=birth)
+
+    def ended(self) -> int:
+        """Return the number of the state that it is in for ever once it has ended."""
+        return self._number("ended", None, (), None)
+
+    def known_failed(self, number: int, failure: Exception) -> int | None:
+        """Return the same as `next_failed`, if it is known already."""
+        result = self._effects.results.number(None, failure)
+        return self.states[number].next.get(result)
+
+    def next_failed(self, number: int, failure: Exception) -> int:
+        """Return the local state after the statement at hand has failed."""
+        return self.next(number, self._effects.results.number(None, failure))
 
     def _key(self, task: Task, history: History) -> Key:
         if task.operation is None:
@@ -169,20 +225,41 @@ class TaskLocals:
             return ("history", history)
         return (tuple(stands), operation.statement, tuple(arguments))
 
-    def _note(self, task: Task, history: History) -> int:
+    def _note(
+        self,
+        task: Task,
+        history: History,
+        *,
+        birth: Birth | None = None,
+        escaped: Exception | None = None,
+    ) -> int:
         """Return the number of the local state that a coroutine stands in."""
         key = self._key(task, history)
-        number = self._numbers.get(key)
-        if number is not None:
-            known = self.states[number]
-            if known.other_history is None and history != known.history:
-                known.other_history = history
-            return number
+        if escaped is not None:
+            key = ("ended by", type(escaped), str(escaped))
         operation = None
         if task.operation is not None:
             operation = self._effects.number(task.operation, self.index)
-        number = self._numbers[key] = len(self.states)
-        self.states.append(LocalState(operation=operation, history=history))
+        number = self._number(key, operation, history, birth)
+        self.states[number].escaped = escaped
+        return number
+
+    def _number(
+        self, key: Key, operation: int | None, history: History, birth: Birth | None
+    ) -> int:
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.states)
+            self.states.append(
+                LocalState(operation=operation, history=history, birth=birth)
+            )
+            return number
+        known = self.states[number]
+        if known.other_history is None and (history, birth) != (
+            known.history,
+            known.birth,
+        ):
+            known.other_history, known.other_birth = history, birth
         return number
 
     def next(self, number: int, result: int) -> int:
@@ -190,17 +267,22 @@ class TaskLocals:
         state = self.states[number]
         found = state.next.get(result)
         if found is None:
-            found = state.next[result] = self._run(state.history, result)
+            found = self._run(state.history, state.birth, result)
+            state.next[result] = found
         return found
 
-    def _run(self, history: History, result: int) -> int:
+    def _run(self, history: History, birth: Birth | None, result: int) -> int:
         executions, values = self._executions, self._effects.results.values
-        task = executions.start()[self.index]
+        tasks = executions.start()
+        task = tasks[self.index] if birth is None else self._effects.give_birth(birth)
+        if birth is not None:
+            executions.watch.expect_changes()
+        escaped = None
         for one in (*history, result):
-            executions.resume(task, *values[one])
+            escaped = executions.resume(task, *values[one])
         executions.runs_count += 1
         executions.watch.check(self.name)
-        return self._note(task, (*history, result))
+        return self._note(task, (*history, result), birth=birth, escaped=escaped)
 
     def recheck(self, number: int) -> int:
         """Learn the steps of a local state again by its second history.
@@ -215,7 +297,7 @@ class TaskLocals:
         if state.other_history is None:
             return 0
         for result, expected in sorted(state.next.items()):
-            found = self._run(state.other_history, result)
+            found = self._run(state.other_history, state.other_birth, result)
             if found != expected:
                 raise refuse(
                     f"{self.name} goes on differently from the same local state",

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.errors import HarnessBug
+from sim.exhaustive.crowd import SELF, task_of
 from sim.exhaustive.layout import Layout, Words
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.lookup import OCCUPIED, Ints
@@ -40,7 +41,7 @@ class PackedSystem:
         self.learner = learner
         self.converters: list[Converter] = []
         self.log: list[tuple[int, tuple[int, ...]]] = []
-        self._windows: dict[int, Windows] = {}
+        self._windows: dict[tuple[int, int], Windows] = {}
         self._components_count = 0
         self.layout = Layout(self.counts())
         self._make_tables()
@@ -92,8 +93,9 @@ class PackedSystem:
             fields: list[int],
         ) -> tuple[Windows, Sequence[int], tuple[Alternative, ...]]:
             self.log.append((task, tuple(fields)))
-            local, shared = fields[task], fields[tasks_count:]
-            reads, steps = learner.resolve(task, local, shared)
+            places, shared = fields[:tasks_count], fields[tasks_count:]
+            local = places[task]
+            reads, steps = learner.resolve(task, places, shared)
             if learner.take_growth():
                 raise Relaid
             alternatives = []
@@ -103,20 +105,29 @@ class PackedSystem:
                     (tasks_count + component, shared[component], number)
                     for component, number in step.writes
                 )
+                # Where another task stood need not be known: its bits are set.
+                moves = [(other, 0, number) for other, number in step.moves]
+                changes.extend(moves)
                 if any(after >> layout.widths[field] for field, _, after in changes):
                     raise Relaid
                 alternatives.append(
                     Alternative(
                         choices=step.choices,
                         delta=layout.delta(changes),
+                        cleared=layout.masks([other for other, _ in step.moves]),
                         violated=sum(1 << one for one in step.violated),
                     )
                 )
             operation = learner.tasks[task].states[local].operation
             windows = Windows()
             if operation is not None:
-                windows = self._windows.setdefault(operation, windows)
-            return windows, [tasks_count + one for one in reads], tuple(alternatives)
+                windows = self._windows.setdefault((operation, task), windows)
+            read = [
+                tasks_count + one if one >= 0 else task_of(one)
+                for one in reads
+                if one != SELF
+            ]
+            return windows, read, tuple(alternatives)
 
         return resolve
 
@@ -131,7 +142,24 @@ class PackedSystem:
             Relaid: call `relay`, and ask again with the converted states.
         """
         tagged = [words[0] | OCCUPIED, *words[1:]]
-        return [table.find(tagged) for table in self.tables]
+        healing = self.learner.healing
+        found = [
+            table.find(tagged)
+            for index, table in enumerate(self.tables)
+            if index != healing
+        ]
+        if healing is not None:
+            found.insert(healing, self._healed(tagged, found))
+        return found
+
+    def _healed(self, tagged: Words, found: list[Ints]) -> Ints:
+        """Return what heals the states in which no task has a step."""
+        outcomes = np.zeros(len(tagged[0]), np.int32)
+        idle = np.flatnonzero(~np.any(np.stack(found), axis=0))
+        if len(idle):
+            words = [word[idle] for word in tagged]
+            outcomes[idle] = self.tables[self.learner.healing or 0].find(words)
+        return outcomes
 
     def settled_outcomes(self, words: Words) -> list[Ints]:
         """Return the outcomes for states that were expanded before."""
@@ -166,14 +194,7 @@ class PackedSystem:
             if not len(where):
                 return
             alternatives = outcomes[where] + np.int32(depth)
-            yield (
-                [
-                    word[where] ^ delta.take(alternatives)
-                    for word, delta in zip(words, held.delta, strict=True)
-                ],
-                where,
-                alternatives,
-            )
+            yield held.applied(words, where, alternatives), where, alternatives
             depth += 1
             if not held.has_several:
                 return

@@ -4,12 +4,14 @@ Knows the search and its parts; knows no domain and no command line.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sim.errors import InvalidScenario
 from sim.exhaustive.checkpoint import has_checkpoint, resume, save
 from sim.exhaustive.counterexample import counterexample
+from sim.exhaustive.crowd import CrowdGrew
 from sim.exhaustive.exploration import Exploration, Progress, PropertyResult
 from sim.exhaustive.explore import Limits, Search
 from sim.exhaustive.learning import Learner
@@ -85,6 +87,8 @@ def searched(
             return search, search.run(progress)
         except StateNeeded:
             learner.begin_again()
+        except CrowdGrew:
+            continue  # with room for one task more
 
 
 def _kept(
@@ -103,9 +107,15 @@ def _kept(
     assert directory is not None, "checkpoints need a directory"
     if has_checkpoint(directory):
         search = resume(world, limits, directory)
+        learner = search.learner
     else:
-        search = Search(Learner(world), limits, directory)
-    return search, search.run(progress, lambda: save(search, directory))
+        learner = Learner(world)
+        search = Search(learner, limits, directory)
+    while True:
+        try:
+            return search, search.run(progress, partial(save, search, directory))
+        except CrowdGrew:
+            search = Search(learner, limits, directory)
 
 
 def conclude(search: Search, stopped_by: str) -> Exploration:

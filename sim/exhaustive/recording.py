@@ -8,6 +8,7 @@ to, and that order is no part of a state; code must not depend on it.
 """
 
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from sim.exhaustive.reduction import WHOLE, Reduction, is_result_dropped
@@ -57,6 +58,14 @@ class _Components(Protocol):
         ...
 
 
+class _Crowd(Protocol):
+    """What answers a step that asks about tasks; see `crowd`."""
+
+    def all(self) -> list[Any]:
+        """Return the tasks that there are."""
+        ...
+
+
 class Recorder:
     """Notes, in order, which components are read.
 
@@ -66,27 +75,32 @@ class Recorder:
 
     Attributes:
         is_active: a step is being recorded.
-        reads: (component, projection or None), distinct, in order.
+        reads: (component, projection or None), distinct, in order; a negative number
+            stands for a task's place, or for who takes the step (see `crowd`).
         whole_parts: names of parts of which the step looked at every row there is.
-        is_task_asked: the step asked about the tasks, not only about shared state.
+        is_statement: a statement is being recorded, and not what runs between two.
+        is_task_asked: the step asked what nobody can tell it in a learned step.
     """
 
     def __init__(self, shared: _Components, reduction: Reduction) -> None:
         self.is_active = False
         self.reads: list[tuple[int, Projection | None]] = []
         self.whole_parts: set[str] = set()
+        self.is_statement = True
         self.is_task_asked = False
         self._shared = shared
         self._reduction = reduction
         self._only_known = False
         self._noted: set[tuple[int, Hashable]] = set()
 
-    def start(self, *, only_known: bool = False) -> None:
+    def start(self, *, only_known: bool = False, is_statement: bool = True) -> None:
         """Begin a step.
 
         Args:
             only_known: whatever is no component yet does not become one.
+            is_statement: it may ask about tasks; what runs between steps may not.
         """
+        self.is_statement = is_statement
         self._only_known = only_known
         self.reads = []
         self._noted = set()
@@ -118,6 +132,31 @@ class Recorder:
         if not self._reduction.leave_out(part, key):
             self.note(part, key)
 
+    def note_place(self, read: int, projection: Projection | None = None) -> None:
+        """Note that it is read where a task stands, or who takes the step."""
+        if self.is_active:
+            self._note(read, projection)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Record something else, or nothing, and then go on with the step."""
+        kept = {name: getattr(self, name) for name in _STEP_FIELDS}
+        self.is_active = False
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                setattr(self, name, value)
+
+    @contextmanager
+    def pausing(self) -> Iterator[None]:
+        """Note nothing for a while."""
+        was_active, self.is_active = self.is_active, False
+        try:
+            yield
+        finally:
+            self.is_active = was_active
+
     def _note(self, component: int, projection: Projection | None) -> None:
         full = (component, None)
         if full in self._noted:
@@ -136,8 +175,14 @@ class Recorder:
             self.is_active = was_active
 
 
-def record(kernel: Kernel, recorder: Recorder) -> None:
-    """Turn a kernel and all its parts into recording ones."""
+def record(kernel: Kernel, recorder: Recorder, crowd: _Crowd | None = None) -> None:
+    """Turn a kernel and all its parts into recording ones.
+
+    Args:
+        kernel: to be turned.
+        recorder: is told what steps read.
+        crowd: answers what they ask about tasks; without one the kernel itself does.
+    """
     for part in kernel.parts.values():
         kind = type(part)
         if kind is Table:
@@ -146,12 +191,19 @@ def record(kernel: Kernel, recorder: Recorder) -> None:
             part.__class__ = _recording_counter(recorder)
         else:
             part.__class__ = _recording_whole(kind, recorder)
-    kernel.__class__ = _recording_kernel(type(kernel), recorder)
+    kernel.__class__ = _recording_kernel(type(kernel), recorder, crowd)
 
 
-def _recording_kernel(kind: type[Kernel], recorder: Recorder) -> type[Kernel]:
+def _recording_kernel(
+    kind: type[Kernel], recorder: Recorder, crowd: _Crowd | None
+) -> type[Kernel]:
     class RecordingKernel(kind):  # type: ignore[valid-type, misc]
         def __getattribute__(self, name: str) -> Any:
+            if recorder.is_active and crowd is not None and recorder.is_statement:
+                if name in _ANSWERED:
+                    return getattr(crowd, name)
+                if name == "tasks":
+                    return crowd.all()
             if recorder.is_active and name in _ABOUT_TASKS:
                 recorder.is_task_asked = True
             return super().__getattribute__(name)
@@ -314,10 +366,16 @@ class _KeyedReads(Table[Any]):
         self.recorder.note_all(self, Projection(name, matches))
 
 
-_ABOUT_TASKS: Final = frozenset(
-    {"tasks", "enabled", "current", "current_task", "spawn", "kill", "fail"}
-    | {"steps_count", "performed"}
+_STEP_FIELDS: Final = (
+    *("is_active", "is_statement", "is_task_asked"),
+    *("reads", "whole_parts", "_noted", "_only_known"),
 )
+"""What of a recorder belongs to the step that it records."""
+
+_ANSWERED: Final = frozenset({"current_task", "spawn", "kill", "fail"})
+"""What of a kernel a crowd does in its stead."""
+
+_ABOUT_TASKS: Final = frozenset({"enabled", "current", "steps_count", "performed"})
 """What of a kernel tells more than shared state; a statement that asks is refused."""
 
 _WRITES: Final[dict[type[Part], str]] = {Flag: "set", Queue: "put"}

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.errors import HarnessBug
-from sim.exhaustive.counterexample import path_to
+from sim.exhaustive.counterexample import named, path_to
 from sim.exhaustive.explore import Search
 from sim.exhaustive.graph import Graph
 
@@ -78,10 +78,7 @@ def recovery(search: Search, graph: Graph, property_index: int) -> Recovery:
         level = int(graph.levels[lost].min())
         number = int(lost[graph.levels[lost] == level][0])
         state = graph.state(number)
-        path = tuple(
-            (learner.tasks[task].name, choices)
-            for task, choices in path_to(search, level, state)
-        )
+        path = tuple(named(learner, path_to(search, level, state)))
     return Recovery(
         property_name=learner.properties[property_index].name,
         lost=len(lost),
@@ -112,7 +109,12 @@ def first_lost(
     if not is_good[number]:
         return None
     tasks = {task.name: index for index, task in enumerate(search.learner.tasks)}
+    healing = search.learner.healing
     for count, (name, choices) in enumerate(steps, start=1):
+        first = graph.starts[number]
+        while first < graph.starts[number + 1] and graph.tasks[first] == healing:
+            number = int(graph.targets[first])
+            first = graph.starts[number]
         edge = _edge(search, graph, number, tasks[name], choices)
         number = int(graph.targets[edge])
         if not is_good[number] or graph.violated[edge] >> property_index & 1:

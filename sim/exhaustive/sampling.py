@@ -257,8 +257,9 @@ class Sampler:
             if held.has_several:
                 ranks[mine] = self._draw.below(held.count.take(chosen))
                 chosen = chosen + ranks[mine]
-            for word, delta in zip(self._words, held.delta, strict=True):
-                word[mine] ^= delta.take(chosen)
+            after = held.applied(self._words, mine, chosen)
+            for word, changed in zip(self._words, after, strict=True):
+                word[mine] = changed
             if held.violates:
                 block.violate(which[mine], held.violated.take(chosen), step + 1)
         return ranks
@@ -354,9 +355,10 @@ class Sampler:
             held = self.system.tables[task].outcomes
             one = held.alternatives[outcome + int(ranks[place])]
             assert one is not None
-            for word, delta in zip(self._words, one.delta, strict=True):
-                word ^= np.uint64(delta)
-            steps.append((self.learner.tasks[task].name, one.choices))
+            alternative = np.array([outcome + int(ranks[place])], np.int32)
+            self._words = held.applied(self._words, slice(None), alternative)
+            if task != self.learner.healing:
+                steps.append((self.learner.tasks[task].name, one.choices))
         return steps
 
 

@@ -30,12 +30,14 @@ class Alternative:
     Attributes:
         choices: what the kernel's rule answers inside the step.
         delta: words to XOR the state with.
+        cleared: bits to clear before that, because they are set whatever they were.
         violated: bit set of the properties that the step violates.
     """
 
     choices: tuple[int, ...]
     delta: tuple[int, ...]
     violated: int
+    cleared: tuple[int, ...]
 
 
 Resolve = Callable[[list[int]], tuple[Windows, Sequence[int], tuple[Alternative, ...]]]
@@ -56,7 +58,9 @@ class Outcomes:
         violated: bit sets of properties.
         choices: of the kernel's rule.
         has_several: some outcome has more than one alternative.
+        kept: words to AND with first, where `has_cleared`.
         has_idle: some alternative leaves the state as it is.
+        has_cleared: some alternative sets bits whatever they were.
         violates: any alternative violates any of these properties.
     """
 
@@ -67,9 +71,16 @@ class Outcomes:
         self.violated = np.zeros(1, np.uint32)
         self.has_several = False
         self.has_idle = False
+        self.has_cleared = False
+        self.kept: Words = []
         self.violates = 0
         self._numbers: dict[tuple[Alternative, ...], int] = {(): ENDS_NOWHERE}
         self._counts = [0]
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether an outcome may be more than one XOR that changes something."""
+        return self.has_several or self.has_idle or self.has_cleared
 
     def number(self, alternatives: tuple[Alternative, ...]) -> int:
         """Return the number of an outcome."""
@@ -80,7 +91,8 @@ class Outcomes:
                 self.alternatives.append(one)
                 self._counts.append(len(alternatives) - index)
                 self.violates |= one.violated
-                self.has_idle |= not any(one.delta)
+                self.has_idle |= not any(one.delta) and not any(one.cleared)
+                self.has_cleared |= any(one.cleared)
             self.has_several |= len(alternatives) > 1
         return number
 
@@ -99,6 +111,22 @@ class Outcomes:
         self.violated = np.array(
             [one.violated if one else 0 for one in held], np.uint32
         )
+        if self.has_cleared:
+            self.kept = [
+                ~np.array([one.cleared[word] if one else 0 for one in held], np.uint64)
+                for word in range(len(self.delta))
+            ]
+
+    def applied(self, words: Words, where: Any, alternatives: Ints) -> Words:
+        """Return what alternatives make of some of the states."""
+        found = []
+        for index, (word, delta) in enumerate(zip(words, self.delta, strict=True)):
+            after = word[where]
+            if self.has_cleared:
+                after &= self.kept[index].take(alternatives)
+            after ^= delta.take(alternatives)
+            found.append(after)
+        return found
 
 
 class TaskTable:

@@ -70,7 +70,7 @@ def test_hidden_state_is_refused_with_its_name(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--faults", "crash=1"], "searched, not proved"),
+        (["--faults", "crush=1"], "crash"),
         (["--memory", "much"], "expected a size"),
         (["--canary"], "another --strategy"),
         (["--property", "no_strnded"], "no_stranded_batch"),
@@ -94,6 +94,21 @@ def test_a_proof_that_was_cut_short_goes_on_from_its_checkpoint(
     assert "no state of 7,519 violates it" in capsys.readouterr().out
     assert prove("wd", "-c", "claiming", "--checkpoint", "kept") == 2
     assert "of another scenario" in capsys.readouterr().err
+
+
+def test_faults_are_part_of_what_is_proved(tmp_path, monkeypatch, capsys):
+    """One lost message: `claiming` is refuted, and a cut proof goes on with faults."""
+    monkeypatch.chdir(tmp_path)
+    sizes = [f"--set={one}=1" for one in ("parents", "parents_per_batch", "workers")]
+    command = ["import-job", *sizes, "--faults", "lose=1"]
+    assert prove(*command, "-c", "leased", "--checkpoint", "d", "--memory", "9KB") == 0
+    assert "nothing is proved" in capsys.readouterr().out
+    assert prove(*command, "-c", "leased", "--checkpoint", "d") == 0
+    assert "faults: lose=1" in capsys.readouterr().out
+    assert prove(*command, "-c", "claiming", "--json", "-") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["faults"] == {"lose": 1}
+    assert [one["shortest"] for one in document["verdicts"]].count(38) == 2
 
 
 def test_a_checkpoint_needs_a_proof(capsys):

@@ -102,11 +102,28 @@ def test_a_memory_limit_ends_a_proof_without_one():
     assert "memory" in result.exploration.stopped_by
 
 
-def test_faults_have_no_proof():
-    """A fault plan is refused with what to do instead."""
-    subject = Subject.of(find_scenario("import-job"), "leased", {}, {"crash": 1})
-    with pytest.raises(InvalidScenario, match="faults are searched, not proved"):
-        prove(subject)
+SMALL = {"parents": "1", "parents_per_batch": "1", "workers": "1"}
+
+
+def small(rule, **faults):
+    """A subject of the smallest import job, with faults."""
+    return Subject.of(find_scenario("import-job"), rule, SMALL, faults)
+
+
+@pytest.mark.parametrize("kind", ["crash", "fail", "lose", "duplicate", "expire"])
+def test_leased_is_proved_to_survive_any_one_fault(kind):
+    """Every property, in every state, whenever it strikes; healing rounds included."""
+    result = prove(small("leased", **{kind: 1}))
+    assert {one.outcome for one in result.verdicts} == {Outcome.EXHAUSTED}
+
+
+def test_claiming_is_refuted_by_one_crash_with_a_shortest_schedule():
+    """A redelivered batch is processed twice; the schedule replays with its fault."""
+    result = prove(small("claiming", crash=1))
+    schedule = result.schedules["legal_transitions"]
+    assert len(schedule.steps) == 12
+    assert any(step.task == "fault crash-1" for step in schedule.steps)
+    assert result.no_returns["job_completes"].is_exact
 
 
 def test_a_sweep_grows_one_size_after_the_other():

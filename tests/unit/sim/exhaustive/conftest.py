@@ -144,7 +144,7 @@ def plain_search(learner):
         for places, shared in frontier:
             steps_count = 0
             for task in tasks:
-                _, steps = learner.resolve(task, places[task], padded(shared))
+                _, steps = learner.resolve(task, places, padded(shared))
                 learner.take_growth()
                 steps_count += len(steps)
                 for step in steps:

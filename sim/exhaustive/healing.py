@@ -1,0 +1,70 @@
+"""Healing rounds: what a world does when nothing can happen any more after faults.
+
+Knows a world's `heal` and how steps are learned. A round is taken for a step of one
+more task, which is enabled only where no other task is. Where it stands is how many
+rounds there were; `heal` keeps that count on the world, behind the engine's back, so a
+round is learned by doing the rounds before it again, in the state at hand.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sim.exhaustive.effects import Effects
+from sim.exhaustive.locals import Executions, LocalState, TaskLocals
+from sim.operation import Kind, Operation, Statement
+
+HEALING: Final = "(healing)"
+"""The name of the task that heals; its steps are no steps of the kernel."""
+
+
+def _heal(world: Any, rounds: int) -> bool:
+    return bool(world.heal())
+
+
+_heal.__name__ = "heal"
+_HEAL: Final = Statement(_heal, Kind.EXTERNAL, None, None)
+
+
+class HealingLocals(TaskLocals):
+    """The rounds of healing, in the form of a task's local states.
+
+    Attributes:
+        name: of the pseudo-task.
+        states: number k: k rounds are over.
+    """
+
+    def __init__(
+        self, index: int, world: Any, executions: Executions, effects: Effects
+    ) -> None:
+        super().__init__(index, HEALING, executions, effects)
+        self._world = world
+        self._add()
+
+    def _add(self) -> None:
+        rounds = len(self.states)
+        operation: Operation[bool] = Operation(_HEAL, self._world, (rounds,))
+        number = self._effects.add(
+            operation, self.index, lambda load: self._prepare(rounds, load)
+        )
+        self.states.append(LocalState(operation=number, history=()))
+
+    def _prepare(self, rounds: int, load: Callable[[], None]) -> None:
+        """Bring the world to where so many rounds are over."""
+        self._executions.start()
+        load()
+        for _ in range(rounds):
+            self._world.heal()
+
+    def is_over(self, result: int) -> bool:
+        """Return whether a round's result says that there is nothing to heal."""
+        return not self._effects.results.values[result][0]
+
+    def next(self, number: int, result: int) -> int:
+        """Return the state after a round."""
+        if number + 1 == len(self.states):
+            self._add()
+        return number + 1
+
+    def recheck(self, number: int) -> int:
+        """Compare nothing: rounds have one history, and their effects are rechecked."""
+        return 0

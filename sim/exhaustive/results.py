@@ -1,0 +1,63 @@
+"""What statements return or raise, by number; and answers to the choices inside them.
+
+Knows values and choices; nothing of parts and tasks.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sim.exhaustive.identity import Identity, Key
+from sim.task import Task
+
+
+class Results:
+    """The distinct results of statements, numbered; an error raised is one as well."""
+
+    def __init__(self, identity: Callable[[], Identity]) -> None:
+        self.values: list[tuple[Any, Exception | None]] = []
+        self._numbers: dict[Key, int] = {}
+        self._identity = identity
+
+    def number(self, value: Any, error: Exception | None) -> int:
+        """Return the number of a result."""
+        if error is None:
+            key = self._identity().key(value)
+        else:
+            key = ("raised", type(error), self._identity().key(error.args))
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.values)
+            self.values.append((value, error))
+        return number
+
+
+class Script:
+    """A rule that answers from a list, then with 0, and notes how many options were."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.options: list[int] = []
+
+    def pick(self, enabled: list[Task]) -> int:
+        """Return 0; nobody asks."""
+        return 0
+
+    def choose(self, options_count: int) -> int:
+        """Return the next answer."""
+        self.options.append(options_count)
+        if len(self.answers) < len(self.options):
+            self.answers.append(0)
+        return self.answers[len(self.options) - 1]
+
+    def restart(self) -> None:
+        """Begin to answer from the start of the list."""
+        self.options = []
+
+    def advance(self) -> bool:
+        """Go to the next list of answers; return whether there is one."""
+        while self.answers:
+            if self.answers[-1] + 1 < self.options[len(self.answers) - 1]:
+                self.answers[-1] += 1
+                return True
+            self.answers.pop()
+        return False
