@@ -138,11 +138,9 @@ class Executions:
         finally:
             self.recorder.is_active = False
         after = len(kernel.tasks), len(kernel.journal), len(kernel.choices)
-        if (
-            self.recorder.reads
-            or self.recorder.whole_parts
-            or self.recorder.is_task_asked
-            or after[1:] != before[1:]
+        is_touched = self.recorder.reads or self.recorder.whole_parts
+        if after[0] == before[0] and (
+            is_touched or self.recorder.is_task_asked or after != before
         ):
             raise refuse(
                 "shared state is read or changed outside of a statement",
