@@ -14,6 +14,9 @@ from reports import (
     calibration_commands,
     campaign_commands,
     commands,
+    export_commands,
+    monitor_commands,
+    project_commands,
     proof_commands,
     search_commands,
 )
@@ -44,6 +47,9 @@ app.command("campaign")(campaign_commands.campaign_command)
 app.command("results")(campaign_commands.results_command)
 app.command("merge")(campaign_commands.merge_command)
 app.command("calibrate")(calibration_commands.calibrate_command)
+app.command("export")(export_commands.export_command)
+app.command("alerts")(monitor_commands.alerts_command)
+app.command("new")(project_commands.new_command)
 
 
 @app.callback(invoke_without_command=True)

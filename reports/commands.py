@@ -189,6 +189,21 @@ def compare(
     return int(comparison.has_violation())
 
 
+def assignments(settings: list[str] | None) -> dict[str, str]:
+    """Read KEY=VALUE texts.
+
+    Raises:
+        InvalidScenario: one is none.
+    """
+    given: dict[str, str] = {}
+    for text in settings or []:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise InvalidScenario(f"--set {text!r}: expected KEY=VALUE")
+        given[name] = value
+    return given
+
+
 def collect_settings(
     scenario: Scenario,
     settings: list[str] | None,
@@ -207,12 +222,7 @@ def collect_settings(
     Raises:
         InvalidScenario: an unknown name, or a value outside its bounds.
     """
-    given: dict[str, str] = {}
-    for text in settings or []:
-        name, separator, value = text.partition("=")
-        if not separator:
-            raise InvalidScenario(f"--set {text!r}: expected KEY=VALUE")
-        given[name] = value
+    given = assignments(settings)
     for name, chosen in named.items():
         if chosen is None:
             continue

@@ -3,11 +3,13 @@
 Knows rich and the explanation; the words are the same in both forms.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Final
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +21,7 @@ from sim.trace import Step
 
 _LANE_RATIO: Final = 2
 """Width of a lane, where the changes have one more than there are lanes."""
+_WIDTH: Final = 150
 
 
 def headline(explanation: Explanation) -> str:
@@ -105,7 +108,8 @@ def _step(explanation: Explanation, number: int) -> Step | None:
     return next((one for one in explanation.steps if one.number == number), None)
 
 
-def _marks(explanation: Explanation) -> dict[int, str]:
+def marks_of(explanation: Explanation) -> dict[int, str]:
+    """Say what is special about a step, by number."""
     marks: dict[int, list[str]] = {}
     stale, point = explanation.stale_read, explanation.no_return
     if stale is not None:
@@ -119,8 +123,9 @@ def _marks(explanation: Explanation) -> dict[int, str]:
     return {number: ", ".join(words) for number, words in marks.items()}
 
 
-def _lanes(explanation: Explanation) -> list[str]:
-    return list(dict.fromkeys(step.task for step in explanation.steps))
+def lanes_of(steps: Sequence[Step]) -> list[str]:
+    """Return the tasks in order of their first step."""
+    return list(dict.fromkeys(step.task for step in steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +148,8 @@ class _Row:
 
 
 def _rows(explanation: Explanation, *, is_full: bool) -> list[_Row]:
-    wording, marks = Wording(explanation.steps), _marks(explanation)
-    lanes = _lanes(explanation)
+    wording, marks = Wording(explanation.steps), marks_of(explanation)
+    lanes = lanes_of(explanation.steps)
     rows = []
     for one in episodes_of(explanation.steps, marks, is_full=is_full):
         first, last = one.first, one.last
@@ -172,7 +177,7 @@ def explanation_text(
         explanation: what to tell.
         is_full: a row for every step, however many there are.
     """
-    lanes = _lanes(explanation)
+    lanes = lanes_of(explanation.steps)
     # A run is told by its changes: they are the longest text, and get the room.
     is_long = len(explanation.steps) > ROWS_MAX and not is_full
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=is_long)
@@ -204,21 +209,40 @@ def explanation_text(
 
 def explanation_markdown(explanation: Explanation, *, is_full: bool = False) -> str:
     """Return an explanation as Markdown; arguments as for `explanation_text`."""
-    lanes = _lanes(explanation)
-    rows = [["step", *lanes, "what changed", ""], ["---:"] + ["---"] * (len(lanes) + 2)]
+    lanes = lanes_of(explanation.steps)
+    names = map(escaped_markdown, lanes)
+    rows = [["step", *names, "what changed", ""], ["---:"] + ["---"] * (len(lanes) + 2)]
     for row in _rows(explanation, is_full=is_full):
         cells = [""] * len(lanes)
         cells[row.lane] = row.told
         mark = f"**{row.mark}**" if row.mark else ""
-        rows.append([row.numbers, *cells, row.changed, mark])
-    lines = [f"### {_escaped(headline(explanation))}", ""]
-    lines += [f"| {' | '.join(map(_escaped, row))} |" for row in rows]
+        told = [escaped_markdown(one) for one in (*cells, row.changed)]
+        rows.append([row.numbers, *told, mark])
+    lines = [f"### {escaped_markdown(headline(explanation))}", ""]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     lines.append("")
-    lines += [f"- {_escaped(sentence)}" for sentence in reasons(explanation)]
+    lines += [f"- {escaped_markdown(sentence)}" for sentence in reasons(explanation)]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(text: str) -> str:
-    for character in "\\|<>`_[]":
+def explanation_plain(explanation: Explanation) -> str:
+    """Return an explanation as text for files and messages, without colours."""
+    return plain_text(explanation_text(explanation))
+
+
+def plain_text(what: RenderableType) -> str:
+    """Return what a terminal of a fixed width would show, without colours."""
+    buffer = StringIO()
+    console = Console(
+        file=buffer, width=_WIDTH, highlight=False, emoji=False, markup=False
+    )
+    console.print(what)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def escaped_markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is, in a cell of a table as well."""
+    text = "".join(one if one.isprintable() else " " for one in text)
+    for character in "\\|<>`_[]*~&@#":
         text = text.replace(character, f"\\{character}")
     return text

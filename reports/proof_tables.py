@@ -25,7 +25,7 @@ def proof_table(result: ProofResult) -> RenderableType:
         table.add_row(
             verdict.property_name,
             Text(verdict.outcome.name, style=OUTCOME_STYLE[verdict.outcome]),
-            _strength(result, verdict),
+            proof_strength(result, verdict),
         )
     subject = result.subject
     faults = ", ".join(f"{kind}={count}" for kind, count in subject.faults.items())
@@ -73,7 +73,8 @@ def _sizes(result: ProofResult) -> str:
     return ", ".join(f"{name}={getattr(subject.settings, name)}" for name in names)
 
 
-def _strength(result: ProofResult, verdict: Verdict) -> str:
+def proof_strength(result: ProofResult, verdict: Verdict) -> str:
+    """Say how strong a verdict is, in words."""
     name = verdict.property_name
     vacuous = "; VACUOUS: never at risk" if verdict.is_vacuous else ""
     lasso = result.lassos.get(name)

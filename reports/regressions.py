@@ -12,13 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
-from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console, RenderableType
-
-from reports.explanations import explanation_text
+from reports.explanations import explanation_plain, plain_text
 from reports.files import write_whole
 from reports.hash_seeds import compare_hash_seeds
 from reports.search_tables import verdict_table
@@ -32,7 +29,6 @@ from sim.search.recorded import Entry, Script
 from sim.search.schedule import Schedule, passes, replay
 
 DEFAULT_EXECUTIONS: Final = 2_000
-_WIDTH: Final = 150
 
 
 class Standing(Enum):
@@ -136,7 +132,7 @@ def _assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
     if plan.require and result.vacuous():
         raise AssertionError(
             f"vacuous: never at risk: {', '.join(result.vacuous())}\n"
-            f"{_plain(verdict_table(result))}\n"
+            f"{plain_text(verdict_table(result))}\n"
             "next: larger settings, more calls, or name the properties that matter"
         )
     return result, outdated
@@ -255,7 +251,7 @@ def _failure(result: CheckResult, saved: Mapping[str, Path]) -> str:
     return "\n".join(
         [
             f"{', '.join(result.schedules)} violated",
-            _plain(verdict_table(result)),
+            plain_text(verdict_table(result)),
             _explained(shortest),
             *map(_reproduce, saved.values()),
             "commit the schedule: it is replayed first until it passes",
@@ -265,20 +261,11 @@ def _failure(result: CheckResult, saved: Mapping[str, Path]) -> str:
 
 def _explained(schedule: Schedule) -> str:
     world = world_of(schedule, find_scenario(schedule.scenario))
-    return _plain(explanation_text(explain(world, schedule)))
+    return explanation_plain(explain(world, schedule))
 
 
 def _reproduce(path: Path) -> str:
     return f"reproduce: wavecheck replay {_shown(path)}"
-
-
-def _plain(what: RenderableType) -> str:
-    buffer = StringIO()
-    console = Console(
-        file=buffer, width=_WIDTH, highlight=False, emoji=False, markup=False
-    )
-    console.print(what)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
 def _shown(path: Path) -> str:

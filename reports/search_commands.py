@@ -8,6 +8,7 @@ import typer
 
 from reports import data
 from reports.canary_report import show_canary
+from reports.ci_files import CIFiles, JUnitFile, SARIFFile, SummaryFile
 from reports.commands import (
     CoordinatorName,
     JSONFile,
@@ -133,16 +134,19 @@ def check_command(
     checkpoint: CheckpointFolder = None,
     threads: Threads = 1,
     save: SaveFolder = None,
+    junit: JUnitFile = None,
+    sarif: SARIFFile = None,
+    summary: SummaryFile = None,
     json_file: JSONFile = None,
 ) -> int:
     """Search the schedules of a scenario for violations."""
     found = find_scenario(scenario)
     given = collect_settings(found, settings, is_small=True)
     check_outputs(json_file)
-    if save is not None:
-        check_folder(save)
-    if database is not None:
-        check_folder(database)
+    files = CIFiles(junit=junit, sarif=sarif, summary=summary, requires_risk=require)
+    files.check()
+    for folder in filter(None, (save, database)):
+        check_folder(folder)
     name = coordinator or found.default_coordinator
     subject = Subject.of(found, name, given, faults_of(faults or ""))
     effort = Effort(
@@ -156,14 +160,18 @@ def check_command(
     limits = proof_limits(
         effort, memory, checkpoint, threads=threads, reduces=not no_reduction
     )
+    if canary and files.are_wanted():
+        raise InvalidScenario("--junit, --sarif and --summary are not for --canary")
     if strategy == EXHAUSTIVE:
         if canary:
             raise InvalidScenario("--canary searches: give it another --strategy")
         proof = show_proof(subject, limits, properties or (), json_file, save)
+        files.write(proof)
         return int(proof.has_violation() or (require and bool(proof.vacuous())))
     if canary:
         return show_canary(subject, effort, properties or (), json_file)
     result = _search(subject, effort, properties or (), json_file, save)
+    files.write(result)
     return int(result.has_violation() or (require and bool(result.vacuous())))
 
 

@@ -1,0 +1,85 @@
+"""The verdicts of a search or of a proof, in the one form that CI formats need.
+
+Knows both result types; knows no format.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reports.proof_tables import proof_strength
+from reports.search_tables import strength
+from scenarios.checking import CheckResult
+from scenarios.proving import ProofResult
+from scenarios.scenario import Scenario
+from scenarios.strategies import EXHAUSTIVE
+from sim.search.schedule import Schedule
+from sim.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedProperty:
+    """One property.
+
+    Attributes:
+        name: as on the command line.
+        meaning: one sentence in the words of the domain.
+        verdict: the answer.
+        strength: how strong it is, in words.
+        schedule: the counterexample, if there is one.
+    """
+
+    name: str
+    meaning: str
+    verdict: Verdict
+    strength: str
+    schedule: Schedule | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What was judged, and each verdict.
+
+    Attributes:
+        scenario: where.
+        coordinator: name, as the user gave it.
+        settings: by name, as plain data.
+        strategy: name.
+        properties: in the order of reports.
+    """
+
+    scenario: Scenario
+    coordinator: str
+    settings: Mapping[str, Any]
+    strategy: str
+    properties: tuple[JudgedProperty, ...]
+
+
+def judged(result: CheckResult | ProofResult) -> Judged:
+    """Return the verdicts of a search or of a proof."""
+    if isinstance(result, ProofResult):
+        subject = result.subject
+        scenario, settings = subject.scenario, subject.settings
+        coordinator, strategy = subject.coordinator, EXHAUSTIVE
+        words = [proof_strength(result, one) for one in result.verdicts]
+    else:
+        scenario, settings = result.scenario, result.settings
+        coordinator, strategy = result.coordinator, result.strategy
+        words = [strength(result, one) for one in result.verdicts]
+    meanings = {one.name: one.meaning for one in scenario.properties()}
+    return Judged(
+        scenario=scenario,
+        coordinator=coordinator,
+        settings=asdict(settings),
+        strategy=strategy,
+        properties=tuple(
+            JudgedProperty(
+                name=verdict.property_name,
+                meaning=meanings[verdict.property_name],
+                verdict=verdict,
+                strength=text,
+                schedule=result.schedules.get(verdict.property_name),
+            )
+            for verdict, text in zip(result.verdicts, words, strict=True)
+        ),
+    )
