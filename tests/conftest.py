@@ -25,15 +25,13 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(scope="session")
-def postgres_url():
-    """The URL of a PostgreSQL server that tests may use, `postgresql://...`.
+def postgres_server():
+    """A server of this process's own, removed at the end; None: one was given.
 
-    It is that of `WAVECHECK_POSTGRES_URL` where set; else a server of this process's
-    own is started, and removed at the end. A server that does not start is an error.
+    A server that does not start is an error.
     """
-    given = os.environ.get("WAVECHECK_POSTGRES_URL")
-    if given:
-        yield given
+    if os.environ.get("WAVECHECK_POSTGRES_URL"):
+        yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="wavecheck-postgres-"))
     # The package asks for this folder when it is imported, and warns without it.
@@ -43,7 +41,32 @@ def postgres_url():
 
     server = get_server(folder / "data", cleanup_mode="delete")
     try:
-        yield server.get_uri()
+        # Nothing here outlives the tests, so nothing need reach the disk.
+        server.psql("ALTER SYSTEM SET fsync = off;\nSELECT pg_reload_conf();")
+        yield server
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server):
+    """The URL of a PostgreSQL server that tests may use, `postgresql://...`.
+
+    It is that of `WAVECHECK_POSTGRES_URL` where set; else that of our own server.
+    """
+    if postgres_server is None:
+        return os.environ["WAVECHECK_POSTGRES_URL"]
+    return postgres_server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def locked_url(postgres_server):
+    """The URL of the same server for a user who needs a password, without it."""
+    if postgres_server is None:
+        pytest.skip("the given server's users are not ours to change")
+    rules = postgres_server.pgdata / "pg_hba.conf"
+    rules.write_text("local all locked scram-sha-256\n" + rules.read_text())
+    postgres_server.psql("CREATE ROLE locked LOGIN PASSWORD 'right';")
+    postgres_server.psql("SELECT pg_reload_conf();")
+    return postgres_server.get_uri().replace("postgres:@", "locked:{password}@")
