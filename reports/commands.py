@@ -17,10 +17,11 @@ from reports.search_tables import strategies_table
 from reports.zoo_tables import exhibits_table
 from scenarios import comparison as comparisons
 from scenarios import find_scenario
+from scenarios.database_run import run_on_database
 from scenarios.scenario import Scenario
 from sim.errors import InvalidScenario
-from sim.kernel import STEPS_MAX
-from sim.pipeline.timed_run import simulate
+from sim.kernel import STEPS_MAX, StepListener
+from sim.pipeline.timed_run import TimedRun, simulate
 
 
 class Topic(StrEnum):
@@ -115,6 +116,13 @@ def run(
     log: Annotated[
         bool, typer.Option("--log", help="Show the coordinator's log lines.")
     ] = False,
+    db: Annotated[
+        str | None,
+        typer.Option("--db", metavar="URL", help="Leave the rows in this database."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="With --db: remove the same job first.")
+    ] = False,
     json_file: JSONFile = None,
 ) -> int:
     """Run one timed simulation."""
@@ -127,13 +135,21 @@ def run(
         world = comparisons.build_timed_world(
             found, coordinator, found.settings(given), steps_max=steps
         )
-        result = simulate(
-            world,
-            coordinator,
-            trace_lines=lines,
-            collects_log=True,
-            progress=lambda steps_count: progress(coordinator, steps_count),
-        )
+
+        def perform(listener: StepListener | None = None) -> TimedRun:
+            return simulate(
+                world,
+                coordinator,
+                trace_lines=lines,
+                collects_log=True,
+                progress=lambda steps_count: progress(coordinator, steps_count),
+                listener=listener,
+            )
+
+        if db is None:
+            result, performed = perform(), 0
+        else:
+            result, performed = run_on_database(world, perform, db, replaces=replace)
     if trace is not None and lines is not None:
         write_whole(trace, lines.getvalue().encode())
     document = {
@@ -146,6 +162,10 @@ def run(
         console.print(tables.run_report(result))
         if log:
             console.print(tables.log_table(result))
+        if db is not None:
+            console.print(
+                f"database: {performed} statements, every answer is the model's"
+            )
     return int(result.has_violation())
 
 

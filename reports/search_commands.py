@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -18,9 +18,11 @@ from reports.commands import (
     collect_settings,
     write_json,
 )
+from reports.database_view import database_replay_data, print_database_replay
 from reports.explanations import explanation_markdown, explanation_text
 from reports.files import check_folder, check_writable, write_whole
 from reports.hash_seeds import compare_hash_seeds
+from reports.interruption import interrupted_by_termination
 from reports.progress import showing_search
 from reports.proof_view import (
     CheckpointFolder,
@@ -41,6 +43,7 @@ from scenarios.checking import (
     subject_of,
     world_of,
 )
+from scenarios.databases import replay_on_database
 from scenarios.proving import explained
 from scenarios.schedule_files import read_schedule
 from scenarios.strategies import EXHAUSTIVE
@@ -49,6 +52,7 @@ from sim.errors import InvalidScenario
 from sim.search.schedule import Schedule
 from sim.search.schedule import replay as replay_schedule
 
+EXIT_DISAGREEMENT: Final = 4  # the model is ours
 _FILE_HELP = "A schedule, as `wavecheck check --save` writes it."
 
 
@@ -216,11 +220,28 @@ def _read(file: Path) -> Schedule:
 def replay_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=_FILE_HELP)],
     *,
+    db: Annotated[
+        str | None,
+        typer.Option("--db", metavar="URL", help="Also on this real database."),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            "--coordinator", "-c", help="With --db: another one in the same order."
+        ),
+    ] = None,
     json_file: JSONFile = None,
 ) -> int:
     """Replay a recorded schedule and verify every step."""
     schedule = _read(file)
     check_outputs(json_file)
+    if db is not None:
+        return _replay_on_database(schedule, db, coordinator, json_file)
+    if coordinator is not None:
+        raise InvalidScenario(
+            "--coordinator takes the order of a recording to another coordinator on a"
+            " database\nnext: give --db URL as well"
+        )
     world = world_of(schedule, find_scenario(schedule.scenario))
     replayed = replay_schedule(world, schedule)
     document = {
@@ -242,6 +263,19 @@ def replay_command(
         if not replayed.violations:
             console.print("nothing violated")
     return int(bool(replayed.violations))
+
+
+def _replay_on_database(
+    schedule: Schedule, url: str, coordinator: str | None, json_file: Path | None
+) -> int:
+    with interrupted_by_termination():
+        shown = replay_on_database(schedule, url, coordinator)
+    if write_json(json_file, database_replay_data(schedule, shown)):
+        return (
+            EXIT_DISAGREEMENT if shown.disagreement else int(bool(shown.violations()))
+        )
+    print_database_replay(make_console(), schedule, shown)
+    return int(bool(shown.violations()))
 
 
 def explain_command(

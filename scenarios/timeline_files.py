@@ -8,7 +8,7 @@ have beside those it must have are what `calibration` measures times from.
 
 import csv
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
@@ -22,6 +22,7 @@ from sim.pipeline.incident import Timeline
 PUBLISHED_BATCHES: Final = "incident_batches.csv"
 PUBLISHED_CALLS: Final = "incident_calls.csv"
 _MICROSECOND: Final = timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -74,6 +75,9 @@ def read_timeline(batches_file: str, calls_file: str) -> Timeline:
         ),
         calls=tuple(
             sorted((_ticks(one.called_at - start), one.call_number) for one in calls)
+        ),
+        started_at=_ticks(
+            (start if start.tzinfo is not None else start.replace(tzinfo=UTC)) - _EPOCH
         ),
     )
 

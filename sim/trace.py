@@ -12,7 +12,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Any, TextIO
 
-from sim.kernel import Kernel
+from sim.kernel import Kernel, StepListener
 from sim.operation import Operation
 from sim.parts import Change
 from sim.task import Task
@@ -111,6 +111,20 @@ def records_of(steps: Iterable[Step]) -> list[dict[str, Any]]:
 def _as_json(value: Any) -> Any:
     is_flat = value is None or isinstance(value, bool | int | float | str)
     return value if is_flat else json.dumps(value, ensure_ascii=False)
+
+
+def listen(kernel: Kernel, listener: StepListener) -> None:
+    """Let one more listener hear of each step, after those there are."""
+    first = kernel.on_step
+    if first is None:
+        kernel.on_step = listener
+        return
+
+    def tell_both(*details: Any) -> None:
+        first(*details)
+        listener(*details)
+
+    kernel.on_step = tell_both
 
 
 class Trace:

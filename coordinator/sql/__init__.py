@@ -7,8 +7,10 @@ The only home of SQLAlchemy beside the tests. A store is made from an engine:
     await Claiming(store).check_and_trigger_next_wave("job-1")
 """
 
-from coordinator.sql.engines import connected, make_engine, parse_url
-from coordinator.sql.errors import DatabaseUnusable
+from sqlalchemy.ext.asyncio import AsyncConnection as Connection
+
+from coordinator.sql.engines import REFUSALS, connected, make_engine, parse_url
+from coordinator.sql.errors import DatabaseUnusable, as_unusable
 from coordinator.sql.rows import (
     add_rows,
     create_tables,
@@ -16,23 +18,40 @@ from coordinator.sql.rows import (
     read_jobs,
     read_sends,
     read_waves,
+    refuse_other_tables,
+    remove_job,
 )
+from coordinator.sql.sessions import Session, open_session
 from coordinator.sql.store import Clock, SQLStore, Wait
 from coordinator.sql.transactions import in_one_transaction
+from coordinator.sql.waiting import backend_of, blockers_of, version_of
+from coordinator.sql.workspace import Workspace, workspace
 
 __all__ = [
+    "REFUSALS",
     "Clock",
+    "Connection",
     "DatabaseUnusable",
     "SQLStore",
+    "Session",
     "Wait",
+    "Workspace",
     "add_rows",
+    "as_unusable",
+    "backend_of",
+    "blockers_of",
     "connected",
     "create_tables",
     "in_one_transaction",
     "make_engine",
+    "open_session",
     "parse_url",
     "read_batches",
     "read_jobs",
     "read_sends",
     "read_waves",
+    "refuse_other_tables",
+    "remove_job",
+    "version_of",
+    "workspace",
 ]

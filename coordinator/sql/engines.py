@@ -4,13 +4,15 @@ Every connection is in autocommit mode: one statement is one transaction, unless
 `transaction()` says otherwise.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import Pool
 
@@ -22,8 +24,9 @@ DRIVERS: Final = {
     "postgres": "postgresql+psycopg",
 }
 """Which driver serves which kind of address."""
-_BUSY_SECONDS: Final = 30
 _CONNECT_SECONDS: Final = 10
+REFUSALS: Final = (DBAPIError, TimeoutError, OSError)
+"""What SQLAlchemy, or the operating system, raises when a database refuses."""
 
 
 def parse_url(text: str) -> URL:
@@ -57,6 +60,8 @@ def make_engine(
     pool: type[Pool] | None = None,
     pool_size: int = 5,
     is_durable: bool = True,
+    is_read_only: bool = False,
+    busy_seconds: float = 30,
 ) -> AsyncEngine:
     """Return an engine whose connections are ready for the stores.
 
@@ -67,6 +72,8 @@ def make_engine(
         pool_size: PostgreSQL: how many connections stay open.
         is_durable: False gives up the last statements when the machine stops; for
             databases that are thrown away anyway.
+        is_read_only: refuse to write anything.
+        busy_seconds: SQLite: how long a statement waits for another writer.
 
     Raises:
         DatabaseUnusable: the address cannot be read.
@@ -76,32 +83,53 @@ def make_engine(
     if pool is not None:
         options["poolclass"] = pool
     if parsed.get_backend_name() == "sqlite":
-        engine = create_async_engine(
-            parsed, connect_args={"timeout": _BUSY_SECONDS}, **options
-        )
-        pragmas = [
-            "PRAGMA foreign_keys = ON",
-            "PRAGMA journal_mode = WAL",
-            f"PRAGMA synchronous = {'NORMAL' if is_durable else 'OFF'}",
-        ]
+        if is_read_only and parsed.database and not parsed.query:
+            parsed = parsed.set(
+                database=f"file:{quote(parsed.database)}",
+                query={"mode": "ro", "uri": "true"},
+            )
+        options["connect_args"] = {"timeout": busy_seconds}
+        engine = create_async_engine(parsed, **options)
+        _refuse_unopenable(engine)
+        settings = _sqlite_settings(is_durable=is_durable, is_read_only=is_read_only)
     else:
         if pool is None:
             options["pool_size"] = pool_size
-        arguments: dict[str, Any] = {}
         if "connect_timeout" not in parsed.query:
-            arguments["connect_timeout"] = _CONNECT_SECONDS
+            options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
         try:
-            engine = create_async_engine(parsed, connect_args=arguments, **options)
+            engine = create_async_engine(parsed, **options)
         except ImportError:
             raise DatabaseUnusable(
                 "the driver for PostgreSQL is not installed\n"
                 "next: pip install 'wavecheck[postgres]'"
             ) from None
-        pragmas = [] if schema is None else [f"SET search_path TO {_quoted(schema)}"]
+        settings = [] if schema is None else [f"SET search_path TO {_quoted(schema)}"]
         if not is_durable:
-            pragmas.append("SET synchronous_commit TO off")
-    _on_connect(engine, pragmas)
+            settings.append("SET synchronous_commit TO off")
+        if is_read_only:
+            settings.append("SET default_transaction_read_only TO on")
+    _on_connect(engine, settings)
     return engine
+
+
+def _sqlite_settings(*, is_durable: bool, is_read_only: bool) -> list[str]:
+    if is_read_only:
+        return ["PRAGMA query_only = ON"]
+    return [
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA journal_mode = WAL",
+        f"PRAGMA synchronous = {'NORMAL' if is_durable else 'OFF'}",
+    ]
+
+
+def _refuse_unopenable(engine: AsyncEngine) -> None:
+    """Try the file first: a failure in the driver's own thread is told too late."""
+    arguments, options = engine.dialect.create_connect_args(engine.url)
+    try:
+        sqlite3.connect(arguments[0], uri=bool(options.get("uri"))).close()
+    except sqlite3.Error as error:
+        raise as_unusable(error, engine.url) from error
 
 
 def _quoted(name: str) -> str:
@@ -128,7 +156,5 @@ async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         async with engine.connect() as connection:
             yield connection
-    except (SQLAlchemyError, OSError) as error:
-        if isinstance(error, DBAPIError | TimeoutError | OSError):
-            raise as_unusable(error, engine.url) from error
-        raise
+    except REFUSALS as error:
+        raise as_unusable(error, engine.url) from error

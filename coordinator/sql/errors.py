@@ -51,6 +51,11 @@ def as_statement_failure(error: DBAPIError) -> StatementFailed | None:
     return None if words is None else StatementFailed(words)
 
 
+def shown_url(url: URL) -> str:
+    """Return an address for people: no password, no driver."""
+    return url.set(drivername=url.get_backend_name()).render_as_string()
+
+
 def as_unusable(error: Exception, url: URL) -> DatabaseUnusable:
     """Say in one sentence what a database refused, and what to do.
 
@@ -58,7 +63,7 @@ def as_unusable(error: Exception, url: URL) -> DatabaseUnusable:
         error: of SQLAlchemy, of the driver, or of the operating system.
         url: where; its password appears nowhere.
     """
-    shown = url.render_as_string(hide_password=True)
+    shown = shown_url(url)
     code = sqlstate_of(error)
     words = _first_line(error, url)
     advice = _NEXT.get(code) or _advice(words, error)

@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, inspect, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from coordinator.sql.schema import BATCHES, JOBS, METADATA, QUEUE, WAVES
+from coordinator.sql.errors import DatabaseUnusable
+from coordinator.sql.schema import (
+    BATCHES,
+    CACHE,
+    FINISHED,
+    JOBS,
+    METADATA,
+    QUEUE,
+    WAVES,
+)
 from coordinator.sql.transactions import in_one_transaction
 from coordinator.states import (
     Batch,
@@ -86,6 +96,44 @@ async def read_batches(connection: AsyncConnection) -> tuple[Batch, ...]:
 async def read_sends(connection: AsyncConnection) -> tuple[tuple[str, int], ...]:
     """Read (batch id, attempt) of every message ever sent, oldest first."""
     found = await connection.execute(
-        select(QUEUE.c.batch_id, QUEUE.c.attempt).order_by(QUEUE.c.message_id)
+        select(QUEUE.c.batch_id, QUEUE.c.attempt)
+        .where(QUEUE.c.sent_at.is_not(None))
+        .order_by(QUEUE.c.message_id)
     )
     return tuple((batch_id, attempt) for batch_id, attempt in found)
+
+
+async def refuse_other_tables(connection: AsyncConnection) -> None:
+    """Refuse tables that have a store's names and not its columns.
+
+    Raises:
+        DatabaseUnusable: a column is missing.
+    """
+    missing = await connection.run_sync(_missing_columns)
+    if missing:
+        raise DatabaseUnusable(
+            f"the database has a table {missing[0]!r} without a column {missing[1]!r}\n"
+            "next: give another database, or another schema of it"
+        )
+
+
+def _missing_columns(connection: Connection) -> tuple[str, str] | None:
+    known = inspect(connection)
+    there = known.get_table_names()
+    for table in METADATA.sorted_tables:
+        if table.name not in there:
+            continue
+        names = [column["name"] for column in known.get_columns(table.name)]
+        for column in table.columns:
+            if column.name not in names:
+                return table.name, column.name
+    return None
+
+
+async def remove_job(connection: AsyncConnection, job_id: str) -> None:
+    """Remove everything of one job, in one transaction."""
+    of_job = select(BATCHES.c.batch_id).where(BATCHES.c.job_id == job_id)
+    async with in_one_transaction(connection):
+        await connection.execute(delete(QUEUE).where(QUEUE.c.batch_id.in_(of_job)))
+        for table in (CACHE, FINISHED, BATCHES, WAVES, JOBS):
+            await connection.execute(delete(table).where(table.c.job_id == job_id))

@@ -114,11 +114,12 @@ QUEUE: Final = Table(
     Column("message_id", _NUMBER, primary_key=True, autoincrement=True),
     Column("batch_id", _ID, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("sent_at", Moment, nullable=False),
+    Column("sent_at", Moment),
     Column("taken_at", Moment),
 )
 """Messages are kept when they are taken: two of one batch and attempt are a double
-dispatch, and a query finds it."""
+dispatch, and a query finds it. A message without `sent_at` was not sent but delivered
+again."""
 Index(
     "dispatch_queue_waiting",
     QUEUE.c.message_id,

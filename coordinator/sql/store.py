@@ -180,7 +180,7 @@ class SQLStore:
             == 1
         )
 
-    async def finish_job(self, job_id: str, *, waits_for_derived_waves: bool) -> bool:
+    async def finish_job(self, job_id: str, waits_for_derived_waves: bool) -> bool:
         """Complete the job if its waves are: all of them, or the main ones only."""
         return (
             await self._changed(

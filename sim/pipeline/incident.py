@@ -36,12 +36,14 @@ class Timeline:
         wave_number: the wave.
         batches: (ticks since the start of the record, batch id), ascending.
         calls: (ticks since the start of the record, call number), ascending.
+        started_at: ticks from 1970 to the start of the record.
     """
 
     job_id: str
     wave_number: int
     batches: tuple[tuple[int, str], ...]
     calls: tuple[tuple[int, int], ...]
+    started_at: int = 0
 
 
 class IncidentWorld(PipelineWorld):

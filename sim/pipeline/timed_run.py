@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from coordinator import Batch, BatchState, WaveKind
-from sim.kernel import Kernel
+from sim.kernel import Kernel, StepListener
 from sim.pipeline.alerts import Alert
 from sim.pipeline.calls import DispatchCall
 from sim.pipeline.observation import WaveHistory, merged
 from sim.pipeline.world import PipelineWorld
 from sim.property import Judge
-from sim.trace import Trace
+from sim.trace import Trace, listen
 from sim.verdict import Outcome, Verdict
 
 LOGGER_NAME: Final = "coordinator"
@@ -173,6 +173,7 @@ def simulate(
     trace_lines: TextIO | None = None,
     collects_log: bool = False,
     progress: Progress | None = None,
+    listener: StepListener | None = None,
 ) -> TimedRun:
     """Run a world to quiescence and return what it showed.
 
@@ -182,6 +183,7 @@ def simulate(
         trace_lines: write the trace there, as JSON lines.
         collects_log: keep the coordinator's log lines.
         progress: called now and then.
+        listener: called after each step.
 
     Raises:
         CoordinatorError: the coordinator failed, or took too many steps.
@@ -190,6 +192,8 @@ def simulate(
     judge = Judge(kernel, world, world.properties)
     if trace_lines is not None:
         Trace(kernel, lines=trace_lines, keeps=False)
+    if listener is not None:
+        listen(kernel, listener)
     kernel.progress = progress
     log_lines: list[LogLine] = []
     with _collecting(kernel, log_lines, is_wanted=collects_log):

@@ -17,7 +17,7 @@ from sim.search.execution import execute
 from sim.search.judgement import searchable
 from sim.search.recorded import RecordedChoices
 from sim.task import Rule, Task
-from sim.trace import Step, Trace, plain, records_of
+from sim.trace import Step, Trace, listen, plain, records_of
 from sim.world import World
 
 
@@ -100,15 +100,8 @@ def run_rule(
     kernel = world.kernel
     judge = Judge(kernel, world, searchable(world.properties), stops_at=stops_at)
     trace = Trace(kernel)
-    record = kernel.on_step
-    assert record is not None
-
-    def record_and_tell(*details: Any) -> None:
-        record(*details)
-        if listener is not None:
-            listener(*details)
-
-    kernel.on_step = record_and_tell
+    if listener is not None:
+        listen(kernel, listener)
     try:
         execute(world, rule)
         if not kernel.is_stopped:
@@ -172,15 +165,35 @@ def passes(world: World, rule: Rule, property_name: str) -> bool:
     return not judge.violations
 
 
-def replay(world: World, schedule: Schedule) -> Replayed:
+def replay(
+    world: World, schedule: Schedule, listener: StepListener | None = None
+) -> Replayed:
     """Replay a schedule and verify every step against what was recorded.
+
+    Args:
+        world: that the schedule was recorded in.
+        schedule: what was recorded.
+        listener: called after each step that is as recorded; it may end the replay by
+            stopping the kernel.
 
     Raises:
         ReplayMismatch: at the first divergence, with step, task, expected and got.
     """
     rule = RecordedChoices(schedule.choices)
     checker = _Checker(world.kernel, schedule)
-    replayed = run_rule(world, rule, checker.check, stops_at=schedule.property_name)
+    is_cut_short = False
+
+    def check(*details: Any) -> None:
+        nonlocal is_cut_short
+        checker.check(*details)
+        if listener is not None:
+            was_stopped = world.kernel.is_stopped
+            listener(*details)
+            is_cut_short = world.kernel.is_stopped and not was_stopped
+
+    replayed = run_rule(world, rule, check, stops_at=schedule.property_name)
+    if is_cut_short:
+        return replayed
     checker.finish()
     if not rule.is_used_up():
         raise ReplayMismatch(
