@@ -376,6 +376,33 @@ async def missing_rows_are_errors(bench: Bench) -> None:
     _expect("rows", await bench.read(), before)
 
 
+class _OnPurpose(Exception):
+    """Ends a transaction from inside."""
+
+
+async def transactions_are_whole(bench: Bench) -> None:
+    """What a transaction did is there after its commit, and nothing after an error."""
+    db = await _fill(bench)
+    async with db.transaction() as tx:
+        locked = await tx.lock_pending_batches(JOB, 1, limit=1)
+        _expect("locked batches", locked, ("b1",))
+        _expect("locked wave", await tx.lock_wave(JOB, 1), WaveState.PENDING)
+        _expect("claim inside", await tx.claim_batch("b1"), True)
+        await tx.enqueue("b1")
+        _expect("seen inside", await tx.pending_batches(JOB, 1), ("b2",))
+    delivery = await db.take_batch()
+    _expect("message", delivery.batch, await _batch(bench, "b1"))
+    before = await bench.read()
+    try:
+        async with db.transaction() as tx:
+            await tx.claim_batch("b2")
+            await tx.set_wave_status(JOB, 1, WaveState.PROCESSING)
+            raise _OnPurpose
+    except _OnPurpose:
+        pass
+    _expect("rows after an error", await bench.read(), before)
+
+
 CHECKS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
     check.__name__: check
     for check in (
@@ -399,6 +426,7 @@ CHECKS: Final[dict[str, Callable[[Bench], Awaitable[None]]]] = {
         uncovered_parents_are_found,
         parents_are_covered_once,
         missing_rows_are_errors,
+        transactions_are_whole,
     )
 }
 """Every check by name; each needs a fresh bench."""

@@ -15,6 +15,7 @@ from reports import (
     campaign_commands,
     commands,
     export_commands,
+    incident_commands,
     monitor_commands,
     project_commands,
     proof_commands,
@@ -42,6 +43,7 @@ app.command("compare")(commands.compare)
 app.command("check")(search_commands.check_command)
 app.command("replay")(search_commands.replay_command)
 app.command("explain")(search_commands.explain_command)
+app.command("incident")(incident_commands.incident_command)
 app.command("sweep")(proof_commands.sweep_command)
 app.command("campaign")(campaign_commands.campaign_command)
 app.command("results")(campaign_commands.results_command)

@@ -39,6 +39,11 @@ def print_database_replay(
         )
     if shown.disagreement is not None:
         raise HarnessBug(str(shown.disagreement))
+    if shown.overtaken:
+        console.print(
+            f"followed up to step {len(shown.replayed.steps)}: {shown.overtaken}, which"
+            " no client can make a server do"
+        )
     console.print("every answer of the database is the model's")
     violations = shown.violations()
     for name, message in violations.items():
@@ -71,6 +76,7 @@ def database_replay_data(schedule: Schedule, shown: DatabaseReplay) -> dict[str,
                 }
                 for one in shown.blocked
             ],
+            "overtaken": shown.overtaken or None,
             "disagreement": None
             if disagreement is None
             else {

@@ -52,6 +52,7 @@ class DatabaseReplay:
         connections_count: connections, one for each task.
         blocked: statements that the database held up, in order.
         disagreement: the first answer that differs from the model's; None: none does.
+        overtaken: why the execution could not be followed to its end; "": it could.
         findings: what the rows in the database say, when all is over.
         sent_twice: (batch id, attempt, how often) of every message sent more than once.
         seconds: how long the statements took, the model's own time included.
@@ -65,6 +66,7 @@ class DatabaseReplay:
     connections_count: int
     blocked: tuple[Blocked, ...]
     disagreement: Disagreement | None
+    overtaken: str
     findings: tuple[Finding, ...]
     sent_twice: tuple[tuple[str, int, int], ...]
     seconds: float
@@ -154,7 +156,6 @@ def follow(
             clock = runner.get_loop().time
             began = clock()
             replayed = run(listener)
-            lockstep.finish()
             seconds = clock() - began
             findings, sent_twice = runner.run(_judge(place, world))
             return DatabaseReplay(
@@ -166,6 +167,7 @@ def follow(
                 connections_count=len(twin.sessions),
                 blocked=tuple(lockstep.blocked),
                 disagreement=lockstep.disagreement,
+                overtaken=lockstep.overtaken,
                 findings=findings,
                 sent_twice=sent_twice,
                 seconds=seconds,

@@ -143,7 +143,7 @@ def _records(path: Path, model: type[T]) -> Iterator[tuple[int, T]]:
     """Yield (line number, record); there is at least one."""
     fields = model.model_fields
     required = [name for name, one in fields.items() if one.is_required()]
-    reader = csv.reader(StringIO(_text(path), newline=""), strict=True)
+    reader = csv.reader(StringIO(read_text(path), newline=""), strict=True)
     count = 0
     try:
         header = next(reader, [])
@@ -171,7 +171,7 @@ def _expected_header(model: type[BaseModel], required: list[str]) -> str:
     )
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Return what a file holds; a byte that is no text is told with its line."""
     try:
         content = path.read_bytes()

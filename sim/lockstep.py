@@ -3,7 +3,12 @@
 A *twin* is the real thing: one connection for each task of the model. After each step
 of the model its twin performs the same statement; a statement that the real thing holds
 up is noted as blocked and the others go on. The first answer that differs from the
-model's is a *disagreement*, and ends the execution.
+model's is a *disagreement*, and ends the execution; so is a statement that only one of
+the two holds up.
+
+A statement that was held up goes on as soon as it is let go; in the model, whenever its
+task is next. An order in which others are faster than it is possible, but no client can
+make a server follow it: such an execution is *overtaken*, and ends there undecided.
 
 Knows steps and awaitables; no database and no domain. Time is real here: how long the
 real thing takes decides nothing but when it is asked whether it is stuck.
@@ -15,11 +20,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from sim.blame import call_text
+from sim.errors import WavecheckError
 from sim.kernel import Kernel
-from sim.operation import Kind, Operation
+from sim.operation import Kind, Operation, Postponed
 from sim.parts import Change
 from sim.task import Task
 from sim.trace import plain
+from sim.transactions import Blocked as WaitsInModel
+from sim.transactions import Failed
 
 ASK_AFTER_SECONDS: Final = 0.004
 """A statement that takes longer is asked about; blocked ones are known within 20 ms."""
@@ -121,6 +129,7 @@ class Lockstep:
         statements_count: statements that the twin has performed.
         blocked: statements that were held up, in order.
         disagreement: the first one, if there was any.
+        overtaken: why the execution could not be followed to its end; "": it could.
     """
 
     kernel: Kernel
@@ -129,36 +138,36 @@ class Lockstep:
     statements_count: int = 0
     blocked: list[Blocked] = field(default_factory=list)
     disagreement: Disagreement | None = None
+    overtaken: str = ""
     _pending: dict[str, _Pending] = field(default_factory=dict)
 
     def follow(
         self, task: Task, operation: Operation[Any], result: Any, changes: list[Change]
     ) -> None:
         """Perform the model's step on the twin; to be called as a step listener."""
-        if operation.statement.kind is Kind.SLEEP or self.has_disagreed():
+        is_nothing = operation.statement.kind is Kind.SLEEP or type(result) is Postponed
+        if is_nothing or self.is_over():
             return
         self.runner.run(self._step(task.name, operation, result, changes))
-        if self.has_disagreed():
+        if self.is_over():
             self.kernel.is_stopped = True
 
-    def has_disagreed(self) -> bool:
-        """Return whether an answer differed from the model's."""
-        return self.disagreement is not None
-
-    def finish(self) -> None:
-        """Wait for what is still held up."""
-        if self._pending and not self.has_disagreed():
-            self.runner.run(self._settle(is_last=True))
+    def is_over(self) -> bool:
+        """Return whether the twin follows no more."""
+        return self.disagreement is not None or bool(self.overtaken)
 
     async def _step(
         self, task: str, operation: Operation[Any], result: Any, changes: list[Change]
     ) -> None:
         statement = call_text(operation.statement, operation.args)
-        if task in self._pending:
-            # The model went on, so whatever held this task up must be over.
-            await self._settle(must_end=task)
-            if self.has_disagreed():
-                return
+        waiting = self._pending.get(task)
+        if waiting is not None:
+            # The model attempts it once more: what held it up is over, unless it now
+            # meets somebody else.
+            if type(result) is not WaitsInModel:
+                waiting.expected = result
+                await self._settle(task)
+            return
         kernel = self.kernel
         running = asyncio.ensure_future(
             self.twin.perform(task, operation, result, changes, int(kernel.now))
@@ -173,6 +182,8 @@ class Lockstep:
         waits_for, seconds = await self._watch(task, running)
         if waits_for:
             self._pending[task] = pending
+            if type(result) is not WaitsInModel:
+                await self._disagree(task, pending, f"waits for {', '.join(waits_for)}")
             self.blocked.append(
                 Blocked(
                     step=pending.step,
@@ -183,8 +194,7 @@ class Lockstep:
                 )
             )
         else:
-            self._compare(task, pending)
-        await self._settle()
+            await self._compare(task, pending)
 
     async def _watch(
         self, task: str, running: "asyncio.Future[Any]"
@@ -206,41 +216,56 @@ class Lockstep:
                 return waits_for, loop.time() - began
         return ("(nobody: it takes too long)",), loop.time() - began
 
-    async def _settle(self, *, must_end: str = "", is_last: bool = False) -> None:
-        """Compare the statements that were held up and have ended since."""
-        for task in list(self._pending):
-            pending = self._pending[task]
-            waits_for, _ = await self._watch(task, pending.running)
-            if not waits_for:
-                del self._pending[task]
-                self._compare(task, pending)
-            elif is_last or task == must_end:
-                self._disagree(task, pending, f"waits for {', '.join(waits_for)}")
-                return
+    async def _settle(self, task: str) -> None:
+        """Compare a statement that was held up and has been let go since."""
+        pending = self._pending[task]
+        waits_for, _ = await self._watch(task, pending.running)
+        if waits_for:
+            await self._disagree(task, pending, f"waits for {', '.join(waits_for)}")
+            return
+        del self._pending[task]
+        await self._compare(task, pending)
 
-    def _compare(self, task: str, pending: _Pending) -> None:
+    async def _compare(self, task: str, pending: _Pending) -> None:
         error = pending.running.exception()
+        if isinstance(error, WavecheckError):
+            raise error
         expected = pending.expected
         if isinstance(expected, Exception) and error is not None:
             if type(error) is not type(expected):
-                self._disagree(task, pending, error)
+                await self._disagree(task, pending, error)
             return
         real = error if error is not None else pending.running.result()
         if plain(real) != plain(expected):
-            self._disagree(task, pending, real)
+            await self._disagree(task, pending, real)
 
-    def _disagree(self, task: str, pending: _Pending, real: Any) -> None:
-        if self.disagreement is None:
-            self.disagreement = Disagreement(
-                step=pending.step,
-                task=task,
-                statement=pending.statement,
-                model=plain(pending.expected),
-                real=plain(real),
-            )
+    async def _disagree(self, task: str, pending: _Pending, real: Any) -> None:
+        for other, held_up in self._pending.items():
+            if other != task and not await self._is_held_up(other, held_up):
+                self.overtaken = (
+                    f"{other} was let go, and in this order {task} is faster"
+                )
+                return
+        self.disagreement = Disagreement(
+            step=pending.step,
+            task=task,
+            statement=pending.statement,
+            model=_shown(pending.expected),
+            real=_shown(real),
+        )
+
+    async def _is_held_up(self, task: str, pending: _Pending) -> bool:
+        return not pending.running.done() and bool(await self.twin.blockers(task))
 
     async def abandon(self) -> None:
         """Stop waiting for what is still running."""
-        for pending in self._pending.values():
-            pending.running.cancel()
+        running = [pending.running for pending in self._pending.values()]
         self._pending.clear()
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _shown(value: Any) -> Any:
+    """Return an answer as people read it: plain data, or how a statement ended."""
+    return str(value) if isinstance(value, WaitsInModel | Failed) else plain(value)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 
 from coordinator.sql.engines import REFUSALS, connected, make_engine, parse_url
 from coordinator.sql.errors import DatabaseUnusable, as_unusable
+from coordinator.sql.foreign import Rows, TableNames, read_job
 from coordinator.sql.rows import (
     add_rows,
     create_tables,
@@ -32,8 +33,10 @@ __all__ = [
     "Clock",
     "Connection",
     "DatabaseUnusable",
+    "Rows",
     "SQLStore",
     "Session",
+    "TableNames",
     "Wait",
     "Workspace",
     "add_rows",
@@ -47,6 +50,7 @@ __all__ = [
     "open_session",
     "parse_url",
     "read_batches",
+    "read_job",
     "read_jobs",
     "read_sends",
     "read_waves",

@@ -7,6 +7,7 @@ that try the same one only one succeeds. Knows the schema; executes nothing.
 from typing import Final
 
 from sqlalchemy import (
+    Select,
     and_,
     bindparam,
     exists,
@@ -52,6 +53,14 @@ PENDING_BATCHES: Final = (
     .where(_IN_WAVE, _B.status == BatchState.PENDING)
     .order_by(_B.batch_id)
 )
+
+LOCK_WAVE: Final = WAVE_STATUS.with_for_update()
+
+
+def lock_pending(*, limit: int | None, skip_locked: bool) -> Select[tuple[str]]:
+    """Select the ids of pending batches FOR UPDATE, ascending."""
+    return PENDING_BATCHES.limit(limit).with_for_update(skip_locked=skip_locked)
+
 
 IS_STALE: Final = select(
     _W.updated_at < bindparam("stale_before", type_=_W.updated_at.type)

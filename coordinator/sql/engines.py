@@ -104,7 +104,10 @@ def make_engine(
                 "the driver for PostgreSQL is not installed\n"
                 "next: pip install 'wavecheck[postgres]'"
             ) from None
-        settings = [] if schema is None else [f"SET search_path TO {_quoted(schema)}"]
+        settings = []
+        if schema is not None:
+            settings.append(f"SET search_path TO {_quoted(schema)}")
+            settings.append(f"SET application_name TO {_quoted(schema)}")
         if not is_durable:
             settings.append("SET synchronous_commit TO off")
         if is_read_only:

@@ -12,14 +12,16 @@ from typing import Final
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
-from coordinator.protocol import StatementFailed
+from coordinator.protocol import Deadlock, SerializationFailure, StatementFailed
 
 # PostgreSQL's codes for what another process has caused, and what passes.
-_PASSING: Final = {
-    "40001": "serialization failure",
-    "40P01": "deadlock victim",
-    "55P03": "lock not available",
+_PASSING: Final[dict[str, tuple[type[StatementFailed], str]]] = {
+    "40001": (SerializationFailure, "could not serialize access"),
+    "40P01": (Deadlock, "deadlock detected"),
+    "55P03": (StatementFailed, "lock not available"),
+    "25P02": (StatementFailed, "the transaction has failed already"),
 }
+_BUSY: Final = (SerializationFailure, "database is locked")
 _NEXT: Final = {
     "28P01": "the password is wrong, or missing in the URL",
     "28000": "this user may not connect from here",
@@ -44,11 +46,14 @@ def sqlstate_of(error: BaseException) -> str:
 
 def as_statement_failure(error: DBAPIError) -> StatementFailed | None:
     """Return the protocol's error if a retry may succeed, else None."""
-    words = _PASSING.get(sqlstate_of(error))
+    failure = _PASSING.get(sqlstate_of(error))
     text = str(error.orig)
-    if words is None and ("database is locked" in text or "table is locked" in text):
-        words = "database is locked"
-    return None if words is None else StatementFailed(words)
+    if failure is None and ("database is locked" in text or "table is locked" in text):
+        failure = _BUSY
+    if failure is None:
+        return None
+    kind, words = failure
+    return kind(words)
 
 
 def shown_url(url: URL) -> str:

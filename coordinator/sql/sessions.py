@@ -3,12 +3,17 @@
 Production takes connections from a pool and needs none of this.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from coordinator.protocol import Isolation, StatementFailed
 from coordinator.sql.errors import DatabaseUnusable
-from coordinator.sql.store import Clock, SQLStore
+from coordinator.sql.store import Clock, SQLTransaction
+from coordinator.sql.transactions import begin_text, execute
 from coordinator.sql.waiting import backend_of
 
 
@@ -23,8 +28,33 @@ class Session:
     """
 
     connection: AsyncConnection
-    store: SQLStore
+    store: SQLTransaction
     backend: int
+
+    async def begin(self, isolation: Isolation) -> None:
+        """Begin a transaction; statements of the store are in it until it ends."""
+        await execute(self.connection, begin_text("postgresql", isolation))
+
+    async def commit(self) -> None:
+        """Commit.
+
+        Raises:
+            StatementFailed: it was refused, or the transaction had failed before.
+        """
+        raw = await self.connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        has_failed = driver.info.transaction_status.name == "INERROR"
+        await execute(self.connection, "COMMIT")
+        if has_failed:  # PostgreSQL rolls it back, and says so in passing only
+            raise StatementFailed("the transaction has failed already")
+
+    async def roll_back(self) -> None:
+        """Roll back."""
+        await execute(self.connection, "ROLLBACK")
+
+    async def be_the_victim(self) -> None:
+        """Be the first to look for a deadlock in what this transaction does next."""
+        await execute(self.connection, "SET LOCAL deadlock_timeout TO '1ms'")
 
     async def close(self) -> None:
         """End the connection; what it had not committed is rolled back."""
@@ -43,9 +73,14 @@ async def open_session(
         lease: as of `SQLStore`.
     """
     connection = await engine.connect()
+    if engine.dialect.name == "postgresql":
+        # Who looks for deadlocks is decided by `be_the_victim`, not by time. Only a
+        # superuser may say so; otherwise time decides.
+        with suppress(DBAPIError):
+            await execute(connection, "SET deadlock_timeout TO '100s'")
     return Session(
         connection=connection,
-        store=SQLStore(
+        store=SQLTransaction(
             connection,
             clock=clock,
             wait=_refuse_to_wait,

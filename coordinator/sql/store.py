@@ -5,17 +5,19 @@ files of their own; here they are given their values, and the answers their type
 no clock: what the time is, and how to wait, are arguments.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import CursorResult, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from coordinator.protocol import StatementFailed
+from coordinator.protocol import Isolation, StatementFailed
 from coordinator.sql import dispatching, listening, working
 from coordinator.sql.errors import as_statement_failure
 from coordinator.sql.rows import batch_of, wave_of
+from coordinator.sql.transactions import begin_text, in_one_transaction
 from coordinator.states import BatchState, Delivery, Wave, WaveState
 
 Clock = Callable[[], int]
@@ -62,6 +64,27 @@ class SQLStore:
         self.lease = lease
         self._take_batch = working.TAKE_BATCH[source.dialect.name]
         self._listener = listening.LISTENER_STATEMENTS[source.dialect.name]
+
+    @asynccontextmanager
+    async def transaction(
+        self, isolation: Isolation = Isolation.READ_COMMITTED
+    ) -> AsyncIterator["SQLTransaction"]:
+        """Begin a transaction; commit it at the end of the block, roll back on error.
+
+        SQLite has one level: the transaction is its only writer from the start.
+        """
+        source = self.source
+        assert isinstance(source, AsyncEngine), "a transaction in a transaction"
+        async with source.connect() as connection:
+            begin = begin_text(connection.dialect.name, isolation)
+            async with in_one_transaction(connection, begin):
+                yield SQLTransaction(
+                    connection,
+                    clock=self.clock,
+                    wait=self.wait,
+                    stale_after=self.stale_after,
+                    lease=self.lease,
+                )
 
     # Statements of the coordinator --------------------------------------------------
 
@@ -343,6 +366,29 @@ class SQLStore:
             if failure is None:
                 raise
             raise failure from error
+
+
+class SQLTransaction(SQLStore):
+    """The same statements in one transaction, and those that lock."""
+
+    async def lock_wave(self, job_id: str, wave_number: int) -> WaveState:
+        """Select the status of one wave FOR UPDATE."""
+        found = await self._rows(
+            dispatching.LOCK_WAVE, of_job=job_id, of_wave=wave_number
+        )
+        return WaveState(_only(found, "waves", (job_id, wave_number))[0])
+
+    async def lock_pending_batches(
+        self,
+        job_id: str,
+        wave_number: int,
+        limit: int | None = None,
+        skip_locked: bool = False,
+    ) -> tuple[str, ...]:
+        """Select the ids of pending batches of one wave FOR UPDATE, ascending."""
+        statement = dispatching.lock_pending(limit=limit, skip_locked=skip_locked)
+        found = await self._rows(statement, of_job=job_id, of_wave=wave_number)
+        return tuple(row[0] for row in found)
 
 
 def _only(found: list[Any], table: str, key: object) -> Any:

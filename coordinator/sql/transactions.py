@@ -5,12 +5,24 @@ in its turn, and both databases do the same.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from coordinator.protocol import Isolation, StatementFailed
 from coordinator.sql.errors import as_statement_failure
+
+
+def begin_text(dialect: str, isolation: Isolation) -> str:
+    """Return the statement that begins a transaction.
+
+    SQLite's takes the write lock at once: one that takes it later can find that others
+    have written since, and is lost then.
+    """
+    if dialect == "sqlite":
+        return "BEGIN IMMEDIATE"
+    return f"BEGIN ISOLATION LEVEL {isolation.upper()}"
 
 
 @asynccontextmanager
@@ -22,14 +34,30 @@ async def in_one_transaction(
     Raises:
         StatementFailed: the commit was refused because of another process.
     """
-    await connection.exec_driver_sql(begin)
+    await execute(connection, begin)
     try:
         yield
     except BaseException:
-        await connection.exec_driver_sql("ROLLBACK")
+        # The error that ended it may have ended the connection as well.
+        with suppress(DBAPIError):
+            await connection.exec_driver_sql("ROLLBACK")
         raise
     try:
-        await connection.exec_driver_sql("COMMIT")
+        await execute(connection, "COMMIT")
+    except StatementFailed:
+        with suppress(DBAPIError):
+            await connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
+async def execute(connection: AsyncConnection, statement: str) -> None:
+    """Execute one of these statements.
+
+    Raises:
+        StatementFailed: it was refused because of another process.
+    """
+    try:
+        await connection.exec_driver_sql(statement)
     except DBAPIError as error:
         failure = as_statement_failure(error)
         if failure is None:

@@ -32,6 +32,10 @@ _LEFT_BEHIND: Final = text(
     " WHERE obj_description(oid, 'pg_namespace') = :comment AND nspname NOT IN"
     " (SELECT 'wavecheck_' || pid FROM pg_stat_activity)"
 )
+_CUT_OFF: Final = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = :name AND pid <> pg_backend_pid()"
+)
 _IS_OURS: Final = text(
     "SELECT obj_description(oid, 'pg_namespace') = :comment FROM pg_namespace"
     " WHERE nspname = :name"
@@ -109,7 +113,8 @@ def _name_of(backend: int) -> str:
 async def _drop(outside: AsyncEngine, name: str) -> None:
     """Drop the schema by a fresh connection: the others may be in any state."""
     async with connected(outside) as connection:
-        # Whoever still holds a lock there is a connection of ours that was cut off.
+        # Whoever is still connected is one of ours that was cut off in mid-statement.
+        await connection.execute(_CUT_OFF, {"name": name})
         await connection.execute(text("SET lock_timeout TO '10s'"))
         await connection.execute(text(f"DROP SCHEMA IF EXISTS {name} CASCADE"))
 

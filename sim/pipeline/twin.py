@@ -10,15 +10,27 @@ clock shows for each statement what makes it choose the same.
 
 from typing import Any, Final
 
-from coordinator import Batch, Delivery, Job, Wave
+from coordinator import (
+    Batch,
+    Deadlock,
+    Delivery,
+    Isolation,
+    Job,
+    SerializationFailure,
+    StatementFailed,
+    Wave,
+)
 from coordinator.sql import Session, Workspace, add_rows, blockers_of, open_session
 from coordinator.sql import recording as put
+from sim.errors import InvalidScenario
 from sim.operation import Kind, Operation
 from sim.parts import Change
 from sim.pipeline.world import PipelineWorld
+from sim.transactions import Failed, Failure
 
 _NOTES: Final = ("sends", "covered", "in_flight")
 """Parts in which the model takes notes; the database has no such tables."""
+_ENDS: Final = ("begin", "commit", "roll_back")
 _MOMENTS: Final = ("created_at", "dispatched_at", "completed_at", "lease_until")
 
 
@@ -116,8 +128,30 @@ class PipelineTwin:
             return result
         if not self._world.kernel.is_timed:
             self._choose(name, result)
-        answer = await getattr(session.store, name)(*operation.args)
+        try:
+            if name in _ENDS:
+                return await self._end(session, name, operation, result)
+            if result == Failed(Failure.DEADLOCK):
+                await session.be_the_victim()
+            answer = await getattr(session.store, name)(*operation.args)
+        except StatementFailed as failed:
+            return Failed(_failure_of(failed))
         return _shifted(answer, -self._epoch)
+
+    async def _end(
+        self, session: Session, name: str, operation: Operation[Any], result: Any
+    ) -> Any:
+        """Begin or end a transaction on a connection."""
+        if self._place.engine.dialect.name == "sqlite":
+            raise InvalidScenario(
+                "this execution has transactions that follow PostgreSQL's rules\n"
+                "next: --db postgresql://USER@HOST/DATABASE"
+            )
+        if name == "begin":
+            await session.begin(Isolation(str(operation.args[0])))
+            return result  # the slot is the model's own number
+        await (session.commit() if name == "commit" else session.roll_back())
+        return None
 
     def _choose(self, statement: str, result: Any) -> None:
         """Let the clock show what makes the statement choose as the model did."""
@@ -150,6 +184,14 @@ class PipelineTwin:
             await put.lose_message(connection, key[0], key[1], self._now)
         else:
             await put.put_row(connection, _shifted(after, self._epoch))
+
+
+def _failure_of(error: StatementFailed) -> Failure:
+    if isinstance(error, Deadlock):
+        return Failure.DEADLOCK
+    if isinstance(error, SerializationFailure):
+        return Failure.SERIALIZATION
+    return Failure.ABORTED
 
 
 def _shifted(value: Any, by: int) -> Any:

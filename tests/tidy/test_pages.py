@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from reports.cli import run_command
 
 ROOT = Path(__file__).parents[2]
+SCRATCH = "postgresql://localhost/scratch"  # a database that readers have
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
@@ -63,9 +65,11 @@ def missing_line(shown, printed):
 @pytest.mark.parametrize(
     ("place", "commands"), [pytest.param(*one, id=one[0]) for one in shown_commands()]
 )
-def test_the_commands_print_what_is_shown(place, commands, pages_folder):
+def test_the_commands_print_what_is_shown(place, commands, pages_folder, request):
     """Each command's output holds the lines shown, in order; `...` marks a cut."""
     for command, shown in commands:
+        if SCRATCH in command:
+            command = command.replace(SCRATCH, request.getfixturevalue("postgres_url"))
         name, *arguments = shlex.split(command)
         assert name in ("wavecheck", "cat"), "only our own command is shown"
         program = Path(sys.executable).with_name(name) if name != "cat" else name
@@ -119,6 +123,8 @@ def pages_folder(tmp_path, monkeypatch):
         ("calls.csv", "csv", "call_number"),
     ):
         (tmp_path / name).write_text(fenced(language, start), encoding="utf-8")
+    data = "scenarios/data"
+    shutil.copytree(ROOT / data, tmp_path / data)
     (tmp_path / "myapp").mkdir()
     (tmp_path / "myapp" / "dispatch.py").write_text(fenced("python", '"""My own'))
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,225 @@
+"""Executions with transactions: blocked statements, deadlocks, and what follows."""
+
+import asyncio
+
+import pytest
+
+from scenarios import find_scenario
+from scenarios.databases import replay_on_database
+from scenarios.subject import Subject
+from sim.errors import InvalidScenario
+from sim.kernel import Kernel
+from sim.lockstep import Lockstep
+from sim.operation import statement
+from sim.parts import Counter
+from sim.search.random_walk import RandomWalk
+from sim.transactions import Blocked
+
+RULES = '''
+from coordinator import Isolation, StatementFailed
+from coordinator.claiming import Claiming
+
+
+class Locking(Claiming):
+    """Locks what is pending, then sends it."""
+
+    async def _send_claimed(self, job_id, wave_number):
+        async with self.db.transaction(Isolation.READ_COMMITTED) as tx:
+            locked = await tx.lock_pending_batches(job_id, wave_number)
+            for batch_id in locked:
+                await tx.mark_dispatched(batch_id)
+                await tx.enqueue(batch_id)
+        return len(locked)
+
+
+class Crossing(Claiming):
+    """Claims in one order at first, and in the other one later."""
+
+    async def _send_claimed(self, job_id, wave_number):
+        sent = 0
+        try:
+            async with self.db.transaction(Isolation.ISOLATION) as tx:
+                pending = await tx.pending_batches(job_id, wave_number)
+                if await self.db.count_batches(job_id, 1, "completed") % 2:
+                    pending = pending[::-1]
+                for batch_id in pending:
+                    if await tx.claim_batch(batch_id):
+                        await tx.enqueue(batch_id)
+                        sent += 1
+        except StatementFailed:
+            return 0
+        return sent
+'''
+
+
+def samples(tmp_path, name, level, *, wanted, limit=400):
+    """The first recorded executions in which some result contains a text."""
+    path = tmp_path / "rules.py"
+    path.write_text(RULES.replace("ISOLATION)", f"{level})"))
+    given = {"parents": "6", "workers": "3", "threshold": "0.5"}
+    subject = Subject.of(find_scenario("import-job"), f"{path}:{name}", given)
+    walk = RandomWalk(1)
+    found = []
+    for _ in range(limit):
+        schedule = subject.record(walk)
+        if any(wanted in str(step.result) for step in schedule.steps):
+            found.append(schedule)
+        if len(found) == 3:
+            break
+    assert found, f"no execution shows {wanted!r}"
+    return found
+
+
+@pytest.mark.postgres
+def test_blocked_statements_are_recognised_and_let_go(tmp_path, postgres_url):
+    """The server holds up what the model holds up, and the others go on."""
+    followed = 0
+    for schedule in samples(tmp_path, "Locking", "READ_COMMITTED", wanted="holder"):
+        shown = replay_on_database(schedule, postgres_url)
+        assert shown.disagreement is None, str(shown.disagreement)
+        assert shown.blocked
+        assert shown.blocked[0].statement.startswith("lock_pending_batches(")
+        assert shown.blocked[0].waits_for[0].startswith(("start", "worker-"))
+        followed += not shown.overtaken
+    assert followed
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("level", "wanted"),
+    [
+        ("READ_COMMITTED", "deadlock detected"),
+        ("REPEATABLE_READ", "could not serialize access"),
+        ("SERIALIZABLE", "could not serialize access"),
+    ],
+)
+def test_the_same_transaction_fails(tmp_path, postgres_url, level, wanted):
+    """Deadlocks and serialization failures hit the statement that the model names."""
+    followed = 0
+    for schedule in samples(tmp_path, "Crossing", level, wanted=wanted):
+        shown = replay_on_database(schedule, postgres_url)
+        assert shown.disagreement is None, str(shown.disagreement)
+        followed += not shown.overtaken
+    assert followed
+
+
+def test_sqlite_is_refused_for_the_rules_of_another(tmp_path):
+    """A recording with PostgreSQL's transactions is not replayed on SQLite."""
+    [schedule, *_] = samples(tmp_path, "Locking", "READ_COMMITTED", wanted="True")
+    with pytest.raises(InvalidScenario, match="follow PostgreSQL's rules\nnext: --db"):
+        replay_on_database(schedule, "sqlite://")
+
+
+# The lockstep itself, without a database --------------------------------------------
+
+
+class Shop:
+    """One counter and two statements; `wait` says that it is blocked at first."""
+
+    def __init__(self, kernel):
+        self.counter = Counter(kernel, "counter")
+        self.has_waited = False
+
+    @statement
+    def add(self):
+        return self.counter.add()
+
+    @statement
+    def wait(self):
+        if not self.has_waited:
+            self.has_waited = True
+            return Blocked(1, 2)
+        return self.counter.get()
+
+
+class FakeTwin:
+    """Answers what it is told; a statement that it holds up waits for an event."""
+
+    def __init__(self, answers, holds=()):
+        self.answers = list(answers)
+        self.holds = holds
+        self.performed = []
+        self.released = asyncio.Event()
+
+    async def perform(self, task, operation, result, changes, time):
+        name = operation.statement.name
+        self.performed.append((task, name))
+        answer = self.answers.pop(0)
+        if name in self.holds:
+            await self.released.wait()
+        elif self.holds:
+            self.released.set()
+        return answer
+
+    async def blockers(self, task):
+        return () if self.released.is_set() else ("other",)
+
+
+def follow(twin, *bodies):
+    kernel = Kernel(timed=False)
+    store = Shop(kernel)
+    kernel.mark()
+    with asyncio.Runner() as runner:
+        lockstep = Lockstep(kernel, twin, runner)
+        kernel.on_step = lockstep.follow
+        for number, body in enumerate(bodies):
+            kernel.spawn(body(store), f"task-{number}")
+        kernel.run_to_quiescence()
+        kernel.close()
+        runner.run(lockstep.abandon())
+    return lockstep
+
+
+async def adding(store):
+    await store.add()
+    await store.add()
+
+
+async def waiting(store):
+    while type(await store.wait()) is Blocked:
+        pass
+
+
+def test_a_wrong_answer_ends_the_execution():
+    """The first difference is kept, and nothing is performed after it."""
+    twin = FakeTwin([1, 7, 3])
+    lockstep = follow(twin, adding, adding)
+    assert (lockstep.disagreement.model, lockstep.disagreement.real) == (2, 7)
+    assert len(twin.performed) == 2
+
+
+def test_a_statement_is_held_up_and_let_go():
+    """It is performed once, and compared when the model goes on with it."""
+    twin = FakeTwin([1, 1, 2], holds=("wait",))
+    lockstep = follow(twin, waiting, adding)
+    assert lockstep.disagreement is None
+    assert [one.statement for one in lockstep.blocked] == ["wait()"]
+    assert lockstep.blocked[0].waits_for == ("other",)
+    assert twin.performed.count(("task-0", "wait")) == 1
+
+
+def test_what_only_the_model_holds_up_is_a_disagreement():
+    """The twin answers at once where the model waits."""
+    lockstep = follow(FakeTwin([5]), waiting)
+    assert lockstep.disagreement.model == "waits for transaction 2"
+    assert lockstep.disagreement.real == 5
+
+
+def test_what_only_the_twin_holds_up_is_a_disagreement():
+    """The model answers at once where the twin waits."""
+    lockstep = follow(FakeTwin([1], holds=("add",)), adding)
+    assert (lockstep.disagreement.model, lockstep.disagreement.real) == (
+        1,
+        "waits for other",
+    )
+
+
+def test_an_error_of_the_twin_is_its_answer():
+    """A statement that fails on the real thing only is a disagreement."""
+
+    class Failing(FakeTwin):
+        async def perform(self, *details):
+            raise KeyError("no such row")
+
+    lockstep = follow(Failing([]), adding)
+    assert lockstep.disagreement.real == "KeyError: 'no such row'"
