@@ -129,6 +129,12 @@ def _lines(result: ProofResult) -> list[str]:
         )
     if explored.left_out:
         lines.append(f"left out, because nothing looks at it: {_left_out(result)}")
+    lines.extend(
+        f"explored in one order, because alike: {', '.join(group)}"
+        for group in explored.merged
+    )
+    if explored.not_merged:
+        lines.append(f"explored in full, because not alike: {explored.not_merged}")
     if explored.stopped_by:
         lines.append(f"ended by {explored.stopped_by}: nothing is proved")
     return lines
@@ -155,6 +161,8 @@ def proof_data(result: ProofResult) -> dict[str, Any]:
         "python_calls": explored.python_calls,
         "peak_bytes": explored.peak_bytes,
         "left_out": [str(one) for one in explored.left_out],
+        "merged": [list(group) for group in explored.merged],
+        "not_merged": explored.not_merged,
         "seconds": round(result.seconds, 3),
         "verdicts": [
             verdict_data(verdict) | _evidence(result, verdict.property_name)

@@ -20,7 +20,7 @@ from sim.exhaustive.explore import Search
 from sim.exhaustive.fairness import Lasso, fair_cycle
 from sim.exhaustive.graph import Graph, graph_of
 from sim.exhaustive.paths import Odds, count_schedules, odds
-from sim.exhaustive.prove import conclude, searched
+from sim.exhaustive.prove import conclude, in_full, searched
 from sim.exhaustive.recovery import Recovery, first_lost, recovery
 from sim.property import Violation
 from sim.search.explain import Explanation, NoReturn, explain
@@ -36,6 +36,9 @@ EXPLAINED_STATES_MAX: Final = 20_000
 
 MEMORY_MAX: Final = 8 << 30
 """Bytes, unless the user says otherwise."""
+
+
+_LOOPS: Final = "there are loops, and whether one is fair is asked of every single task"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +189,10 @@ def prove(
         )
         exploration = conclude(search, stopped_by)
         known = _ask_graph(search, exploration, judged)
+        if known.has_cycle and exploration.merged:
+            search, stopped_by = in_full(search, _LOOPS, tell)
+            exploration = conclude(search, stopped_by)
+            known = _ask_graph(search, exploration, judged)
     return ProofResult(
         subject=subject,
         exploration=exploration,
@@ -212,6 +219,7 @@ def prove(
 class _GraphAnswers:
     """What the whole graph says beyond safety; empty where it is not known."""
 
+    has_cycle: bool = False
     schedules_count: int | None = None
     odds: dict[str, Odds] = field(default_factory=dict)
     recoveries: dict[str, Recovery] = field(default_factory=dict)
@@ -228,6 +236,7 @@ def _ask_graph(
         return known
     graph = graph_of(search)
     known.schedules_count = count_schedules(graph)
+    known.has_cycle = known.schedules_count is None
     for index, one in enumerate(search.learner.properties):
         if one.name not in judged:
             continue
@@ -240,7 +249,7 @@ def _ask_graph(
             step = first_lost(search, graph, index, shown.steps)
             if step is not None:
                 known.no_returns[one.name] = _exactly(step, graph)
-        if known.schedules_count is None and not exploration.left_out:
+        if known.has_cycle and not exploration.merged:
             lasso = fair_cycle(search, graph, index)  # only where there are cycles
             if lasso is not None:
                 known.lassos[one.name] = lasso

@@ -227,6 +227,10 @@ class WDWorld:
         """Return False: there is nothing to recover."""
         return False
 
+    def interchangeable(self) -> list[list[str]]:
+        """Return the listeners, which look alike; a proof finds that they are not."""
+        return [[f"listener-{index}" for index in range(self.settings.listeners)]]
+
     def start(self) -> None:
         """Spawn the listeners and the completions."""
         coordinator, spawn = self.coordinator_type(self.store), self.kernel.spawn

@@ -88,6 +88,13 @@ class Adversary:
                 name = f"{FAULT_TASK_PREFIX}{kind}-{number}"
                 self._kernel.spawn(self._once(kind), name, is_daemon=True)
 
+    def interchangeable(self) -> list[list[str]]:
+        """Return the names of the tasks of each kind; they differ in nothing else."""
+        return [
+            [f"{FAULT_TASK_PREFIX}{kind}-{one}" for one in range(1, count + 1)]
+            for kind, count in sorted(self._plan.items())
+        ]
+
     async def _once(self, kind: str) -> None:
         await self.strike(kind)
 

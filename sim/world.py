@@ -1,6 +1,7 @@
 """What the engine asks of a world; every domain is one."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from sim.faults import FaultPlan
 from sim.kernel import Kernel
@@ -53,4 +54,17 @@ class World(Protocol):
 
         Called when nothing is enabled any more, until it returns False.
         """
+        ...
+
+
+@runtime_checkable
+class Symmetric(Protocol):
+    """What a world has beside, if some of its tasks are alike.
+
+    A proof then explores one order of them only. Nobody believes it: where the code
+    under test tells such tasks apart, all is explored in full, and the result says so.
+    """
+
+    def interchangeable(self) -> Sequence[Sequence[str]]:
+        """Return groups of names of tasks at the start that could be exchanged."""
         ...

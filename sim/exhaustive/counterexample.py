@@ -19,6 +19,7 @@ from sim.exhaustive.explore import CHUNK, Found, Search
 from sim.exhaustive.layout import Words
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.lookup import Ints
+from sim.exhaustive.symmetry import position
 from sim.kernel import Kernel
 from sim.operation import Operation
 from sim.property import Judge, Property
@@ -29,7 +30,32 @@ Path = list[tuple[int, tuple[int, ...]]]
 
 
 def path_to(search: Search, level: int, state: tuple[int, ...]) -> Path:
-    """Return steps that lead from the initial state to one of a level."""
+    """Return steps that lead from the initial state to one of a level.
+
+    Where tasks are interchangeable, to a state that it stands for.
+    """
+    return _exchanged(search, _sorted_path_to(search, level, state))
+
+
+def _exchanged(search: Search, path: Path) -> Path:
+    """Return the same path by the tasks that really take its steps.
+
+    Each step of a path is told of the state that stands for all orders of the
+    interchangeable tasks; who stands there is found by walking it from the start.
+    """
+    system, groups = search.system, search.learner.groups
+    if not groups:
+        return path
+    state, steps = system.initial(), []
+    for task, choices in path:
+        standing = system.standing_for(state)
+        task = position(system.layout, standing, state, task, groups)
+        steps.append((task, choices))
+        state = system.step(state, task, choices)
+    return steps
+
+
+def _sorted_path_to(search: Search, level: int, state: tuple[int, ...]) -> Path:
     steps: Path = []
     for earlier in range(level - 1, -1, -1):
         task, choices, state = _predecessor(search, earlier, state)
@@ -90,16 +116,16 @@ def violating_path(search: Search, index: int, found: Found) -> Path:
         index: of the property.
         found: where.
     """
-    steps = path_to(search, found.level, found.state)
+    steps = _sorted_path_to(search, found.level, found.state)
     if found.task is None:
-        return steps
+        return _exchanged(search, steps)
     chunk = [np.array([word], np.uint64) for word in found.state]
     outcome = int(search.system.settled_outcomes(chunk)[found.task][0])
     held = search.system.tables[found.task].outcomes
     for one in held.alternatives[outcome : outcome + int(held.count[outcome])]:
         assert one is not None
         if one.violated >> index & 1:
-            return [*steps, (found.task, one.choices)]
+            return _exchanged(search, [*steps, (found.task, one.choices)])
     raise HarnessBug("a violating step does not violate any more")
 
 

@@ -67,6 +67,9 @@ class Exploration:
         peak_bytes: of all arrays at once.
         properties: in the order of the world.
         left_out: state that no step reads and no property needs; it was not explored.
+        merged: groups of interchangeable tasks, explored in one order only.
+        not_merged: why tasks that were declared interchangeable were explored in full;
+            empty if none were.
     """
 
     is_complete: bool
@@ -81,6 +84,8 @@ class Exploration:
     peak_bytes: int
     properties: tuple[PropertyResult, ...]
     left_out: tuple[str, ...] = ()
+    merged: tuple[tuple[str, ...], ...] = ()
+    not_merged: str = ""
 
     def of(self, property_name: str) -> PropertyResult:
         """Return the result of one property."""

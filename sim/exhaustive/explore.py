@@ -80,6 +80,7 @@ class Search:
         directory: for levels that are spilled.
 
     Attributes:
+        learner: as given, like `limits` and `directory`.
         system: the packed states.
         levels: every level, the last one not yet expanded.
         found: first violations by property index.
@@ -88,6 +89,7 @@ class Search:
         quiescent: states without a successor.
         expanded: levels that are completed.
         peak_bytes: of all arrays at once.
+        rechecked: learned steps that were run again afterwards.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Search:
     ) -> None:
         self.learner = learner
         self.limits = limits
+        self.directory = directory
         self.system = PackedSystem(learner)
         words_count = self.system.layout.words_count
         self.levels = Levels(words_count, directory)
@@ -108,6 +111,7 @@ class Search:
         self.quiescent = 0
         self.expanded = 0
         self.peak_bytes = 0
+        self.rechecked = 0
         self._fresh: list[Words] = []
         self._batch = _Batch(words_count)
         self._judged: set[tuple[int, ...]] = set()
@@ -274,7 +278,7 @@ class Search:
             if held.violates & wanted:
                 self._note_violations(chunk, task, outcome, wanted)
                 wanted = self._undecided()
-            if held.is_mixed or len(chunk) > 1:
+            if held.is_mixed or len(chunk) > 1 or self.learner.groups:
                 for words, where, _ in self.system.successors(chunk, task, outcome):
                     has_step[where] = True
                     transitions += len(where)

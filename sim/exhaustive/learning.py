@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.exhaustive.crowd import Crowd, CrowdGrew, births_of
+from sim.exhaustive.crowd import SELF, Crowd, CrowdGrew, births_of, task_of
 from sim.exhaustive.effects import Effects
 from sim.exhaustive.healing import HEALING, HealingLocals
 from sim.exhaustive.hidden import Watch
@@ -17,6 +17,7 @@ from sim.exhaustive.recording import Recorder, record
 from sim.exhaustive.reduction import Reduction
 from sim.exhaustive.refusal import refuse
 from sim.exhaustive.shared import SharedState
+from sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
 from sim.property import Moment, Property
 from sim.world import World
 
@@ -48,9 +49,12 @@ class Learner:
 
     Args:
         world: must be untimed; it belongs to the learner from now on.
-        reduces: leave out state that nothing reads and no property needs.
+        reduces: leave out state that nothing reads and no property needs, and explore
+            interchangeable tasks in one order only.
 
     Attributes:
+        groups: interchangeable tasks, which share their local states.
+        broken_symmetry: why declared ones are explored in full; empty: they are not.
         reduction: what is left out.
         shared: the components.
         tasks: the local states of each task.
@@ -102,11 +106,53 @@ class Learner:
             locals_.note_start(task)
             self.tasks.append(locals_)
         self._crowd.know(self.tasks)
+        self.groups: Groups = ()
+        self.broken_symmetry = ""
+        if reduces:
+            self._merge(declared_groups(world, [task.name for task in started]))
         self._first_round = HealingLocals(
             len(self.tasks), world, self._executions, self.effects
         )
         if reduces:
             self._note_needs()
+
+    def _merge(self, groups: Groups) -> None:
+        """Let interchangeable tasks learn together, as far as they begin alike."""
+        merged = []
+        for group in groups:
+            first = self.tasks[group[0]]
+            for other in group[1:]:
+                if not self.tasks[other].share(first):
+                    self.broken_symmetry = (
+                        f"{first.name} and {self.tasks[other].name} differ from their"
+                        " start"
+                    )
+                    break
+            else:
+                merged.append(group)
+        self.groups = tuple(merged)
+
+    def break_symmetry(self, why: str) -> None:
+        """Explore interchangeable tasks in full from here on; what is learned stays."""
+        self.groups = ()
+        self.broken_symmetry = why
+
+    def _check_symmetry(self, task: int, reads: list[int], steps: list[Step]) -> None:
+        """See that a step does not tell interchangeable tasks apart.
+
+        Raises:
+            SymmetryBroken: it does.
+        """
+        members = {one for group in self.groups for one in group}
+        asked = {task_of(one) for one in reads if one < SELF}
+        moved = {other for step in steps for other, _ in step.moves}
+        if SELF in reads and task in members:
+            what = "asks who performs it"
+        elif members & (asked | moved):
+            what = "looks at or moves one of several interchangeable tasks"
+        else:
+            return
+        raise SymmetryBroken(f"a step of {self.tasks[task].name} {what}")
 
     def _note_needs(self) -> None:
         """Note what the final checks look at in the initial state.
@@ -145,6 +191,7 @@ class Learner:
 
         Raises:
             CrowdGrew: a task was met that nobody knew of; ask again from the start.
+            SymmetryBroken: the step tells interchangeable tasks apart.
         """
         locals_ = self.tasks[task]
         operation = locals_.states[places[task]].operation
@@ -172,6 +219,8 @@ class Learner:
                     moves=one.moves,
                 )
             )
+        if self.groups:
+            self._check_symmetry(task, reads, steps)
         return reads, steps
 
     def foresee(self, names: Sequence[str]) -> None:
@@ -275,13 +324,27 @@ class Learner:
 
         Raises:
             CannotLearn: one of them came out differently.
+            SymmetryBroken: by one task, and by an interchangeable one.
         """
         self._watch.check("(any)")
         statements = self.effects.recheck()
-        checked = 0
+        checked = self._recheck_groups(resumptions_max)
         for task in self.tasks:
+            if any(task.index in group[1:] for group in self.groups):
+                continue  # it shares what another has learned
             for number in range(len(task.states)):
                 if checked >= resumptions_max:
                     return statements + checked
                 checked += task.recheck(number)
         return statements + checked
+
+    def _recheck_groups(self, resumptions_max: int) -> int:
+        """Run what one of several interchangeable tasks has shown by all of them."""
+        checked = 0
+        for group in self.groups:
+            for number in range(len(self.tasks[group[0]].states)):
+                if checked >= resumptions_max // 2:
+                    return checked
+                for member in group:
+                    checked += self.tasks[member].recheck_as_member(number)
+        return checked

@@ -22,6 +22,7 @@ from sim.exhaustive.hidden import Watch
 from sim.exhaustive.identity import IdentityMap, Key
 from sim.exhaustive.recording import Recorder
 from sim.exhaustive.refusal import CannotCompare, refuse
+from sim.exhaustive.symmetry import SymmetryBroken
 from sim.kernel import Kernel
 from sim.operation import Operation
 from sim.task import Task
@@ -186,6 +187,19 @@ class TaskLocals:
         made.states.append(LocalState(operation=None, history=()))
         return made
 
+    def share(self, other: "TaskLocals") -> bool:
+        """Learn together with another task from here on, if both begin alike.
+
+        Returns:
+            Whether they do.
+        """
+        if self._numbers.keys() != other._numbers.keys():
+            return False
+        if any(key[0] == "history" for key in self._numbers):
+            return False  # how they begin cannot be compared
+        self.states, self._numbers = other.states, other._numbers
+        return True
+
     def note_birth(self, task: Task, birth: Birth) -> int:
         """Return the number of the state that a task is born in."""
         return self._note(task, (), birth=birth)
@@ -302,4 +316,19 @@ class TaskLocals:
                     task=self.name,
                     likely="hidden state, randomness or a clock in the code under test",
                 )
+        return len(state.next)
+
+    def recheck_as_member(self, number: int) -> int:
+        """Learn the steps of a local state again by this of several alike tasks.
+
+        Returns:
+            How many steps were compared.
+
+        Raises:
+            SymmetryBroken: a step comes out differently.
+        """
+        state = self.states[number]
+        for result, expected in sorted(state.next.items()):
+            if self._run(state.history, state.birth, result) != expected:
+                raise SymmetryBroken(f"{self.name} goes on differently from the others")
         return len(state.next)

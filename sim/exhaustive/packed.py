@@ -16,6 +16,7 @@ from sim.exhaustive.crowd import SELF, task_of
 from sim.exhaustive.layout import Layout, Words
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.lookup import OCCUPIED, Ints
+from sim.exhaustive.symmetry import sort_in_place
 from sim.exhaustive.tables import Alternative, Relaid, TaskTable
 from sim.exhaustive.windows import Windows
 
@@ -131,6 +132,29 @@ class PackedSystem:
 
         return resolve
 
+    def step(self, state: Words, task: int, choices: tuple[int, ...]) -> Words:
+        """Return what one state becomes by a task's step; no task is exchanged.
+
+        Args:
+            state: one state that was expanded before, or one that it stands for.
+            task: who steps.
+            choices: answers of the kernel's rule inside the step.
+        """
+        outcome = int(self.settled_outcomes(state)[task][0])
+        held = self.tables[task].outcomes
+        for number in range(outcome, outcome + int(held.count[outcome])):
+            one = held.alternatives[number]
+            if one is not None and one.choices == choices:
+                where = np.zeros(1, np.intp)
+                return held.applied(state, where, np.array([number], np.int32))
+        raise HarnessBug("a step of an execution was never explored")
+
+    def standing_for(self, state: Words) -> Words:
+        """Return the state that stands for a state."""
+        found = [word.copy() for word in state]
+        sort_in_place(self.layout, found, self.learner.groups)
+        return found
+
     def initial(self) -> Words:
         """Return the initial state: no bit is set, in any layout."""
         return [np.zeros(1, np.uint64) for _ in range(self.layout.words_count)]
@@ -183,7 +207,8 @@ class PackedSystem:
         """Yield the successors by one task's step, one batch per alternative.
 
         Yields:
-            The successors, the index of the state each comes from, and the number of
+            The successors (of interchangeable tasks in the order that stands for all),
+            the index of the state each comes from, and the number of
             the alternative that leads there.
         """
         held = self.tables[task].outcomes
@@ -194,7 +219,9 @@ class PackedSystem:
             if not len(where):
                 return
             alternatives = outcomes[where] + np.int32(depth)
-            yield held.applied(words, where, alternatives), where, alternatives
+            after = held.applied(words, where, alternatives)
+            sort_in_place(self.layout, after, self.learner.groups)
+            yield after, where, alternatives
             depth += 1
             if not held.has_several:
                 return

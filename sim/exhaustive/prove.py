@@ -16,6 +16,7 @@ from sim.exhaustive.exploration import Exploration, Progress, PropertyResult
 from sim.exhaustive.explore import Limits, Search
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.reduction import StateNeeded
+from sim.exhaustive.symmetry import SymmetryBroken
 from sim.verdict import Outcome
 from sim.world import World
 
@@ -80,15 +81,42 @@ def searched(
     """
     if checkpoints:
         return _kept(world, limits, directory, progress, reduces=reduces)
-    learner = Learner(world, reduces=reduces)
+    return _explored(Learner(world, reduces=reduces), limits, directory, progress)
+
+
+def in_full(
+    search: Search, why: str, progress: Callable[[Progress], None] | None = None
+) -> tuple[Search, str]:
+    """Explore once more, interchangeable tasks in every order.
+
+    Args:
+        search: that has run, with its limits and its directory.
+        why: what the result says about it.
+        progress: called at the start of each level.
+    """
+    search.learner.break_symmetry(why)
+    return _explored(search.learner, search.limits, search.directory, progress)
+
+
+def _explored(
+    learner: Learner,
+    limits: Limits,
+    directory: Path | None,
+    progress: Callable[[Progress], None] | None,
+) -> tuple[Search, str]:
+    """Explore, from the start again whenever something new must be known there."""
     while True:
         search = Search(learner, limits, directory)
         try:
-            return search, search.run(progress)
+            stopped_by = search.run(progress)
+            search.rechecked = learner.recheck()
+            return search, stopped_by
         except StateNeeded:
             learner.begin_again()
         except CrowdGrew:
             continue  # with room for one task more
+        except SymmetryBroken as broken:
+            learner.break_symmetry(str(broken))
 
 
 def _kept(
@@ -125,7 +153,9 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
         search: that has run.
         stopped_by: what ended it, in words; empty if it is complete.
     """
-    rechecked = search.learner.recheck()
+    learner = search.learner
+    if not search.rechecked:
+        search.rechecked = learner.recheck()
     return Exploration(
         is_complete=not stopped_by,
         stopped_by=stopped_by,
@@ -134,14 +164,18 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
         levels=search.expanded,
         quiescent=search.quiescent,
         python_calls=search.learner.python_calls,
-        rechecked=rechecked,
+        rechecked=search.rechecked,
         bits=search.system.layout.bits_count,
         peak_bytes=search.peak_bytes,
         properties=tuple(
             _result(search, index, is_complete=not stopped_by)
             for index in range(len(search.learner.properties))
         ),
-        left_out=search.learner.reduction.names,
+        left_out=learner.reduction.names,
+        merged=tuple(
+            tuple(learner.tasks[one].name for one in group) for group in learner.groups
+        ),
+        not_merged=learner.broken_symmetry,
     )
 
 

@@ -19,6 +19,7 @@ from sim.errors import HarnessBug
 from sim.exhaustive.counterexample import named, path_to
 from sim.exhaustive.explore import Search
 from sim.exhaustive.graph import Graph
+from sim.exhaustive.symmetry import position
 
 Array = npt.NDArray[Any]
 
@@ -108,14 +109,19 @@ def first_lost(
     number = graph.initial
     if not is_good[number]:
         return None
+    system, healing = search.system, search.learner.healing
     tasks = {task.name: index for index, task in enumerate(search.learner.tasks)}
-    healing = search.learner.healing
+    state = system.initial()
     for count, (name, choices) in enumerate(steps, start=1):
         first = graph.starts[number]
         while first < graph.starts[number + 1] and graph.tasks[first] == healing:
+            state = system.step(state, int(graph.tasks[first]), ())
             number = int(graph.targets[first])
             first = graph.starts[number]
-        edge = _edge(search, graph, number, tasks[name], choices)
+        task, standing = tasks[name], system.standing_for(state)
+        place = position(system.layout, state, standing, task, search.learner.groups)
+        edge = _edge(search, graph, number, place, choices)
+        state = system.step(state, task, choices)
         number = int(graph.targets[edge])
         if not is_good[number] or graph.violated[edge] >> property_index & 1:
             return count

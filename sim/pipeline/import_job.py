@@ -84,6 +84,12 @@ class ImportJobWorld(PipelineWorld):
         if self._adversary is not None:
             self._adversary.start()
 
+    def interchangeable(self) -> list[list[str]]:
+        """Return the workers, which are alike, and the faults of each kind."""
+        workers = [f"worker-{one}" for one in range(1, self.settings.workers + 1)]
+        faults = [] if self._adversary is None else self._adversary.interchangeable()
+        return [workers, *faults]
+
     def plan_faults(self, plan: FaultPlan) -> None:
         """Let faults strike in every execution from here on.
 

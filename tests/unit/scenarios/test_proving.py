@@ -1,6 +1,6 @@
 """Proofs from a subject: numbers, limits, loops, and what is refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -244,6 +244,28 @@ def test_a_loop_that_never_helps_is_a_violation_with_a_stem_and_a_loop():
     lasso = result.lassos["gets_done"]
     assert [task for task, _ in lasso.loop] == ["poller"]
     assert lasso.message == "not done"
+
+
+class TwoPollers(PollWorld):
+    """Two pollers that are alike."""
+
+    def start(self):
+        """Spawn both."""
+        self.under_test = self.rule(self.store)
+        for name in ("poller", "second"):
+            self.kernel.spawn(self.under_test.poll(), name)
+
+    def interchangeable(self):
+        """Say so."""
+        return [["poller", "second"]]
+
+
+def test_loops_are_asked_of_every_single_task():
+    """Fairness tells alike tasks apart: where there are loops, they are not merged."""
+    result = prove(Subject.of(replace(POLLS, build=TwoPollers), "looks"))
+    assert result.verdicts[0].outcome is Outcome.VIOLATED
+    assert {task for task, _ in result.lassos["gets_done"].loop} == {"poller", "second"}
+    assert "loops" in result.exploration.not_merged
 
 
 def test_a_loop_that_helps_is_none():
