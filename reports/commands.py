@@ -11,6 +11,7 @@ import typer
 
 from reports import data, tables
 from reports.files import check_folder, check_writable, write_whole
+from reports.html.report import Result, report
 from reports.pictures import write_pictures
 from reports.progress import showing_progress
 from reports.search_tables import strategies_table
@@ -62,6 +63,10 @@ JSONFile = Annotated[
     typer.Option(
         "--json", metavar="FILE", help="Write the result as data; - prints it."
     ),
+]
+HTMLFile = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write the result as one page."),
 ]
 _CLASS_HELP = "NAME, package.module:Class or path/to/file.py:Class"
 CoordinatorName = Annotated[
@@ -255,17 +260,29 @@ def collect_settings(
     return given
 
 
-def check_outputs(json_file: Path | None, file: Path | None = None) -> None:
+def check_outputs(json_file: Path | None, *files: Path | None) -> None:
     """Refuse output files that cannot be written, before any work is done.
 
     Raises:
         InvalidScenario: one cannot.
     """
-    if file is not None and str(file) == "-":
+    if any(str(file) == "-" for file in files):
         raise InvalidScenario("expected the name of a file; - is for --json only")
-    for path in (json_file, file):
+    for path in (json_file, *files):
         if path is not None and str(path) != "-":
             check_writable(path)
+
+
+def write_page(
+    html_file: Path | None, *results: Result, json_file: Path | None = None
+) -> None:
+    """Write a page that shows some results, if it was asked for, and say so."""
+    if html_file is None:
+        return
+    write_whole(html_file, report(*results))
+    # Where the result itself goes to the output, nothing else may be printed there.
+    is_error = str(json_file) == "-"
+    tables.make_console(is_error=is_error).print(f"page: {html_file}", soft_wrap=True)
 
 
 def write_json(json_file: Path | None, document: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from reports.episodes import ROWS_MAX, episodes_of
 from reports.wording import Wording
-from sim.search.explain import Explanation
+from sim.search.explain import Escape, Explanation
 from sim.search.stale import StaleRead
 from sim.trace import Step
 
@@ -45,21 +45,25 @@ def reasons(explanation: Explanation) -> list[str]:
         sentences.append(
             "No step acted on a value that had changed: the rule itself leads here."
         )
-    sentences.append(_no_return_sentence(explanation, wording))
-    escape = explanation.escape
-    if escape is not None:
-        here = _step(explanation, escape.step)
-        fails = ""
-        if here is not None:
-            fails = f" instead of {here.task}: {wording.call(here)}"
-            if here.operation == escape.instead.operation:
-                fails += wording.result(here)
-        sentences.append(
-            f"Nearest schedule that passes ({escape.steps_count} steps): at step"
-            f" {escape.step} take {escape.instead.task}:"
-            f" {wording.call(escape.instead)}{wording.result(escape.instead)}{fails}."
-        )
+    sentences.append(no_return_sentence(explanation, wording))
+    if explanation.escape is not None:
+        sentences.append(escape_sentence(explanation, explanation.escape, wording))
     return sentences
+
+
+def escape_sentence(explanation: Explanation, escape: Escape, wording: Wording) -> str:
+    """Say where the nearest schedule that passes takes another way."""
+    here = _step(explanation, escape.step)
+    fails = ""
+    if here is not None:
+        fails = f" instead of {here.task}: {wording.call(here)}"
+        if here.operation == escape.instead.operation:
+            fails += wording.result(here)
+    return (
+        f"Nearest schedule that passes ({escape.steps_count} steps): at step"
+        f" {escape.step} take {escape.instead.task}:"
+        f" {wording.call(escape.instead)}{wording.result(escape.instead)}{fails}."
+    )
 
 
 def _stale_sentence(
@@ -85,7 +89,8 @@ def _stale_sentence(
     )
 
 
-def _no_return_sentence(explanation: Explanation, wording: Wording) -> str:
+def no_return_sentence(explanation: Explanation, wording: Wording) -> str:
+    """Say from which step on the violation cannot be avoided, and how surely."""
     point = explanation.no_return
     if point is None:
         return "Point of no return: none; no schedule of this world was seen to pass."
@@ -96,11 +101,12 @@ def _no_return_sentence(explanation: Explanation, wording: Wording) -> str:
             f"Point of no return: step {point.step}{where}; after it, no continuation"
             f" passes: all {point.states_count:,} states of this world were visited."
         )
-    strength = (
-        f"all {point.continuations_count} continuations were run, and all fail"
-        if point.is_exact
-        else f"none of {point.continuations_count} continuations tried passes"
-    )
+    count = point.continuations_count
+    strength = f"none of {count} continuations tried passes"
+    if point.is_exact:
+        strength = f"all {count} continuations were run, and all fail"
+        if count == 1:
+            strength = "the only continuation was run, and it fails"
     return f"Point of no return: step {point.step}{where}; after it, {strength}."
 
 

@@ -6,12 +6,14 @@ import typer
 
 from reports.commands import (
     CoordinatorName,
+    HTMLFile,
     JSONFile,
     ScenarioName,
     Settings,
     check_outputs,
     collect_settings,
     write_json,
+    write_page,
 )
 from reports.progress import showing_proof
 from reports.proof_tables import proof_data, sweep_table
@@ -32,12 +34,13 @@ def sweep_command(
     ] = "60s",
     settings: Settings = None,
     json_file: JSONFile = None,
+    html_file: HTMLFile = None,
 ) -> int:
     """Prove growing sizes of a scenario until the budget ends it."""
     found = find_scenario(scenario)
     coordinator = coordinator or found.default_coordinator
     given = collect_settings(found, settings, is_small=True)
-    check_outputs(json_file)
+    check_outputs(json_file, html_file)
     subject = Subject.of(found, coordinator, given)
     results = []
     with showing_proof() as progress:
@@ -49,4 +52,5 @@ def sweep_command(
         console = make_console()
         console.print(f"{coordinator} in {found.name}, growing until {budget}")
         console.print(sweep_table(results))
+    write_page(html_file, *results, json_file=json_file)
     return int(any(result.has_violation() for result in results))

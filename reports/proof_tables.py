@@ -30,10 +30,10 @@ def proof_table(result: ProofResult) -> RenderableType:
     subject = result.subject
     faults = ", ".join(f"{kind}={count}" for kind, count in subject.faults.items())
     return Group(
-        Text(f"{subject.coordinator} in {subject.scenario.name}, {_sizes(result)}"),
+        Text(f"{subject.coordinator} in {subject.scenario.name}, {sizes_of(result)}"),
         Text(f"faults: {faults or 'none'}"),
         table,
-        *(Text(line) for line in _lines(result)),
+        *(Text(line) for line in proof_lines(result)),
     )
 
 
@@ -48,7 +48,7 @@ def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
     for result in results:
         explored = result.exploration
         table.add_row(
-            _sizes(result),
+            sizes_of(result),
             f"{explored.states:,}",
             f"{explored.transitions:,}",
             str(explored.levels),
@@ -67,7 +67,8 @@ def _short(result: ProofResult, verdict: Verdict) -> Text:
     return Text(text, style=OUTCOME_STYLE[verdict.outcome])
 
 
-def _sizes(result: ProofResult) -> str:
+def sizes_of(result: ProofResult) -> str:
+    """Write the sizes that a proof holds for."""
     subject = result.subject
     names = subject.scenario.sizes
     return ", ".join(f"{name}={getattr(subject.settings, name)}" for name in names)
@@ -104,7 +105,8 @@ def _odds(chance: Odds) -> str:
     return f"{chance.value:.6g}, exactly known"
 
 
-def _lines(result: ProofResult) -> list[str]:
+def proof_lines(result: ProofResult) -> list[str]:
+    """Say what was explored."""
     explored = result.exploration
     rate = explored.states / result.seconds if result.seconds else 0.0
     lines = [

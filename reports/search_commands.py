@@ -11,12 +11,14 @@ from reports.canary_report import show_canary
 from reports.ci_files import CIFiles, JUnitFile, SARIFFile, SummaryFile
 from reports.commands import (
     CoordinatorName,
+    HTMLFile,
     JSONFile,
     ScenarioName,
     Settings,
     check_outputs,
     collect_settings,
     write_json,
+    write_page,
 )
 from reports.database_view import database_replay_data, print_database_replay
 from reports.explanations import explanation_markdown, explanation_text
@@ -44,7 +46,7 @@ from scenarios.checking import (
     world_of,
 )
 from scenarios.databases import replay_on_database
-from scenarios.proving import explained
+from scenarios.proving import ProofResult, explained
 from scenarios.schedule_files import read_schedule
 from scenarios.strategies import EXHAUSTIVE
 from scenarios.subject import Subject
@@ -142,11 +144,12 @@ def check_command(
     sarif: SARIFFile = None,
     summary: SummaryFile = None,
     json_file: JSONFile = None,
+    html_file: HTMLFile = None,
 ) -> int:
     """Search the schedules of a scenario for violations."""
     found = find_scenario(scenario)
     given = collect_settings(found, settings, is_small=True)
-    check_outputs(json_file)
+    check_outputs(json_file, html_file)
     files = CIFiles(junit=junit, sarif=sarif, summary=summary, requires_risk=require)
     files.check()
     for folder in filter(None, (save, database)):
@@ -164,19 +167,31 @@ def check_command(
     limits = proof_limits(
         effort, memory, checkpoint, threads=threads, reduces=not no_reduction
     )
-    if canary and files.are_wanted():
-        raise InvalidScenario("--junit, --sarif and --summary are not for --canary")
+    if canary and (files.are_wanted() or html_file is not None):
+        refused = "--html, --junit, --sarif and --summary are not for --canary"
+        raise InvalidScenario(refused)
     if strategy == EXHAUSTIVE:
         if canary:
             raise InvalidScenario("--canary searches: give it another --strategy")
         proof = show_proof(subject, limits, properties or (), json_file, save)
-        files.write(proof)
+        _write_files(proof, files, html_file, json_file)
         return int(proof.has_violation() or (require and bool(proof.vacuous())))
     if canary:
         return show_canary(subject, effort, properties or (), json_file)
     result = _search(subject, effort, properties or (), json_file, save)
-    files.write(result)
+    _write_files(result, files, html_file, json_file)
     return int(result.has_violation() or (require and bool(result.vacuous())))
+
+
+def _write_files(
+    result: CheckResult | ProofResult,
+    files: CIFiles,
+    html_file: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Write what CI and people read of a result, as far as it was asked for."""
+    files.write(result)
+    write_page(html_file, result, json_file=json_file)
 
 
 def _search(
@@ -292,15 +307,18 @@ def explain_command(
     full: Annotated[
         bool, typer.Option("--full", help="A row for every step of a long schedule.")
     ] = False,
+    html_file: HTMLFile = None,
 ) -> int:
     """Tell a recorded schedule so that a person understands why it fails."""
     schedule = _read(file)
     if markdown is not None and str(markdown) != "-":
         check_outputs(None, markdown)
+    check_outputs(None, html_file)
     if test is not None:
         check_writable(test)
     subject = subject_of(schedule, find_scenario(schedule.scenario))
     explanation = explained(subject, schedule)
+    write_page(html_file, explanation, json_file=markdown)
     if test is not None:
         write_whole(test, regression_test_text(schedule, file, test).encode())
     if markdown is not None:

@@ -17,6 +17,9 @@ class Wording:
 
     The argument that nearly every call begins with (the job) is left out, and ids lose
     the prefix that it gives them.
+
+    Attributes:
+        common: that argument; empty if there is none.
     """
 
     def __init__(self, steps: Sequence[Step]) -> None:
@@ -31,12 +34,12 @@ class Wording:
             if name
         }
         name = max(shares, key=lambda one: shares[one], default="")
-        self._common = name if shares.get(name, 0) > len(steps) / 2 else ""
+        self.common = name if shares.get(name, 0) > len(steps) / 2 else ""
 
     def call(self, step: Step) -> str:
         """Write a step as a call."""
         args = [plain(argument) for argument in step.args]
-        if args and self._common and args[0] == self._common:
+        if args and self.common and args[0] == self.common:
             args = args[1:]
         return f"{step.operation}({', '.join(self.value(one) for one in args)})"
 
@@ -57,34 +60,35 @@ class Wording:
         if isinstance(value, bool) or value is None:
             return {True: "yes", False: "no", None: "none"}[value]
         text = str(value)
-        if self._common and text.startswith(f"{self._common}-"):
-            text = text[len(self._common) + 1 :]
+        if self.common and text.startswith(f"{self.common}-"):
+            text = text[len(self.common) + 1 :]
         return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}..."
 
     def _row(self, row: dict[str, Any]) -> str:
-        names = [name for name, value in row.items() if value != self._common]
+        names = [name for name, value in row.items() if value != self.common]
         key = self.value(row[names[0]]) if names else "row"
         return f"{key} {row['status']}" if "status" in row else key
 
-    def _key(self, key: Any) -> str:
+    def key(self, key: Any) -> str:
         """Write a key without the common argument and without a trailing zero."""
         if key is None:
             return ""
         parts = list(key) if isinstance(key, tuple) else [key]
         if len(parts) > 1:
-            parts = [part for part in parts if part not in (self._common, 0)]
-        return "".join(f" {self.value(plain(part))}" for part in parts)
+            parts = [part for part in parts if part not in (self.common, 0)]
+        return " ".join(self.value(plain(part)) for part in parts)
 
     def changes(self, changes: Sequence[RowChange]) -> str:
         """Write what steps did to rows, items and values; like goes with like."""
         groups: dict[tuple[str, str], list[str]] = {}
         for change in changes:
-            part = change.part.removesuffix(f" {self._common}")
+            part = change.part.removesuffix(f" {self.common}")
             what = self._what(change)
             if what:
-                groups.setdefault((part, what), []).append(self._key(change.key))
+                groups.setdefault((part, what), []).append(self.key(change.key))
         return "; ".join(
-            f"{part}{','.join(names)}{what}" for (part, what), names in groups.items()
+            f"{part} {', '.join(names)}".rstrip() + what
+            for (part, what), names in groups.items()
         )
 
     def _what(self, change: RowChange) -> str:

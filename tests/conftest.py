@@ -70,3 +70,15 @@ def locked_url(postgres_server):
     postgres_server.psql("CREATE ROLE locked LOGIN PASSWORD 'right';")
     postgres_server.psql("SELECT pg_reload_conf();")
     return postgres_server.get_uri().replace("postgres:@", "locked:{password}@")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say at the end, in red, which tests could not be made here."""
+    reasons = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else ""
+        reason = reason.removeprefix("Skipped: ")
+        if reason.startswith("NOT TESTED"):
+            reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{reason}: {count} tests", red=True, bold=True)

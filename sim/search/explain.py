@@ -133,7 +133,12 @@ def explain(
         schedule=schedule,
         steps=steps,
         violation=violation,
-        stale_read=_decisive(stale, violation, _is_judged_at_end(world, violation)),
+        stale_read=_decisive(
+            stale,
+            violation,
+            no_return,
+            is_judged_at_end=_is_judged_at_end(world, violation),
+        ),
         no_return=no_return,
         escape=escape,
     )
@@ -148,10 +153,15 @@ def _is_judged_at_end(world: World, violation: Violation) -> bool:
 
 
 def _decisive(
-    stale: StaleReads, violation: Violation, is_judged_at_end: bool
+    stale: StaleReads,
+    violation: Violation,
+    no_return: NoReturn | None,
+    *,
+    is_judged_at_end: bool,
 ) -> StaleRead | None:
     """Return the stale read that the failure hangs on: the one acted on last.
 
+    One whose old value is held across the point of no return comes before the others.
     That somebody looked and then did nothing matters only where the failure is that
     nothing happens any more.
     """
@@ -160,6 +170,14 @@ def _decisive(
         for read in stale.acted
         if read.acted_step is not None and read.acted_step <= violation.step
     ]
+    left = stale.left() if is_judged_at_end else []
+    if no_return is not None:
+        held = [
+            [read for read in some if _is_held_at(read, no_return.step)]
+            for some in (acted, left)
+        ]
+        if any(held):
+            acted, left = held
     if acted:
         last = max(read.acted_step or 0 for read in acted)
         # Of the reads behind one action, the latest is what decided it.
@@ -167,13 +185,12 @@ def _decisive(
             (read for read in acted if read.acted_step == last),
             key=lambda read: read.read_step,
         )
-    if not is_judged_at_end:
-        return None
-    return max(
-        stale.left(),
-        key=lambda read: (read.changed_step, read.read_step),
-        default=None,
-    )
+    return max(left, key=lambda read: (read.changed_step, read.read_step), default=None)
+
+
+def _is_held_at(read: StaleRead, step: int) -> bool:
+    """Return whether a task goes by what it has read while a step is taken."""
+    return read.read_step <= step <= (read.acted_step or read.changed_step)
 
 
 class _Marks:

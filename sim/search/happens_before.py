@@ -148,7 +148,9 @@ def _conflict(writes: tuple[tuple[Place, Any, Any], ...], other: _Footprint) -> 
         for read, seen in other.reads:
             if read[0] != place[0] or read[1] not in (place[1], _WHOLE):
                 continue
-            if seen is None or seen.of(before) != seen.of(after):
+            # An item that comes or goes changes whatever is seen of a whole queue.
+            is_whole = read[1] == _WHOLE
+            if is_whole or seen is None or seen.of(before) != seen.of(after):
                 return _name(place)
     return ""
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from reports.explanations import explanation_markdown, explanation_text
-from scenarios import find_scenario
+from scenarios import find_scenario, prove
 from scenarios.checking import check, world_of
 from sim.search.explain import explain
 
@@ -53,3 +53,12 @@ def test_the_explanations_say_what_the_model_says():
     )
     assert progressive.stale_read.acted_step == 10
     assert progressive.no_return.is_exact
+
+
+def test_the_read_at_the_point_of_no_return_is_the_decisive_one():
+    """Of the shortest stranding two reads are stale; the second one decides."""
+    schedule = prove("wd", "stalling").schedules["no_stranded_batch"]
+    told = explain(world_of(schedule, find_scenario("wd")), schedule)
+    assert told.no_return.step == told.stale_read.read_step == 8
+    assert told.stale_read.acted_step is None
+    assert told.steps[7].operation == "has_batches"

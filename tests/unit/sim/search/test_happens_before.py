@@ -8,6 +8,7 @@ import pytest
 from scenarios import find_scenario
 from scenarios.subject import Subject
 from sim.search.happens_before import happens_before
+from sim.search.random_walk import RandomWalk
 from sim.search.recorded import Entry, RecordedChoices, Script
 from sim.search.schedule import passes
 
@@ -64,3 +65,16 @@ def test_every_step_is_a_node_with_its_statement(step):
     graph = graph_of(DOUBLE)
     assert {"task", "operation"} <= graph.nodes[step].keys()
     assert nx.is_directed_acyclic_graph(graph)
+
+
+def test_who_asks_for_a_queue_s_length_conflicts_with_its_items():
+    """Counting the accumulated ids comes after the step that put the last one there."""
+    subject = Subject.of(find_scenario("import-job"), "progressive")
+    schedule = subject.record(RandomWalk(1))
+    graph = happens_before(subject.world(), schedule)
+    operations = nx.get_node_attributes(graph, "operation")
+    counted = [n for n, name in operations.items() if name == "count_accumulated"]
+    assert counted
+    put = [n for n, name in operations.items() if name == "accumulate_parents"]
+    closure = nx.transitive_closure(graph)
+    assert all(closure.has_edge(min(put), step) for step in counted)

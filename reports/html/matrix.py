@@ -1,0 +1,223 @@
+"""The verdict matrix: coordinators and sizes by properties, for each scenario.
+
+Turns results into rows of cells; a cell names a verdict, how strong it is, and where on
+the page its evidence stands. Knows the result types; knows no markup.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.proof_tables import proof_strength, sizes_of
+from reports.search_tables import sizes_text, strength
+from scenarios.checking import CheckResult
+from scenarios.proving import ProofResult
+from sim.pipeline.timed_run import TimedRun
+from sim.property import Property
+from sim.verdict import Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One verdict.
+
+    Attributes:
+        property_name: of which property.
+        kind: "violated", "exhausted", "open" or "vacuous"; decides the colour.
+        word: the verdict.
+        brief: how strong it is, in a few words.
+        strength: the same in a sentence.
+        meaning: of the property.
+        id: of its line of evidence.
+        evidence: id of the section that shows more; empty if the line is all there is.
+    """
+
+    property_name: str
+    kind: str
+    word: str
+    brief: str
+    strength: str
+    meaning: str
+    id: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRow:
+    """One coordinator in one scenario, under certain settings.
+
+    Attributes:
+        scenario: its name.
+        coordinator: its name.
+        sizes: what was set, in words; may be empty.
+        cells: one for each property.
+    """
+
+    scenario: str
+    coordinator: str
+    sizes: str
+    cells: tuple[Cell, ...]
+
+    def cell(self, property_name: str) -> Cell | None:
+        """Return the cell of a property, if it was judged."""
+        return next(
+            (one for one in self.cells if one.property_name == property_name), None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioMatrix:
+    """The rows of one scenario under the properties that were judged in any of them."""
+
+    scenario: str
+    summary: str
+    properties: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+
+
+def matrices(
+    rows: Sequence[MatrixRow], summaries: dict[str, str]
+) -> tuple[ScenarioMatrix, ...]:
+    """Group rows by scenario, in order of their first appearance."""
+    return tuple(
+        ScenarioMatrix(
+            scenario=name,
+            summary=summaries[name],
+            properties=tuple(
+                dict.fromkeys(
+                    cell.property_name
+                    for row in rows
+                    if row.scenario == name
+                    for cell in row.cells
+                )
+            ),
+            rows=tuple(row for row in rows if row.scenario == name),
+        )
+        for name in dict.fromkeys(row.scenario for row in rows)
+    )
+
+
+def search_row(result: CheckResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
+    """Return the verdicts of a search.
+
+    Args:
+        result: of the search.
+        row_id: begins the ids of its cells.
+        evidence: id of the section that shows more, by property.
+    """
+    cells = []
+    for verdict in result.verdicts:
+        name = verdict.property_name
+        brief = f"{verdict.executions_count:,} executions"
+        if name in result.schedules:
+            brief = f"in {len(result.schedules[name].steps)} steps"
+        cells.append(
+            _cell(
+                verdict,
+                row_id,
+                word=verdict.outcome.name.replace("_", " "),
+                brief=brief,
+                strength=strength(result, verdict),
+                meaning=_meaning(result.scenario.properties(), name),
+                evidence=evidence.get(name, ""),
+            )
+        )
+    return MatrixRow(
+        scenario=result.scenario.name,
+        coordinator=result.coordinator,
+        sizes=sizes_text(result),
+        cells=tuple(cells),
+    )
+
+
+def proof_row(result: ProofResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
+    """Return the verdicts of a proof; arguments as for `search_row`."""
+    scenario = result.subject.scenario
+    cells = []
+    for verdict in result.verdicts:
+        name = verdict.property_name
+        brief = f"{result.exploration.states:,} states"
+        if name in result.schedules:
+            brief = f"in {len(result.schedules[name].steps)} steps"
+        elif name in result.lassos:
+            brief = "for ever"
+        cells.append(
+            _cell(
+                verdict,
+                row_id,
+                word=verdict.outcome.name.replace("_", " "),
+                brief=brief,
+                strength=proof_strength(result, verdict),
+                meaning=_meaning(scenario.properties(), name),
+                evidence=evidence.get(name, ""),
+            )
+        )
+    return MatrixRow(
+        scenario=scenario.name,
+        coordinator=result.subject.coordinator,
+        sizes=sizes_of(result),
+        cells=tuple(cells),
+    )
+
+
+def timed_row(
+    run: TimedRun, row_id: str, properties: Sequence[Property], *, scenario: str
+) -> MatrixRow:
+    """Return the verdicts of one timed run, which proves nothing."""
+    cells = []
+    for verdict in run.verdicts:
+        violation = verdict.violation
+        word, said = "not seen", "it did not happen in this one run"
+        if violation is not None:
+            word, said = "VIOLATED", violation.message
+        elif verdict.is_vacuous:
+            word, said = "not at risk", "this run could not have violated it"
+        cells.append(
+            _cell(
+                verdict,
+                row_id,
+                word=word,
+                brief="one run",
+                strength=said,
+                meaning=_meaning(properties, verdict.property_name),
+                evidence=row_id,
+            )
+        )
+    return MatrixRow(
+        scenario=scenario,
+        coordinator=run.coordinator_name,
+        sizes="one timed run",
+        cells=tuple(cells),
+    )
+
+
+def _cell(
+    verdict: Verdict,
+    row_id: str,
+    *,
+    word: str,
+    brief: str,
+    strength: str,
+    meaning: str,
+    evidence: str,
+) -> Cell:
+    kind = "open"
+    if verdict.outcome is Outcome.VIOLATED:
+        kind = "violated"
+    elif verdict.is_vacuous:
+        kind, brief = "vacuous", f"{brief}; never at risk"
+    elif verdict.outcome is Outcome.EXHAUSTED:
+        kind = "exhausted"
+    return Cell(
+        property_name=verdict.property_name,
+        kind=kind,
+        word=word,
+        brief=brief,
+        strength=strength,
+        meaning=meaning,
+        id=f"{row_id}-{verdict.property_name}",
+        evidence=evidence,
+    )
+
+
+def _meaning(properties: Sequence[Property], name: str) -> str:
+    return next((one.meaning for one in properties if one.name == name), "")

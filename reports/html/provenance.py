@@ -1,0 +1,170 @@
+"""What was run: version, parameters, seed, and the commands that run it again.
+
+Everything here is text that can be selected and pasted. Knows result types and options
+of the command line; knows no markup.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+from scenarios.checking import CheckResult
+from scenarios.comparison import Comparison
+from scenarios.proving import ProofResult
+from scenarios.scenario import Scenario
+from scenarios.schedule_files import schedule_text
+from sim.search.schedule import Schedule
+from sim.trace import plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFile:
+    """A file that a reader can save from the page."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What was run.
+
+    Attributes:
+        facts: (name, value).
+        commands: lines for a shell.
+        files: that the commands need.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    commands: tuple[str, ...]
+    files: tuple[TextFile, ...] = ()
+
+
+def of_schedule(schedule: Schedule) -> Provenance:
+    """Return what a recorded schedule was recorded with."""
+    file = _file_of(schedule)
+    return Provenance(
+        facts=(
+            *_begin(schedule.scenario, schedule.settings),
+            ("coordinator", schedule.coordinator),
+            *_faults(schedule.faults),
+            ("steps", str(len(schedule.steps))),
+            ("digest", schedule.digest),
+        ),
+        commands=(
+            shlex.join(("wavecheck", "explain", file.name)),
+            shlex.join(("wavecheck", "replay", file.name)),
+        ),
+        files=(file,),
+    )
+
+
+def _file_of(schedule: Schedule) -> TextFile:
+    label = f"{schedule.scenario}-{schedule.coordinator.rpartition(':')[2]}"
+    return TextFile(
+        name=f"{label}-{schedule.property_name}.json", text=schedule_text(schedule)
+    )
+
+
+def of_search(result: CheckResult) -> Provenance:
+    """Return what a search searched, and how far it got."""
+    seen = result.statistics
+    faults = ",".join(f"{kind}={count}" for kind, count in result.faults.items())
+    command = [
+        *("wavecheck", "check", result.scenario.name, "-c", result.coordinator),
+        *_changed(result.scenario, result.settings, is_small=True),
+        *(("--faults", faults) if faults else ()),
+        *("--strategy", result.strategy, "--seed", str(result.seed)),
+        *("--executions", str(seen.executions_count)),
+    ]
+    return Provenance(
+        facts=(
+            *_begin(result.scenario.name, asdict(result.settings)),
+            ("coordinator", result.coordinator),
+            *_faults(result.faults),
+            ("strategy and seed", f"{result.strategy}, {result.seed}"),
+            ("executions", f"{seen.executions_count:,}"),
+            ("distinct schedules", f"{seen.schedules_count:,}"),
+            ("distinct final states", f"{seen.final_states_count:,}"),
+            (
+                "odds that the next execution ends in a new state",
+                f"{seen.unseen_odds():.2g}",
+            ),
+            ("statements never performed", ", ".join(result.never_performed) or "none"),
+            *((("interrupted", "yes"),) if result.was_interrupted else ()),
+        ),
+        commands=(shlex.join(command),),
+        files=tuple(map(_file_of, result.schedules.values())),
+    )
+
+
+def of_proof(result: ProofResult) -> Provenance:
+    """Return what was explored."""
+    subject, explored = result.subject, result.exploration
+    command = [
+        *("wavecheck", "check", subject.scenario.name, "-c", subject.coordinator),
+        *_changed(subject.scenario, subject.settings, is_small=True),
+        *("--strategy", "exhaustive"),
+    ]
+    schedules = result.schedules_count
+    return Provenance(
+        facts=(
+            *_begin(subject.scenario.name, asdict(subject.settings)),
+            ("coordinator", subject.coordinator),
+            ("states", f"{explored.states:,}"),
+            ("transitions", f"{explored.transitions:,}"),
+            ("levels", f"{explored.levels:,}"),
+            (
+                "complete schedules",
+                "not counted" if schedules is None else f"{schedules:,}",
+            ),
+            ("ended by", explored.stopped_by or "nothing: every state was visited"),
+        ),
+        commands=(shlex.join(command),),
+        files=tuple(map(_file_of, result.schedules.values())),
+    )
+
+
+def of_comparison(comparison: Comparison, command: str = "compare") -> Provenance:
+    """Return what was run side by side."""
+    scenario = comparison.scenario
+    names = [run.coordinator_name for run in comparison.runs]
+    line = [
+        *("wavecheck", command, scenario.name),
+        *(word for name in names for word in ("-c", name)),
+        *_changed(scenario, comparison.settings, is_small=False),
+    ]
+    return Provenance(
+        facts=(
+            *_begin(scenario.name, asdict(comparison.settings)),
+            ("coordinators", ", ".join(names)),
+        ),
+        commands=(shlex.join(line),),
+    )
+
+
+def _begin(scenario: str, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    shown = ", ".join(f"{name}={plain(value)}" for name, value in settings.items())
+    return [
+        ("Wavecheck", version("wavecheck")),
+        ("scenario", scenario),
+        ("parameters", shown or "none"),
+    ]
+
+
+def _faults(faults: Mapping[str, int]) -> list[tuple[str, str]]:
+    shown = ", ".join(f"{kind}={count}" for kind, count in faults.items())
+    return [("faults", shown)] if shown else []
+
+
+def _changed(scenario: Scenario, settings: Any, *, is_small: bool) -> Sequence[str]:
+    """Return the options that set what is not as it is without them."""
+    usual = asdict(scenario.settings(is_small=is_small))
+    words: list[str] = []
+    for name, value in asdict(settings).items():
+        if value != usual[name]:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            words += ["--set", f"{name}={text}"]
+    return words
