@@ -14,10 +14,10 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint bench format clean
+.PHONY: help demo test lint bench notebooks reference format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(DEMO_READY) ## compare the coordinators on the published incident
 	@$(BIN)/wavecheck compare incident || test $$? -eq 1  # 1: violations found, as expected
@@ -33,6 +33,12 @@ lint: $(DEV_READY) ## check style, types and the one-way import rule
 
 bench: $(DEV_READY) ## run the benchmarks and print their tables
 	$(BIN)/python -m benchmarks
+
+notebooks: $(DEV_READY) ## run the notebooks and keep copies with outputs, also as HTML
+	$(BIN)/python notebooks/render.py
+
+reference: $(DEV_READY) ## write docs/reference.md from the code
+	$(BIN)/python docs/make_reference.py
 
 format: $(DEV_READY) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix-only .

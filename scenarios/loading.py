@@ -76,9 +76,10 @@ def coordinator_name(coordinator: str | type[Any]) -> str:
             "next: move it out of the function or class it is in"
         )
     assert module is not None
-    if module.__package__ or module.__file__ is None:
+    file = getattr(module, "__file__", None)  # a notebook's module has none
+    if module.__package__ or file is None:
         return f"{module.__name__}:{name}"
-    path = Path(module.__file__)
+    path = Path(file)
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     return f"{path.as_posix()}:{name}"

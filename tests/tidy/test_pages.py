@@ -1,12 +1,12 @@
 """What the pages show is what their commands print and what their code does."""
 
-import ast
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -89,12 +89,27 @@ def test_the_commands_print_what_is_shown(place, commands, pages_folder, request
 @pytest.mark.parametrize(
     "page", [one for one in pages() if code_blocks(one)], ids=lambda page: page.name
 )
-def test_the_code_runs(page, pages_folder):
-    """The Python blocks of a page run, in order, with what the pages tell to write."""
-    names = {"__name__": "page"}
+def test_the_code_runs(page, pages_folder, monkeypatch):
+    """The Python blocks of a page run, in order, with what the pages tell to write.
+
+    A block that shows somebody else's code is marked `py` and does not run.
+    """
+    module = ModuleType("page")  # so that a class of the page can be found by name
+    monkeypatch.setitem(sys.modules, "page", module)
     for block in code_blocks(page):
-        tree = ast.parse(block, page.name)
-        exec(compile(tree, str(page), "exec"), names)
+        exec(compile(block, str(page), "exec"), module.__dict__)
+
+
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)?(?:#[^)\s]*)?\)")
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """Every link inside the repository names a file that is there."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = [one for one in LINK.findall(text) if one]
+    dead = [one for one in targets if not (page.parent / one).exists()]
+    assert not dead
 
 
 def test_a_line_that_is_not_printed_is_noticed():
@@ -107,9 +122,9 @@ def test_a_line_that_is_not_printed_is_noticed():
     assert missing_line(["d"], printed) == "d"
 
 
-def fenced(language, start):
-    """The fenced block of a language whose text begins so."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def fenced(language, start, page="README.md"):
+    """The fenced block of a language in a page whose text begins so."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return next(block for block in blocks if block.startswith(start))
 
@@ -125,6 +140,8 @@ def pages_folder(tmp_path, monkeypatch):
         (tmp_path / name).write_text(fenced(language, start), encoding="utf-8")
     data = "scenarios/data"
     shutil.copytree(ROOT / data, tmp_path / data)
+    ported = fenced("python", '"""The tasks', "docs/tutorial.md")
+    (tmp_path / "ported.py").write_text(ported, encoding="utf-8")
     (tmp_path / "myapp").mkdir()
     (tmp_path / "myapp" / "dispatch.py").write_text(fenced("python", '"""My own'))
     monkeypatch.chdir(tmp_path)
