@@ -1,20 +1,24 @@
 """The exhaustive engine: exact counts, speed beside Spin, size, and sampled arrays."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.measuring import in_fresh_process
 from benchmarks.spin import MODES, is_installed, run_spin
 from benchmarks.table import Bar, Table
 from scenarios.checking import Effort, check_subject
+from scenarios.import_job import IMPORT_JOB
+from scenarios.proving import ProofLimits, prove
 from scenarios.subject import Subject
 from scenarios.wd import WD
 from sim.exhaustive import Limits
 from sim.exhaustive.explore import Search
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.prove import conclude
+from sim.verdict import Outcome
 
 COMMAND: Final = "python -m benchmarks exhaustive"
 RATE_MIN: Final = 2_000_000
@@ -27,9 +31,10 @@ SAMPLED: Final = 1_000_000
 
 
 def tables(*, is_quick: bool) -> Iterator[Table]:
-    """Yield speed beside Spin, the large proof, and the sampling rate."""
+    """Yield speed beside Spin, the sampling rate, the import job, the large proof."""
     yield _speed(rounds_count=1 if is_quick else 3)
     yield _sampling(rounds_count=1 if is_quick else 3)
+    yield _import_job(is_quick=is_quick)
     if not is_quick:
         yield _large()
 
@@ -139,6 +144,120 @@ def _sampling(*, rounds_count: int) -> Table:
                 text=f"at least {SAMPLES_MIN:,} executions a second",
                 is_reached=min(rates) >= SAMPLES_MIN,
             )
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proof:
+    """One proof of an import job, in words.
+
+    Attributes:
+        seconds: start to verdict, graph included.
+        states: that were visited.
+        is_complete: whether those are all.
+        outcomes: of each property.
+        shortest: steps of the shortest violation found; None: nothing is violated.
+    """
+
+    seconds: float
+    states: int
+    is_complete: bool
+    outcomes: tuple[Outcome, ...]
+    shortest: int | None
+
+
+def _prove(
+    rule: str,
+    given: dict[str, str],
+    faults: dict[str, int],
+    properties: tuple[str, ...],
+    limits: ProofLimits,
+) -> _Proof:
+    subject = Subject.of(IMPORT_JOB, rule, given, faults)
+    result = prove(subject, properties, limits)
+    lengths = [len(schedule.steps) for schedule in result.schedules.values()]
+    return _Proof(
+        seconds=result.seconds,
+        states=result.exploration.states,
+        is_complete=result.exploration.is_complete,
+        outcomes=tuple(verdict.outcome for verdict in result.verdicts),
+        shortest=min(lengths, default=None),
+    )
+
+
+_SMALLEST: Final = {"parents": "1", "parents_per_batch": "1", "workers": "1"}
+_WHOLE: Final = ProofLimits(seconds=600)
+_FIRST: Final = ProofLimits(seconds=600, at_first_violation=True)
+_ALL_ORDERS: Final = ProofLimits(seconds=600, reduces=False)
+_FOUR: Final = {"parents": "4", "parents_per_batch": "2"}
+_PROOFS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
+    ("claiming, every property", ("claiming", {}, {}, (), _WHOLE)),
+    ("the same, no reduction", ("claiming", {}, {}, (), _ALL_ORDERS)),
+    (
+        "progressive, double dispatch",
+        ("progressive", {}, {}, ("no_double_dispatch",), _FIRST),
+    ),
+    (
+        "stalling, stranding",
+        ("stalling", {}, {}, ("no_stranded_batch",), _FIRST),
+    ),
+    (
+        "smallest job: leased, one crash",
+        ("leased", _SMALLEST, {"crash": 1}, (), _WHOLE),
+    ),
+    (
+        "smallest job: claiming, one crash",
+        ("claiming", _SMALLEST, {"crash": 1}, (), _WHOLE),
+    ),
+)
+_BEYOND: Final = (
+    "4 parents: claiming, within 60 s",
+    ("claiming", _FOUR, {}, (), ProofLimits(seconds=60)),
+)
+
+
+def _import_job(*, is_quick: bool) -> Table:
+    subjects = [one for one in _PROOFS if not (is_quick and "no reduction" in one[0])]
+    if not is_quick:
+        subjects.append(_BEYOND)
+    found = {
+        name: in_fresh_process(_prove, *arguments)[0] for name, arguments in subjects
+    }
+    rows = [
+        (
+            name,
+            "proved"
+            if set(one.outcomes) == {Outcome.EXHAUSTED}
+            else "nothing yet"
+            if one.shortest is None
+            else f"refuted in {one.shortest} steps",
+            f"{one.states:,}{'' if one.is_complete else ' so far'}",
+            f"{one.seconds:.1f}",
+        )
+        for name, one in found.items()
+    ]
+    proved = {Outcome.EXHAUSTED}
+    refuted = ("progressive, double dispatch", "stalling, stranding")
+    return Table(
+        title="import-job, 3 parents, 2 derived batches, 2 workers",
+        command=COMMAND,
+        note="Each proof in a fresh process, the answers of the graph included. Without"
+        " `no reduction` the workers are explored in one order.",
+        columns=("rule and question", "verdict", "states", "s"),
+        rows=rows,
+        bars=[
+            Bar(
+                text="claiming is proved for every property",
+                is_reached=set(found["claiming, every property"].outcomes) == proved,
+            ),
+            *(
+                Bar(
+                    text=f"{name}: refuted with a shortest counterexample",
+                    is_reached=found[name].shortest is not None,
+                )
+                for name in refuted
+            ),
         ],
     )
 

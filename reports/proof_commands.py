@@ -17,7 +17,12 @@ from reports.commands import (
 )
 from reports.progress import showing_proof
 from reports.proof_tables import proof_data, sweep_table
-from reports.search_commands import PropertyNames, seconds_of
+from reports.search_commands import (
+    FaultsText,
+    PropertyNames,
+    faults_of,
+    seconds_of,
+)
 from reports.tables import make_console
 from scenarios import find_scenario
 from scenarios.proving import sweep
@@ -33,6 +38,7 @@ def sweep_command(
         str, typer.Option(metavar="TIME", help="For all sizes together.")
     ] = "60s",
     settings: Settings = None,
+    faults: FaultsText = None,
     json_file: JSONFile = None,
     html_file: HTMLFile = None,
 ) -> int:
@@ -41,7 +47,7 @@ def sweep_command(
     coordinator = coordinator or found.default_coordinator
     given = collect_settings(found, settings, is_small=True)
     check_outputs(json_file, html_file)
-    subject = Subject.of(found, coordinator, given)
+    subject = Subject.of(found, coordinator, given, faults_of(faults or ""))
     results = []
     with showing_proof() as progress:
         for result in sweep(subject, seconds_of(budget), properties or (), progress):

@@ -1,7 +1,7 @@
 """The result of a proof, and of a sweep over sizes, as tables, sentences and data."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -37,14 +37,21 @@ def proof_table(result: ProofResult) -> RenderableType:
     )
 
 
+_SIZES_WIDTH: Final = len("waves_before=0,")
+_VERDICT_WIDTH: Final = len("EXHAUSTED")
+
+
 def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
     """Return one row per size: states, seconds, verdict per property."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("sizes", no_wrap=True)
+    table.add_column("sizes", min_width=_SIZES_WIDTH)
     for name in ("states", "transitions", "levels", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     for verdict in results[0].verdicts:
-        table.add_column(verdict.property_name)
+        # Words instead of underscores: a head may wrap, a verdict is never cut.
+        table.add_column(
+            verdict.property_name.replace("_", " "), min_width=_VERDICT_WIDTH
+        )
     for result in results:
         explored = result.exploration
         table.add_row(

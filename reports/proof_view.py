@@ -65,8 +65,14 @@ def proof_limits(
     """Return what may end a proof, from the options of the command line.
 
     Raises:
-        InvalidScenario: a size that is none, or a checkpoint of what is no proof.
+        InvalidScenario: a size that is none, a checkpoint of what is no proof, or a
+            number of executions for what is one.
     """
+    if effort.strategy == EXHAUSTIVE and effort.executions is not None:
+        raise InvalidScenario(
+            "--executions counts executions, and a proof has none\n"
+            "  expected  --budget TIME or --memory SIZE"
+        )
     if checkpoint is not None:
         if effort.strategy != EXHAUSTIVE:
             raise InvalidScenario(

@@ -16,7 +16,7 @@ from scenarios.checking import chosen_properties
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
 from sim.exhaustive import CannotLearn, Exploration, Limits, Progress
-from sim.exhaustive.explore import Search
+from sim.exhaustive.explore import INTERRUPTED, Search
 from sim.exhaustive.fairness import Lasso, fair_cycle
 from sim.exhaustive.graph import Graph, graph_of
 from sim.exhaustive.paths import Odds, count_schedules, odds
@@ -371,5 +371,8 @@ def sweep(
         left = seconds - (time.monotonic() - began)
         if left <= 0:
             return
-        yield prove(grown, properties, ProofLimits(seconds=left), progress)
+        result = prove(grown, properties, ProofLimits(seconds=left), progress)
+        yield result
+        if result.exploration.stopped_by == INTERRUPTED:
+            return
         sizes[names[round_number % len(names)]] += 1

@@ -6,6 +6,20 @@ import pytest
 
 from reports.cli import run_command
 
+OWN = '''
+"""A rule of my own."""
+
+from coordinator import Claiming
+
+
+class Mine(Claiming):
+    """Claims, and looks twice."""
+
+    async def dispatch_wave(self, job_id, wave_number):
+        sent = await super().dispatch_wave(job_id, wave_number)
+        return sent or await super().dispatch_wave(job_id, wave_number)
+'''
+
 HIDDEN = '''
 """A rule that counts its calls on its instance."""
 
@@ -67,11 +81,24 @@ def test_hidden_state_is_refused_with_its_name(tmp_path, monkeypatch, capsys):
     assert "EXHAUSTED" not in captured.out
 
 
+def test_a_rule_given_by_path_is_proved_with_nothing_added(
+    tmp_path, monkeypatch, capsys
+):
+    """Every property of the smallest job, and what one lost message does to it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN)
+    sizes = [f"--set={one}=1" for one in ("parents", "parents_per_batch", "workers")]
+    assert prove("import-job", "-c", "mine.py:Mine", *sizes) == 0
+    assert capsys.readouterr().out.count("EXHAUSTED") == 6
+    assert prove("import-job", "-c", "mine.py:Mine", *sizes, "--faults", "lose=1") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--faults", "crush=1"], "crash"),
         (["--memory", "much"], "expected a size"),
+        (["--executions", "9"], "a proof has none"),
         (["--canary"], "another --strategy"),
         (["--property", "no_strnded"], "no_stranded_batch"),
     ],
@@ -131,6 +158,13 @@ def test_a_sweep_prints_a_row_for_each_size(capsys):
     out = capsys.readouterr().out
     assert "batches_per_listener=2, listeners=2" in out
     assert "VIOLATED in 10" in out
+
+
+def test_a_sweep_with_faults_proves_what_survives_them(capsys):
+    """`claiming` loses a message for ever in the very first size."""
+    command = ["sweep", "import-job", "-c", "claiming", "--faults", "lose=1"]
+    assert run_command([*command, "--set", "parents_per_batch=1", "--budget=60s"]) == 1
+    assert "VIOLATED" in capsys.readouterr().out
 
 
 def test_a_sweep_as_data(capsys):
