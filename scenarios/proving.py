@@ -31,6 +31,9 @@ from sim.verdict import Outcome, Verdict
 GRAPH_TRANSITIONS_MAX: Final = 20_000_000
 """Above this, the edges are not kept, so no schedules are counted and no odds given."""
 
+GRAPH_BYTES_PER_TRANSITION: Final = 60
+"""What an edge takes while the graph is made; above the memory limit there is none."""
+
 EXPLAINED_STATES_MAX: Final = 20_000
 """In larger worlds the point of no return is looked for by trying continuations."""
 
@@ -188,11 +191,11 @@ def prove(
             progress=tell,
         )
         exploration = conclude(search, stopped_by)
-        known = _ask_graph(search, exploration, judged)
+        known = _ask_graph(search, exploration, judged, limits)
         if known.has_cycle and exploration.merged:
             search, stopped_by = in_full(search, _LOOPS, tell)
             exploration = conclude(search, stopped_by)
-            known = _ask_graph(search, exploration, judged)
+            known = _ask_graph(search, exploration, judged, limits)
     return ProofResult(
         subject=subject,
         exploration=exploration,
@@ -228,11 +231,17 @@ class _GraphAnswers:
 
 
 def _ask_graph(
-    search: Search, exploration: Exploration, judged: Sequence[str]
+    search: Search,
+    exploration: Exploration,
+    judged: Sequence[str],
+    limits: ProofLimits,
 ) -> _GraphAnswers:
     """Count schedules and judge recovery, odds and fair cycles, if all is known."""
     known = _GraphAnswers()
-    if not exploration.is_complete or exploration.transitions > GRAPH_TRANSITIONS_MAX:
+    transitions_max = min(
+        GRAPH_TRANSITIONS_MAX, limits.memory_bytes // GRAPH_BYTES_PER_TRANSITION
+    )
+    if not exploration.is_complete or exploration.transitions > transitions_max:
         return known
     graph = graph_of(search)
     known.schedules_count = count_schedules(graph)

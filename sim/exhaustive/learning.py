@@ -343,8 +343,8 @@ class Learner:
         checked = 0
         for group in self.groups:
             for number in range(len(self.tasks[group[0]].states)):
-                if checked >= resumptions_max // 2:
+                if checked >= resumptions_max // 4:
                     return checked
-                for member in group:
+                for member in group[1:]:
                     checked += self.tasks[member].recheck_as_member(number)
         return checked

@@ -308,14 +308,12 @@ class TaskLocals:
         state = self.states[number]
         if state.other_history is None:
             return 0
-        for result, expected in sorted(state.next.items()):
-            found = self._run(state.other_history, state.other_birth, result)
-            if found != expected:
-                raise refuse(
-                    f"{self.name} goes on differently from the same local state",
-                    task=self.name,
-                    likely="hidden state, randomness or a clock in the code under test",
-                )
+        if self._differs(state, state.other_history, state.other_birth):
+            raise refuse(
+                f"{self.name} goes on differently from the same local state",
+                task=self.name,
+                likely="hidden state, randomness or a clock in the code under test",
+            )
         return len(state.next)
 
     def recheck_as_member(self, number: int) -> int:
@@ -328,7 +326,15 @@ class TaskLocals:
             SymmetryBroken: a step comes out differently.
         """
         state = self.states[number]
-        for result, expected in sorted(state.next.items()):
-            if self._run(state.history, state.birth, result) != expected:
-                raise SymmetryBroken(f"{self.name} goes on differently from the others")
+        if self._differs(state, state.history, state.birth):
+            raise SymmetryBroken(f"{self.name} goes on differently from the others")
         return len(state.next)
+
+    def _differs(
+        self, state: LocalState, history: History, birth: Birth | None
+    ) -> bool:
+        """Return whether some step out of a state comes out differently now."""
+        return any(
+            self._run(history, birth, result) != expected
+            for result, expected in sorted(state.next.items())
+        )
