@@ -15,9 +15,11 @@ from reports.commands import (
     check_outputs,
     collect_settings,
 )
+from reports.export.sql_steps import SQLScript, sql_script
 from reports.files import write_whole
 from scenarios import comparison as comparisons
 from scenarios import find_scenario, happens_before, replay, state_graph
+from scenarios.checking import world_of
 from scenarios.scenario import Scenario
 from scenarios.schedule_files import read_schedule
 from sim.errors import InvalidScenario
@@ -34,6 +36,16 @@ class Format(StrEnum):
     MERMAID = "mermaid"
     GRAPHML = "graphml"
     CSV = "csv"
+    ISOLATION_SPEC = "isolation-spec"
+    SQL = "sql"
+
+
+_OF_SCHEDULES: Final = (
+    Format.SHIVIZ,
+    Format.MERMAID,
+    Format.ISOLATION_SPEC,
+    Format.SQL,
+)
 
 
 class Rows(StrEnum):
@@ -94,8 +106,15 @@ def _of_schedule(schedule: Schedule, form: Format) -> str:
         Format.MERMAID: export.mermaid,
         Format.GRAPHML: lambda one: export.graphml(happens_before(one)),
         Format.CSV: lambda one: export.csv_text(replay(one).to_records()),
+        Format.ISOLATION_SPEC: lambda one: export.isolation_spec(_script(one)),
+        Format.SQL: lambda one: export.sql_text(_script(one)),
     }
     return writers[form](schedule)
+
+
+def _script(schedule: Schedule) -> SQLScript:
+    world = world_of(schedule, find_scenario(schedule.scenario))
+    return sql_script(world, schedule)
 
 
 def _of_scenario(
@@ -109,7 +128,7 @@ def _of_scenario(
 ) -> str:
     from reports import export
 
-    if form in (Format.SHIVIZ, Format.MERMAID):
+    if form in _OF_SCHEDULES:
         raise InvalidScenario(
             f"--format {form.value} shows one schedule, and {scenario.name!r} is a"
             f" scenario\nnext: wavecheck check {scenario.name} --save DIR, then export"

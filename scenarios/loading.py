@@ -8,15 +8,23 @@ import ast
 import sys
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
-from inspect import getsourcefile, getsourcelines, iscoroutinefunction, signature
+from inspect import (
+    getsourcefile,
+    getsourcelines,
+    iscoroutinefunction,
+    isfunction,
+    signature,
+)
 from pathlib import Path
 from textwrap import dedent
 from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
+from coordinator.blocking import BlockingDatabase, awaiting
 from scenarios.scenario import Scenario
 from sim.errors import CoordinatorError, unknown_name
+from sim.pipeline.connection import connect_to
 
 
 def load_coordinator(scenario: Scenario, name: str) -> type[Any]:
@@ -52,6 +60,8 @@ def load_coordinator(scenario: Scenario, name: str) -> type[Any]:
         raise CoordinatorError(
             f"{where} has no class {class_name!r}; {_classes(module)}"
         )
+    if _is_blocking(found, scenario):
+        found = _awaiting(found, scenario)
     _check(found, name, scenario)
     return found
 
@@ -147,6 +157,23 @@ def _import_failure(where: str, error: BaseException) -> str:
     )
 
 
+def _is_blocking(found: type[Any], scenario: Scenario) -> bool:
+    """Return whether every method is there, and an ordinary one."""
+    methods = [getattr(found, name, None) for name in scenario.methods]
+    return all(isfunction(one) and not iscoroutinefunction(one) for one in methods)
+
+
+def _awaiting(found: type[Any], scenario: Scenario) -> type[Any]:
+    """Return the class that awaits for one that blocks.
+
+    What its constructor takes is a database, or, if it says `connection`, a DB-API
+    connection for its own SQL.
+    """
+    parameters = list(signature(found).parameters)
+    connect = connect_to if parameters[:1] == ["connection"] else BlockingDatabase
+    return awaiting(found, scenario.methods, connect)
+
+
 def _check(found: type[Any], name: str, scenario: Scenario) -> None:
     for method in scenario.methods:
         function = getattr(found, method, None)
@@ -160,7 +187,8 @@ def _check(found: type[Any], name: str, scenario: Scenario) -> None:
                 f"{_place(found)}: {name}.{method} is not a coroutine method\n"
                 f"  expected  async def {method}(...)"
             )
-    _check_awaits(found, name, scenario)
+    if not hasattr(found, "blocking"):
+        _check_awaits(found, name, scenario)
     try:
         signature(found).bind(object())
     except TypeError as error:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 from coordinator.sql.engines import REFUSALS, connected, make_engine, parse_url
 from coordinator.sql.errors import DatabaseUnusable, as_unusable
 from coordinator.sql.foreign import Rows, TableNames, read_job
+from coordinator.sql.retries import retrying
 from coordinator.sql.rows import (
     add_rows,
     create_tables,
@@ -21,6 +22,12 @@ from coordinator.sql.rows import (
     read_waves,
     refuse_other_tables,
     remove_job,
+)
+from coordinator.sql.scripting import (
+    removal_text,
+    rows_text,
+    statement_text,
+    tables_text,
 )
 from coordinator.sql.sessions import Session, open_session
 from coordinator.sql.store import Clock, SQLStore, Wait
@@ -55,7 +62,12 @@ __all__ = [
     "read_sends",
     "read_waves",
     "refuse_other_tables",
+    "removal_text",
     "remove_job",
+    "retrying",
+    "rows_text",
+    "statement_text",
+    "tables_text",
     "version_of",
     "workspace",
 ]

@@ -1,6 +1,7 @@
 """Results in the formats of other tools, as text with the same bytes each time.
 
-A schedule becomes a Perfetto trace, a ShiViz log, a Mermaid diagram, GraphML or CSV; a
+A schedule becomes a Perfetto trace, a ShiViz log, a Mermaid diagram, GraphML, CSV, SQL
+or a specification for PostgreSQL's isolation tester; a
 timed run a Perfetto trace or CSV; a state graph GraphML; the verdicts of a search or a
 proof JUnit, SARIF or Markdown. Nothing here writes files. Names in results are other
 people's text: each format escapes them by its own rules.
@@ -8,6 +9,7 @@ people's text: each format escapes them by its own rules.
 
 from reports.export.csv_table import csv_text
 from reports.export.graphml import graphml
+from reports.export.isolation import isolation_spec, sql_text
 from reports.export.junit import junit
 from reports.export.mermaid import mermaid
 from reports.export.perfetto import perfetto, perfetto_of_run
@@ -18,11 +20,13 @@ from reports.export.summary import summary
 __all__ = [
     "csv_text",
     "graphml",
+    "isolation_spec",
     "junit",
     "mermaid",
     "perfetto",
     "perfetto_of_run",
     "sarif",
     "shiviz",
+    "sql_text",
     "summary",
 ]

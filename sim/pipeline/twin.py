@@ -127,7 +127,9 @@ class PipelineTwin:
             await self._bury()
             return result
         if not self._world.kernel.is_timed:
-            self._choose(name, result)
+            self._now += clock_offset(
+                name, result, stale_after=self._stale_after, lease=self._lease
+            )
         try:
             if name in _ENDS:
                 return await self._end(session, name, operation, result)
@@ -153,13 +155,6 @@ class PipelineTwin:
         await (session.commit() if name == "commit" else session.roll_back())
         return None
 
-    def _choose(self, statement: str, result: Any) -> None:
-        """Let the clock show what makes the statement choose as the model did."""
-        if statement == "is_stale" and result:
-            self._now += self._stale_after + 1
-        elif statement == "expire_leases":
-            self._now += self._lease + 1
-
     async def _bury(self) -> None:
         """End the connections of tasks that a fault has killed."""
         for task in self._world.kernel.tasks:
@@ -184,6 +179,20 @@ class PipelineTwin:
             await put.lose_message(connection, key[0], key[1], self._now)
         else:
             await put.put_row(connection, _shifted(after, self._epoch))
+
+
+def clock_offset(statement: str, result: Any, *, stale_after: int, lease: int) -> int:
+    """Return how late the clock must show for a statement to choose as the model did.
+
+    Args:
+        statement: its name.
+        result: what it answered in an untimed model.
+        stale_after: ticks, as of the store.
+        lease: ticks, as of the store.
+    """
+    if statement == "is_stale" and result:
+        return stale_after + 1
+    return lease + 1 if statement == "expire_leases" else 0
 
 
 def _failure_of(error: StatementFailed) -> Failure:

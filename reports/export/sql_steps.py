@@ -1,0 +1,139 @@
+"""A schedule as SQL: which session sends what, in which order.
+
+For people who are not on Python. The text is what the stores send to PostgreSQL.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from coordinator.sql import removal_text, rows_text, statement_text, tables_text
+from sim.errors import InvalidScenario
+from sim.faults import FAULT_TASK_PREFIX
+from sim.operation import Kind
+from sim.pipeline.twin import clock_offset
+from sim.pipeline.world import PipelineWorld
+from sim.search.schedule import Schedule, replay
+from sim.trace import Step
+from sim.transactions import Blocked
+from sim.world import World
+
+_WORDS: Final = {"commit": "COMMIT", "roll_back": "ROLLBACK"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SQLStep:
+    """One statement of one session.
+
+    Attributes:
+        number: of the step in the schedule, 1-based.
+        session: name of the task.
+        sql: what it sends, without a semicolon.
+        result: what the model answers.
+        is_blocked: it has to wait, and its answer comes later.
+    """
+
+    number: int
+    session: str
+    sql: str
+    result: object
+    is_blocked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SQLScript:
+    """A whole schedule as SQL.
+
+    Attributes:
+        title: what it shows, in one line.
+        setup: makes the tables and the rows that it starts with.
+        teardown: removes them.
+        steps: in order.
+    """
+
+    title: str
+    setup: str
+    teardown: str
+    steps: tuple[SQLStep, ...]
+
+    def sessions(self) -> list[str]:
+        """Return the names of the sessions, in order of their first step."""
+        return list(dict.fromkeys(step.session for step in self.steps))
+
+
+def sql_script(world: World, schedule: Schedule) -> SQLScript:
+    """Replay a schedule in the model, and write down the SQL of each step.
+
+    Args:
+        world: that it was recorded in, freshly built.
+        schedule: without faults, which no statement makes.
+
+    Raises:
+        InvalidScenario: it has faults, or its scenario has no tables in a database.
+        ReplayMismatch: the schedule is not what the model does.
+    """
+    if not isinstance(world, PipelineWorld):
+        raise InvalidScenario(
+            f"scenario {schedule.scenario!r} has no tables in a database\n"
+            "next: export a schedule of import-job"
+        )
+    if any(step.task.startswith(FAULT_TASK_PREFIX) for step in schedule.steps):
+        raise InvalidScenario(
+            "the schedule has faults, and no SQL makes a process die\n"
+            "next: export one that was found without --faults"
+        )
+    setup = tables_text() + rows_text(
+        world.store.jobs, world.store.waves, world.store.batches
+    )
+    steps = replay(world, schedule).steps
+    return SQLScript(
+        title=f"{schedule.coordinator} in {schedule.scenario}: {schedule.message}",
+        setup=setup,
+        teardown=removal_text(),
+        steps=tuple(_steps(world, steps)),
+    )
+
+
+def _steps(world: PipelineWorld, steps: tuple[Step, ...]) -> Iterator[SQLStep]:
+    waiting: set[str] = set()
+    for step in steps:
+        is_blocked = type(step.result) is Blocked
+        if step.kind == Kind.SLEEP.value or step.task in waiting:
+            # Sent already: it is the same statement, attempted once more.
+            if not is_blocked:
+                waiting.discard(step.task)
+            continue
+        sql = _sql(world, step)
+        if not sql:
+            continue
+        if is_blocked:
+            waiting.add(step.task)
+        yield SQLStep(
+            number=step.number,
+            session=step.task,
+            sql=sql,
+            result=step.result,
+            is_blocked=is_blocked,
+        )
+
+
+def _sql(world: PipelineWorld, step: Step) -> str:
+    if step.operation in _WORDS:
+        return _WORDS[step.operation]
+    if step.operation == "begin":
+        return f"BEGIN ISOLATION LEVEL {str(step.args[0]).upper()}"
+    if isinstance(step.result, Exception):  # it met a lock, and is attempted again
+        return ""
+    settings = world.settings
+    stale_after = round(settings.stale_after_seconds * 1_000_000)
+    lease = round(settings.lease_seconds * 1_000_000)
+    late = clock_offset(
+        step.operation, step.result, stale_after=stale_after, lease=lease
+    )
+    return statement_text(
+        step.operation,
+        step.args,
+        now=step.time + late,
+        stale_after=stale_after,
+        lease=lease,
+    )

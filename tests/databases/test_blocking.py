@@ -1,0 +1,214 @@
+"""Blocking coordinators, and their own SQL: unchanged in the simulator."""
+
+import asyncio
+
+import pytest
+
+from coordinator.blocking import awaiting, run_blocking, wait_for
+from scenarios import find_scenario
+from scenarios.checking import check
+from sim.errors import CoordinatorError, NondeterminismError
+
+RULES = """
+from coordinator import WaveState
+
+
+class Blocking:
+    def __init__(self, db):
+        self.db = db
+
+    def check_and_trigger_next_wave(self, job_id):
+        for wave in self.db.open_waves(job_id):
+            self.dispatch_wave(job_id, wave.wave_number)
+            self.db.finish_wave(job_id, wave.wave_number)
+        self.db.finish_job(job_id, waits_for_derived_waves=True)
+
+    def dispatch_wave(self, job_id, wave_number):
+        take = (WaveState.PENDING, WaveState.PROCESSING)
+        self.db.compare_and_set_wave(job_id, wave_number, *take)
+        sent = 0
+        for batch_id in self.db.pending_batches(job_id, wave_number):
+            if self.db.claim_batch(batch_id):
+                self.db.enqueue(batch_id)
+                sent += 1
+        return sent
+
+
+class Hidden(Blocking):
+    def __init__(self, db):
+        self.db = db
+        self.calls = 0
+
+    def dispatch_wave(self, job_id, wave_number):
+        self.calls += 1
+        return super().dispatch_wave(job_id, wave_number) if self.calls % 3 else 0
+
+
+class SQL:
+    CLAIM = "UPDATE wave_batches SET status = 'dispatched', dispatched_at = now()"\\
+        " WHERE batch_id = %s AND status = 'pending'"
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def check_and_trigger_next_wave(self, job_id):
+        cursor = self.connection.cursor()
+        cursor.execute(
+            "SELECT wave_number FROM waves WHERE job_id = %s ORDER BY 1", (job_id,)
+        )
+        for (number,) in cursor.fetchall():
+            self.dispatch_wave(job_id, number)
+
+    def dispatch_wave(self, job_id, number):
+        sent = 0
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE waves SET status = 'processing' WHERE wave_number = :number"
+                " AND job_id = :job AND status = 'pending'",
+                {"job": job_id, "number": number},
+            )
+            cursor.execute(
+                "SELECT batch_id FROM wave_batches WHERE status = 'pending'"
+                " AND wave_number = %s ORDER BY 1 FOR UPDATE SKIP LOCKED",
+                (number,),
+            )
+            for (batch_id,) in cursor.fetchall():
+                cursor.execute(self.CLAIM, (batch_id,))
+                if cursor.rowcount:
+                    queue = "INSERT INTO dispatch_queue (batch_id) VALUES (%s)"
+                    cursor.execute(queue, (batch_id,))
+                    sent += 1
+        self.connection.commit()
+        return sent
+
+
+class Unguarded(SQL):
+    CLAIM = SQL.CLAIM.replace(" AND status = 'pending'", "")
+
+
+class Begins(SQL):
+    CLAIM = "BEGIN -- %s"
+
+
+class ReadsClock(SQL):
+    CLAIM = "UPDATE wave_batches SET dispatched_at = CURRENT_TIMESTAMP -- %s"
+
+
+class Misspells(SQL):
+    CLAIM = "UPDATE batches SET status = 'dispatched' WHERE batch_id = %s"
+"""
+
+
+@pytest.fixture
+def search(tmp_path):
+    """Search a few executions of one of the rules for doubled dispatches."""
+    path = tmp_path / "rules.py"
+    path.write_text(RULES)
+
+    def run(name):
+        return check(
+            find_scenario("import-job"),
+            f"{path}:{name}",
+            executions=12,
+            shrinks=False,
+            properties=["no_double_dispatch"],
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["Blocking", "SQL"])
+def test_blocking_code_is_searched_like_any_other(search, name):
+    """Each statement is a step, in an order that the search picks; nothing is found."""
+    result = search(name)
+    assert not result.has_violation()
+    assert result.statistics.final_states_count > 1
+    operations = {step.operation for step in result.samples[0].steps}
+    assert ("execute" if name == "SQL" else "claim_batch") in operations
+
+
+def test_an_unguarded_update_in_sql_is_found(search):
+    """SQL text without its guard dispatches twice, and the search finds it."""
+    assert search("Unguarded").has_violation()
+
+
+def test_hidden_state_of_blocking_code_is_named(search):
+    """A counter on the instance is state that the database does not have."""
+    with pytest.raises(NondeterminismError, match="Hidden keeps state on its instance"):
+        search("Hidden")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Begins", "connection does not know BEGIN"),
+        ("ReadsClock", "does not know CURRENT_TIMESTAMP"),
+        ("Misspells", "no such table: batches"),
+    ],
+)
+def test_sql_that_is_not_supported_is_refused_by_name(search, name, message):
+    """What the connection does not know is said with the statement."""
+    with pytest.raises(CoordinatorError, match=message):
+        search(name)
+
+
+class Database:
+    """Counts its calls; fails when told to."""
+
+    def __init__(self):
+        self.calls = []
+
+    async def ask(self, number):
+        await asyncio.sleep(0)
+        self.calls.append(number)
+        if number < 0:
+            raise ValueError(number)
+        return number * 2
+
+
+class Doubling:
+    def __init__(self, db):
+        self.db = db
+
+    def outer(self, number):
+        return self.inner(number) + 1
+
+    def inner(self, number):
+        try:
+            return self.db.ask(number)
+        except ValueError:
+            return 0
+
+
+def test_blocking_code_runs_under_asyncio_as_well():
+    """Results and errors come back where the blocking call stands."""
+    made = awaiting(Doubling, ["outer", "inner"])(Database())
+    assert asyncio.run(made.outer(4)) == 9
+    assert asyncio.run(made.outer(-1)) == 1
+
+
+def test_code_that_is_cancelled_goes_on_no_more():
+    """A task that is ended in mid-statement ends the blocking code too."""
+    passed = []
+
+    def code():
+        try:
+            wait_for(asyncio.sleep(60))
+        finally:
+            passed.append("cleaned up")
+        passed.append("went on")
+
+    async def run():
+        task = asyncio.create_task(run_blocking(code))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+    assert passed == ["cleaned up"]
+
+
+def test_a_blocking_call_outside_is_refused():
+    """There is nobody who could await for it."""
+    with pytest.raises(RuntimeError, match="outside of run_blocking"):
+        wait_for(None)
