@@ -4,13 +4,18 @@ Every culprit is a working dispatch rule with one hidden input. It must be repor
 never end up in the counts.
 """
 
+from contextlib import suppress
+
 import pytest
 
 from reports.cli import run_command
 from scenarios import find_scenario
 from scenarios.subject import Subject
 from sim.errors import NondeterminismError
+from sim.kernel import Kernel
+from sim.operation import statement
 from sim.search.random_walk import RandomWalk
+from sim.search.recheck import noted_run, recheck
 from sim.search.recorded import RecordedChoices
 
 CULPRITS = """\
@@ -254,3 +259,40 @@ def test_a_violation_that_is_not_there_again_is_reported_not_recorded():
         "  first run   violates 'no_stranded_batch'\n"
         "  second run  does not\n"
     )
+
+
+class Refusal(Exception):
+    """What a statement raises; two of them are never equal."""
+
+
+class Refusing:
+    """A world with one task, whose statement fails."""
+
+    def __init__(self):
+        self.kernel = Kernel(timed=False)
+        self.store = self
+        self.under_test = None
+        self.properties = ()
+        self.kernel.mark()
+
+    @statement
+    def refuse(self):
+        raise Refusal("no")
+
+    def start(self):
+        async def ask():
+            with suppress(Refusal):
+                await self.refuse()
+
+        self.kernel.spawn(ask(), "task")
+
+    def heal(self):
+        return False
+
+
+def test_an_error_that_a_statement_raises_is_compared_by_what_it_says():
+    """Each run raises one of its own; the same type and text is no difference."""
+    world = Refusing()
+    steps = noted_run(world, RandomWalk(0))
+    assert steps[0][-1] == "Refusal('no')"
+    recheck(world, steps, world.kernel.choices)
