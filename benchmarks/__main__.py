@@ -1,7 +1,7 @@
 """Run the benchmarks and print their tables: `python -m benchmarks [NAME ...]`.
 
-A benchmark is a module of this package with a function `tables(*, is_quick)`; the exit
-status is 1 when a bar was missed.
+A benchmark is a module of this package with a function `tables(*, is_quick)`; if it has
+a `PAGE`, its tables are recorded there. The exit status is 1 when a bar was missed.
 """
 
 import argparse
@@ -35,6 +35,12 @@ def find_benchmarks() -> dict[str, Benchmark]:
     }
 
 
+def page_of(name: str) -> Path:
+    """Return the page that a benchmark's tables are recorded in."""
+    page: Path = getattr(import_module(f"benchmarks.{name}"), "PAGE", PAGE)
+    return page
+
+
 def main() -> int:
     """Run what was asked for; return the exit status."""
     found = find_benchmarks()
@@ -44,7 +50,7 @@ def main() -> int:
         "--quick", action="store_true", help="fewer rounds and smaller sizes"
     )
     parser.add_argument(
-        "--record", action="store_true", help=f"put the tables into {PAGE.name}"
+        "--record", action="store_true", help="put the tables into their pages"
     )
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in found]
@@ -63,9 +69,10 @@ def main() -> int:
             texts.append(str(table))
             are_all_reached &= all(bar.is_reached for bar in table.bars)
         if options.record:
-            page = PAGE.read_text(encoding="utf-8")
+            path = page_of(name)
+            page = path.read_text(encoding="utf-8")
             page = recorded(page, name, "\n".join(texts))
-            PAGE.write_text(page, encoding="utf-8")
+            path.write_text(page, encoding="utf-8")
     return 0 if are_all_reached else 1
 
 

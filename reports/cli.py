@@ -20,6 +20,7 @@ from reports import (
     project_commands,
     proof_commands,
     search_commands,
+    zoo_command,
 )
 from reports.tables import make_console
 from sim.errors import HarnessBug, NondeterminismError, WavecheckError
@@ -52,6 +53,7 @@ app.command("calibrate")(calibration_commands.calibrate_command)
 app.command("export")(export_commands.export_command)
 app.command("alerts")(monitor_commands.alerts_command)
 app.command("new")(project_commands.new_command)
+app.command("zoo")(zoo_command.zoo_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -79,6 +79,19 @@ def showing_progress(names: list[str]) -> Iterator[Callable[[str, int], None]]:
 
 
 @contextmanager
+def showing_exhibits(count: int) -> Iterator[Callable[[str], None]]:
+    """Yield the function that takes the name of an exhibit that was examined."""
+    with _line() as line:
+        seen: dict[str, None] = {}
+
+        def report(name: str) -> None:
+            seen[name] = None
+            line.tell(f"{name} ({len(seen)} of {count}), {line.seconds():.0f} s")
+
+        yield report
+
+
+@contextmanager
 def showing_search() -> Iterator[SearchProgress]:
     """Yield the function that takes a search's statistics and what it found."""
     with _line() as line:

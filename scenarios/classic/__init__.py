@@ -2,7 +2,28 @@
 
 from typing import Final
 
+from scenarios.classic import (
+    account,
+    bluetooth,
+    deadlock,
+    lazy,
+    reorder,
+    stack,
+    token_ring,
+    twostage,
+    wronglock,
+)
 from scenarios.exhibit import Exhibit
 
-CLASSIC: Final[tuple[Exhibit, ...]] = ()
+CLASSIC: Final[tuple[Exhibit, ...]] = (
+    account.EXHIBIT,
+    bluetooth.EXHIBIT,
+    deadlock.EXHIBIT,
+    lazy.EXHIBIT,
+    reorder.EXHIBIT,
+    stack.EXHIBIT,
+    token_ring.EXHIBIT,
+    twostage.EXHIBIT,
+    wronglock.EXHIBIT,
+)
 """Every classic program, in the order in which reports show them."""
