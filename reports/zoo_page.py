@@ -25,10 +25,11 @@ measures with. This page is made by
 - A variant between the first and `mended` is a mend that is not enough: a public one,
   as we read it, or an obvious one. Each exhibit says which.
 
-Try one: `wavecheck check zoo/solid-queue-689`, and its mend with `-c mended`. The roots
-and their mends are the [pattern guide](patterns.md). What a thread does not say and we
-have supplied is listed under *inferred*. Names and numbers of threads are those of the
-projects; no code of theirs is here.
+Try one: `wavecheck check zoo/solid-queue-689`, and its mend with `-c mended`. Start
+from one: `wavecheck new NAME --from zoo/solid-queue-689`. The roots and their mends are
+the [pattern guide](patterns.md); the [strategies](zoo-strategies.md) are compared on
+all of them. What a thread does not say and we have supplied is listed under *inferred*.
+Names and numbers of threads are those of the projects; no code of theirs is here.
 """
 
 

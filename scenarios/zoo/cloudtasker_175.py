@@ -1,4 +1,4 @@
-"""cloudtasker, pull request 175: the batch completes on the children known so far."""
+"""cloudtasker, pull request 175: a batch completes on the children known so far."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, always, fi
 from sim.kernel import Kernel
 from sim.mutant import Mutant
 from sim.operation import statement
-from sim.parts import Counter, Table
+from sim.parts import Counter, Flag, Table
 
 
 class Child(NamedTuple):
@@ -22,18 +22,14 @@ class Store:
     def __init__(self, kernel: Kernel, sizes: Any) -> None:
         self.children_total: int = sizes.children
         self.children = Table(kernel, "children", Child, key=("number",))
+        self.is_set_up = Flag(kernel, "setup_is_done")
+        self.is_claimed = Flag(kernel, "completion_is_claimed")
         self.completions = Counter(kernel, "completions")
 
     @statement
     def register(self, number: int) -> None:
         """Write a child into the batch state."""
         self.children.insert(Child(number, "registered"))
-
-    @statement
-    def register_all(self, count: int) -> None:
-        """Write all children into the batch state, in one statement."""
-        for number in range(count):
-            self.children.insert(Child(number, "registered"))
 
     @statement
     def schedule(self, number: int) -> None:
@@ -55,40 +51,74 @@ class Store:
         return self.children.count(state="done") == len(self.children)
 
     @statement
-    def complete(self) -> bool:
-        """Mark the batch complete and call on_batch_complete, unless it is marked."""
-        if self.completions.get():
+    def end_setup(self) -> None:
+        """Mark the setup of the batch as done."""
+        self.is_set_up.set()
+
+    @statement
+    def setup_complete(self) -> bool:
+        """Read whether the setup is done."""
+        return self.is_set_up.is_set()
+
+    @statement
+    def claim_completion(self) -> bool:
+        """Set the completion token if it is not set; say whether this call has."""
+        if self.is_claimed.is_set():
             return False
-        self.completions.add()
+        self.is_claimed.set()
         return True
+
+    @statement
+    def fire(self) -> None:
+        """Call on_batch_complete."""
+        self.completions.add()
 
 
 class AsItWas:
-    """Registers and schedules one child after the other."""
+    """Completes on the children known so far; the parent looks too, at the end."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     async def enqueue(self, children: int) -> None:
-        """Enqueue the children of the batch."""
+        """Enqueue the children of the batch, then look whether it is complete."""
         for number in range(children):
             await self.store.register(number)
             await self.store.schedule(number)
+        await self.store.end_setup()
+        if await self.store.is_complete():
+            await self.trigger_by_parent()
+
+    async def trigger_by_parent(self) -> None:
+        """Fire the completion; without the token."""
+        await self.store.fire()
+
+    async def trigger_by_child(self) -> None:
+        """Fire the completion, if this child sets the token."""
+        if await self.store.claim_completion():
+            await self.store.fire()
 
     async def on_child_end(self) -> None:
         """Complete the batch if it is complete."""
         if await self.store.is_complete():
-            await self.store.complete()
+            await self.trigger_by_child()
 
 
-class Mended(AsItWas):
-    """Registers all children before the first is scheduled."""
+class Gated(AsItWas):
+    """A child leaves the batch alone until its setup is done."""
 
-    async def enqueue(self, children: int) -> None:
-        """Enqueue the children of the batch."""
-        await self.store.register_all(children)
-        for number in range(children):
-            await self.store.schedule(number)
+    async def on_child_end(self) -> None:
+        """Complete the batch if it is complete."""
+        if await self.store.setup_complete():
+            await super().on_child_end()
+
+
+class Mended(Gated):
+    """The parent needs the token as well."""
+
+    async def trigger_by_parent(self) -> None:
+        """Fire the completion, if the parent sets the token."""
+        await self.trigger_by_child()
 
 
 def story(store: Store, code: AsItWas, sizes: Any) -> Tasks:
@@ -113,17 +143,18 @@ def _early(store: Store, key: object, before: int, after: int) -> str | None:
 EXHIBIT = Exhibit(
     collection="zoo",
     short_name="cloudtasker-175",
-    source="keypup-io/cloudtasker pull request 175",
+    source="keypup-io/cloudtasker pull requests 175 and 177",
     title="a batch of hundreds of children completes after the first few",
-    harms=(Harm.EARLY,),
+    harms=(Harm.EARLY, Harm.TWICE),
     pattern=Pattern.COUNTED_EARLY,
     mechanism="A batch is complete when every child in its state hash is done, and each"
     " child writes itself there just before it is scheduled. The first children end"
     " while the rest are not in the hash. The test sees only children that are done,"
     " and on_batch_complete fires.",
-    inferred="That the mend registers all children first; the thread's title says what"
-    " must hold, and this is the least change that gives it.",
-    left_out="Nested batches, progress reports, failing children.",
+    inferred="`gated` is pull request 175. That the parent's own look fires without the"
+    " token, so that on_batch_complete can come twice, is what pull request 177 tells"
+    " and mends. Both are open.",
+    left_out="Nested batches, failing children, jobs that the cloud delivers twice.",
     store=Store,
     story=story,
     properties=(
@@ -135,20 +166,26 @@ EXHIBIT = Exhibit(
             at_risk=lambda store: store.completions.get() > 0,
         ),
         finally_(
-            "batch_completes",
-            "the batch is complete when nothing can happen any more",
-            lambda store: None if store.completions.get() else "never completed",
+            "batch_completes_once",
+            "on_batch_complete has fired once when nothing can happen any more",
+            lambda store: (
+                None
+                if store.completions.get() == 1
+                else f"on_batch_complete has fired {store.completions.get()} times"
+            ),
             at_risk=lambda store: len(store.children) > 0,
         ),
     ),
     variants={
         "original": Variant(
-            code=AsItWas, violates=("batch_completes_after_all_children",)
+            code=AsItWas,
+            violates=("batch_completes_after_all_children", "batch_completes_once"),
         ),
+        "gated": Variant(code=Gated, violates=("batch_completes_once",)),
         "mended": Variant(code=Mended),
     },
     methods=("enqueue", "on_child_end"),
-    sizes={"children": 3},
+    sizes={"children": 2},
     mutants=(
         Mutant(
             name="takes any end for the last",
@@ -156,9 +193,14 @@ EXHIBIT = Exhibit(
             weaker=lambda store: True,
         ),
         Mutant(
-            name="never finds the batch complete",
-            statement="is_complete",
-            weaker=lambda store: False,
+            name="takes the setup for done",
+            statement="setup_complete",
+            weaker=lambda store: True,
+        ),
+        Mutant(
+            name="sets the token again",
+            statement="claim_completion",
+            weaker=lambda store: store.is_claimed.set() is None,
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""data-machine, pull request 3519: a stale copy says that the batch has not begun."""
+"""data-machine, pull request 3519: a stale copy lands last, and stays."""
 
 from typing import Any, NamedTuple
 
@@ -33,15 +33,14 @@ class Store:
         self.children.insert(Row(name, "queued"))
 
     @statement
-    def begin_batch(self) -> None:
-        """Set the parent to processing; copies stay as they are."""
+    def commit_last_chunk(self) -> None:
+        """Note in the parent's row that all children are created."""
         self.parents.update("parent", state="processing")
 
     @statement
-    def begin_batch_and_evict(self) -> None:
-        """Set the parent to processing, and forget the copy."""
-        self.parents.update("parent", state="processing")
-        self.cache.evict("parent")
+    def set_copy(self, state: str) -> None:
+        """Put a state of the parent into the cache."""
+        self.cache.put(state, "parent")
 
     @statement(
         enabled=lambda self: self.children.count(state="queued") > 0,
@@ -53,11 +52,14 @@ class Store:
         self.children.update(child.name, state="done")
 
     @statement
-    def parent_state(self) -> Any:
-        """Read the parent's state, from the copy if there is one."""
-        if "parent" not in self.cache:
-            self.cache.put(self.parents.get("parent").state, "parent")
+    def copied_state(self) -> Any:
+        """Read the parent's state from the cache; None: there is no copy."""
         return self.cache.get("parent")
+
+    @statement
+    def parent_state(self) -> str:
+        """Read the parent's state from its row."""
+        return self.parents.get("parent").state
 
     @statement
     def open_children(self) -> int:
@@ -73,42 +75,41 @@ class Store:
 
 
 class AsItWas:
-    """A child's end looks at a copy of the parent, and leaves if that is pending."""
+    """Decides on a copy of the parent, which a reader fills if there is none."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     async def create(self, children: int) -> None:
-        """Create the children, then begin the batch."""
+        """Create the children; the last chunk's worker looks too."""
         for number in range(children):
             await self.store.create_child(f"child-{number}")
-        await self.store.begin_batch()
+        await self.store.commit_last_chunk()
+        await self.store.set_copy("processing")
+        await self.maybe_complete_parent()
 
-    async def on_child_end(self) -> None:
-        """Complete the parent if this was the last child."""
-        if await self.store.parent_state() == "pending":
+    async def maybe_complete_parent(self) -> None:
+        """Complete the parent if all children are created and done."""
+        if await self.state_of_parent() == "pending":
             return
         if await self.store.open_children() == 0:
             await self.store.end_batch()
 
-
-class Evicting(AsItWas):
-    """Beginning the batch evicts the copy, and nobody looks again."""
-
-    async def create(self, children: int) -> None:
-        """Create the children, then begin the batch."""
-        for number in range(children):
-            await self.store.create_child(f"child-{number}")
-        await self.store.begin_batch_and_evict()
+    async def state_of_parent(self) -> Any:
+        """Return the copy; fill it from the row if there is none."""
+        state = await self.store.copied_state()
+        if state is None:
+            state = await self.store.parent_state()
+            await self.store.set_copy(state)
+        return state
 
 
-class Mended(Evicting):
-    """Evicts the copy, and looks for itself once the batch has begun."""
+class Mended(AsItWas):
+    """Decides on the parent's row."""
 
-    async def create(self, children: int) -> None:
-        """Create the children, then begin the batch."""
-        await super().create(children)
-        await self.on_child_end()
+    async def state_of_parent(self) -> Any:
+        """Return what the row says."""
+        return await self.store.parent_state()
 
 
 def story(store: Store, code: AsItWas, sizes: Any) -> Tasks:
@@ -116,7 +117,7 @@ def story(store: Store, code: AsItWas, sizes: Any) -> Tasks:
 
     async def worker() -> None:
         await store.run_child()
-        await code.on_child_end()
+        await code.maybe_complete_parent()
 
     yield "creator", code.create(sizes.children)
     for number in range(sizes.children):
@@ -139,15 +140,16 @@ EXHIBIT = Exhibit(
     collection="zoo",
     short_name="data-machine-3519",
     source="Extra-Chill/data-machine pull request 3519 (issue 3518)",
-    title="a batch's parent stays processing: a stale copy says it has not begun",
+    title="a batch's parent stays processing: a stale copy landed last in the cache",
     harms=(Harm.STRANDED,),
     pattern=Pattern.NOBODY_RECHECKS,
-    mechanism="Each child that ends asks a cached copy of its parent whether the batch"
-    " has begun, and leaves if not. The copy is not renewed when the batch begins."
-    " Every child leaves, and nobody looks again.",
-    inferred="When the copy is filled: by the first child that ends. The variant"
-    " `evicting` is ours: a fresh copy alone does not help children that ended before.",
-    left_out="Chunks, the pipeline's steps, expiry of the cache.",
+    mechanism="A reader finds no copy of the parent and reads the row; the worker of"
+    " the last chunk changes the row and puts the new state into the cache; the"
+    " reader's old state lands there last. A stranded parent is never written again, so"
+    " the old copy is served for ever. Every child that ends, the last one too, reads"
+    " that the batch is pending and leaves.",
+    left_out="Chunks, the durable second look that the pull request adds as well,"
+    " expiry of the cache.",
     store=Store,
     story=story,
     properties=(
@@ -167,19 +169,18 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("parent_completes",)),
-        "evicting": Variant(code=Evicting, violates=("parent_completes",)),
         "mended": Variant(code=Mended),
     },
-    methods=("create", "on_child_end"),
+    methods=("create", "maybe_complete_parent"),
     sizes={"children": 2},
     mutants=(
         Mutant(
-            name="keeps the stale copy",
-            statement="begin_batch_and_evict",
-            weaker=lambda store: store.parents.update("parent", state="processing"),
+            name="takes the parent for pending",
+            statement="parent_state",
+            weaker=lambda store: "pending",
         ),
         Mutant(
-            name="sees no open child",
+            name="does not look for open children",
             statement="open_children",
             weaker=lambda store: 0,
         ),

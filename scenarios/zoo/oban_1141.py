@@ -163,8 +163,9 @@ EXHIBIT = Exhibit(
     mechanism="A job that has been executing for a fixed time is taken for an orphan."
     " The rescuer makes it available again without asking for its node. A job that"
     " merely takes long is executed twice at once.",
-    inferred="The mend asks whether the node lives; the pull request lengthens the"
-    " time. The cause of issue 1141 was not confirmed.",
+    inferred="The mend: it asks whether the node lives. That the plugin may rescue jobs"
+    " that are executing is what its own documentation says; what the pull request"
+    " changes we have not read, and the cause of issue 1141 was not confirmed.",
     left_out="Attempts, queues, the leader that runs the rescuer.",
     fault_budget="one node goes",
     store=Store,

@@ -1,4 +1,4 @@
-"""plines, issue 44: jobs run before their batch is completely enqueued."""
+"""plines, issue 44: a batch is cancelled while it is being enqueued."""
 
 from typing import Any, NamedTuple
 
@@ -9,167 +9,167 @@ from sim.operation import statement
 from sim.parts import Counter, Flag, Table
 
 
-class Part(NamedTuple):
-    """One job of the first step."""
+class Job(NamedTuple):
+    """One job of the batch; the first one cancels the batch."""
 
     number: int
     state: str
 
 
 class Store:
-    """The jobs of a batch; the last step runs when all parts are done."""
+    """The jobs of a batch, and the flag that it is complete."""
 
     def __init__(self, kernel: Kernel, sizes: Any) -> None:
-        self.parts_total: int = sizes.parts
-        self.parts = Table(kernel, "parts", Part, key=("number",))
+        self.jobs = Table(kernel, "jobs", Job, key=("number",))
         self.is_created = Flag(kernel, "is_created")
-        self.last_steps = Counter(kernel, "last_steps")
+        self.is_cancelled = Flag(kernel, "is_cancelled")
+        self.late = Counter(kernel, "jobs_run_late")
 
     @statement
-    def enqueue_part(self, number: int) -> None:
-        """Enqueue a job of the first step."""
-        self.parts.insert(Part(number, "waiting"))
+    def enqueue(self, number: int) -> None:
+        """Enqueue a job of the batch."""
+        self.jobs.insert(Job(number, "waiting"))
 
     @statement
     def end_creation(self) -> None:
-        """Note that the batch is enqueued completely."""
+        """Clear the flag that the batch is being created."""
         self.is_created.set()
 
     @statement(
-        enabled=lambda self: self.parts.count(state="waiting") > 0,
-        wakes_on=lambda self: self.parts,
+        enabled=lambda self: self.jobs.count(state="waiting") > 0,
+        wakes_on=lambda self: self.jobs,
     )
-    def run_part(self) -> None:
-        """Run a job of the first step."""
-        part = self.parts.select(state="waiting")[0]
-        self.parts.update(part.number, state="done")
+    def take(self) -> int:
+        """Take the oldest job."""
+        number = self.jobs.select(state="waiting")[0].number
+        self.jobs.update(number, state="taken")
+        return number
 
     @statement
-    def creation_has_ended(self) -> bool:
-        """Read whether the batch is enqueued completely."""
-        return self.is_created.is_set()
+    def is_being_created(self) -> bool:
+        """Read whether the batch is being created."""
+        return not self.is_created.is_set()
+
+    @statement(
+        enabled=lambda self: self.is_created.is_set(),
+        wakes_on=lambda self: self.is_created,
+    )
+    def come_back_later(self) -> None:
+        """Go back on the queue until the batch is complete."""
 
     @statement
-    def parts_are_done(self) -> bool:
-        """Read whether all parts that are there are done."""
-        return self.parts.count(state="done") == len(self.parts)
+    def run(self, number: int) -> None:
+        """Run a job, unless it was cancelled."""
+        if self.jobs.get(number).state != "cancelled":
+            self.jobs.update(number, state="done")
+            if self.is_cancelled.is_set():
+                self.late.add(number)
 
     @statement
-    def enqueue_last_step(self) -> None:
-        """Enqueue the last step, unless it is enqueued."""
-        if not self.last_steps.get():
-            self.last_steps.add()
+    def cancel_batch(self) -> None:
+        """Cancel the batch: all of its jobs that have not run."""
+        self.is_cancelled.set()
+        for job in self.jobs:
+            if job.state != "done":
+                self.jobs.update(job.number, state="cancelled")
 
 
 class AsItWas:
-    """Enqueues the last step when every part that is there is done."""
+    """Runs a job as soon as it is on the queue."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    async def create(self, parts: int) -> None:
+    async def create(self, jobs: int) -> None:
         """Enqueue the batch."""
-        for number in range(parts):
-            await self.store.enqueue_part(number)
+        for number in range(jobs):
+            await self.store.enqueue(number)
 
-    async def after_part(self) -> None:
-        """Enqueue the last step if it is time."""
-        if await self.store.parts_are_done():
-            await self.store.enqueue_last_step()
+    async def perform(self, number: int) -> None:
+        """Perform a job; the first one finds that the batch is to be cancelled."""
+        await self.store.run(number)
+        if number == 0:
+            await self.store.cancel_batch()
 
 
-class Flagged(AsItWas):
-    """Leaves the last step alone while the batch is being created."""
+class Mended(AsItWas):
+    """A job goes back on the queue while the batch is being created."""
 
-    async def create(self, parts: int) -> None:
+    async def create(self, jobs: int) -> None:
         """Enqueue the batch."""
-        await super().create(parts)
+        await super().create(jobs)
         await self.store.end_creation()
 
-    async def after_part(self) -> None:
-        """Enqueue the last step if it is time."""
-        if await self.store.creation_has_ended():
-            await super().after_part()
-
-
-class Mended(Flagged):
-    """The flag, and one more look when creation has ended."""
-
-    async def create(self, parts: int) -> None:
-        """Enqueue the batch."""
-        await super().create(parts)
-        await self.after_part()
+    async def perform(self, number: int) -> None:
+        """Perform a job, once the batch is complete."""
+        if await self.store.is_being_created():
+            await self.store.come_back_later()
+        await super().perform(number)
 
 
 def story(store: Store, code: AsItWas, sizes: Any) -> Tasks:
     """One process creates the batch while workers run what is there."""
 
     async def worker() -> None:
-        await store.run_part()
-        await code.after_part()
+        await code.perform(await store.take())
 
-    yield "creator", code.create(sizes.parts)
-    for number in range(sizes.parts):
+    yield "creator", code.create(sizes.jobs)
+    for number in range(sizes.jobs):
         yield f"worker-{number}", worker()
 
 
-def _early(store: Store, key: object, before: int, after: int) -> str | None:
-    done = store.parts.count(state="done")
-    if done == store.parts_total:
-        return None
-    return f"the last step runs after {done} of {store.parts_total} parts"
+def _left(store: Store) -> str | None:
+    states = [job.state for job in store.jobs]
+    return f"the jobs are {states}" if {"waiting", "taken"} & {*states} else None
 
 
 EXHIBIT = Exhibit(
     collection="zoo",
     short_name="plines-44",
     source="seomoz/plines issue 44",
-    title="the last step of a pipeline runs before all parts are enqueued",
-    harms=(Harm.EARLY, Harm.STRANDED),
+    title="jobs of a cancelled batch run: it was cancelled while being enqueued",
+    harms=(Harm.EARLY,),
     pattern=Pattern.COUNTED_EARLY,
-    mechanism="The last step of a pipeline waits for the parts that the batch has."
-    " While the batch is being enqueued, those are not all there are. A fast worker"
-    " finishes them, and the last step runs on a part of the data.",
-    inferred="The variant `flagged` is ours: a flag alone turns the early step into one"
-    " that never comes, where the last part ends before the flag is set.",
-    left_out="External dependencies, timeouts, the pipeline's other steps.",
+    mechanism="Jobs of a batch run while the batch is still being enqueued. One of them"
+    " cancels the batch, and that cancels the jobs that are there. Those that are"
+    " enqueued afterwards know nothing of it and run.",
+    left_out="The graph of the jobs' dependencies, timeouts. A job that is running when"
+    " the batch is cancelled may end: it is not counted here.",
     store=Store,
     story=story,
     properties=(
         always(
-            "last_step_after_all_parts",
-            "the last step is enqueued when all parts are done",
-            "last_steps",
-            _early,
-            at_risk=lambda store: store.last_steps.get() > 0,
+            "no_job_of_a_cancelled_batch_runs",
+            "no job runs that is taken after its batch was cancelled",
+            "jobs_run_late",
+            lambda store, number, before, after: (
+                f"job {number} runs, and the batch was cancelled"
+            ),
+            at_risk=lambda store: store.is_cancelled.is_set(),
         ),
         finally_(
-            "last_step_runs",
-            "the last step is enqueued when nothing can happen any more",
-            lambda store: None if store.last_steps.get() else "never enqueued",
-            at_risk=lambda store: len(store.parts) > 0,
+            "every_job_is_settled",
+            "every job has run or was cancelled",
+            _left,
+            at_risk=lambda store: len(store.jobs) > 0,
         ),
     ),
     variants={
-        "original": Variant(code=AsItWas, violates=("last_step_after_all_parts",)),
-        "flagged": Variant(code=Flagged, violates=("last_step_runs",)),
+        "original": Variant(
+            code=AsItWas, violates=("no_job_of_a_cancelled_batch_runs",)
+        ),
         "mended": Variant(code=Mended),
     },
-    methods=("create", "after_part"),
-    sizes={"parts": 3},
+    methods=("create", "perform"),
+    sizes={"jobs": 3},
     mutants=(
         Mutant(
-            name="takes the batch for created",
-            statement="creation_has_ended",
-            weaker=lambda store: True,
+            name="takes the batch for complete",
+            statement="is_being_created",
+            weaker=lambda store: False,
         ),
         Mutant(
-            name="does not ask for open parts",
-            statement="parts_are_done",
-            weaker=lambda store: True,
-        ),
-        Mutant(
-            name="never says that creation has ended",
+            name="never clears the flag",
             statement="end_creation",
             weaker=lambda store: None,
         ),

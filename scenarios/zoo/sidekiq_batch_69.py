@@ -113,8 +113,8 @@ EXHIBIT = Exhibit(
     mechanism="Each job is counted as pending when it is added, and the job that brings"
     " the count to zero runs the callback. Workers are faster than the process that"
     " adds. So the count reaches zero between two jobs, and the callback runs.",
-    inferred="The mend as written here, a count for the adding itself, is the usual"
-    " one; the pull request may do it in another way.",
+    inferred="The mend, a count for the adding itself. What the pull request does needs"
+    " a setting, as the later pull request 100 tells, which proposes a flag.",
     left_out="Failures and retries of jobs, nested batches.",
     store=Store,
     story=story,
