@@ -25,7 +25,7 @@ from reports.files import check_folder, write_whole
 from reports.progress import showing_campaign
 from reports.tables import make_console
 from scenarios import find_scenario
-from scenarios.campaign.campaign import CampaignResult, results_of, run_campaign
+from scenarios.campaign.campaign import CampaignResult, complete, results_of
 from scenarios.campaign.cluster import cluster_engine
 from scenarios.campaign.engines import Engine, local_engine
 from scenarios.campaign.plan import Plan, parse_grid, stored_plan
@@ -131,7 +131,7 @@ def campaign_command(
     )
     with create_store(plan, store, resumes=resume) as results:
         with engine_of(jobs, cluster) as engine, showing_campaign() as progress:
-            result = run_campaign(plan, store=results, engine=engine, progress=progress)
+            result = complete(plan, store=results, engine=engine, progress=progress)
         _show(result, results, json_file, export, pictures)
     if result.was_interrupted:
         if store is not None:

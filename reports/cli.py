@@ -20,6 +20,7 @@ from reports import (
     project_commands,
     proof_commands,
     search_commands,
+    sensitivity_commands,
     zoo_command,
 )
 from reports.tables import make_console
@@ -49,6 +50,7 @@ app.command("sweep")(proof_commands.sweep_command)
 app.command("campaign")(campaign_commands.campaign_command)
 app.command("results")(campaign_commands.results_command)
 app.command("merge")(campaign_commands.merge_command)
+app.command("sensitivity")(sensitivity_commands.sensitivity_command)
 app.command("calibrate")(calibration_commands.calibrate_command)
 app.command("export")(export_commands.export_command)
 app.command("alerts")(monitor_commands.alerts_command)

@@ -6,6 +6,7 @@ or as it is; a coordinator as a class, as NAME, package.module:Class or
 path/to/file.py:Class; settings by name, as values or as text.
 """
 
+from scenarios.campaign.front_door import calibrate, read_results, run_campaign
 from scenarios.catalogue import EXHIBITS, SCENARIOS, find_scenario
 from scenarios.checking import CheckResult, check
 from scenarios.comparison import Comparison, compare, run
@@ -53,6 +54,7 @@ __all__ = [
     "TimedRun",
     "Verdict",
     "WavecheckError",
+    "calibrate",
     "check",
     "compare",
     "explain",
@@ -60,9 +62,11 @@ __all__ = [
     "happens_before",
     "load_coordinator",
     "prove",
+    "read_results",
     "read_schedule",
     "replay",
     "run",
+    "run_campaign",
     "schedule_text",
     "state_graph",
     "sweep",

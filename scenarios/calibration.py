@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import digamma
 
@@ -34,13 +33,13 @@ QUANTILES_COUNT: Final = 200
 SIMULATIONS: Final = 200
 _SHAPES: Final = (1e-3, 1e3)  # between which a shape lies
 EMPIRICAL: Final = "empirical"
-FAMILIES: Final[Mapping[str, Any]] = {
-    "exponential": stats.expon,
-    "lognormal": stats.lognorm,
-    "gamma": stats.gamma,
-    "weibull": stats.weibull_min,
+FAMILIES: Final[Mapping[str, str]] = {
+    "exponential": "expon",
+    "lognormal": "lognorm",
+    "gamma": "gamma",
+    "weibull": "weibull_min",
 }
-"""Formulas for times: positive, with one long tail."""
+"""Formulas for times, positive and with one long tail; what SciPy calls them."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -209,7 +208,7 @@ def _measured(
 ) -> Measured:
     data = np.sort(np.asarray(values, dtype=np.float64))
     if fit is not None:
-        samples = _frozen(fit).ppf(_middles(QUANTILES_COUNT))
+        samples = _formula(fit.family, fit.parameters).ppf(_middles(QUANTILES_COUNT))
     elif len(data) > QUANTILES_COUNT:
         samples = np.quantile(data, _middles(QUANTILES_COUNT), method="inverted_cdf")
     else:
@@ -252,13 +251,13 @@ def fit_all(values: Sequence[float]) -> tuple[Fit, ...]:
 
 def _fit(name: str, data: Floats) -> Fit:
     parameters = _fitted(name, data)
-    frozen = FAMILIES[name](**parameters)
+    frozen = _formula(name, parameters)
     distance = _distance(frozen, data)
     random = np.random.Generator(np.random.PCG64(0))
     drawn = frozen.rvs((SIMULATIONS, len(data)), random_state=random)
     worse = 0
     for sample in np.sort(drawn, axis=1):
-        again = FAMILIES[name](**_fitted(name, sample))
+        again = _formula(name, _fitted(name, sample))
         worse += _distance(again, sample) >= distance
     return Fit(
         family=name,
@@ -295,8 +294,10 @@ def _fitted(name: str, data: Floats) -> dict[str, float]:
     return {"c": shape, "loc": 0.0, "scale": scale}
 
 
-def _frozen(fit: Fit) -> Any:
-    return FAMILIES[fit.family](**fit.parameters)
+def _formula(name: str, parameters: Mapping[str, float]) -> Any:
+    from scipy import stats  # a third of a second to import, and few commands need it
+
+    return getattr(stats, FAMILIES[name])(**parameters)
 
 
 def _distance(frozen: Any, data: Floats) -> float:

@@ -95,7 +95,7 @@ class CampaignResult:
         return records(self.points)
 
 
-def run_campaign(
+def complete(
     plan: Plan,
     *,
     store: ResultsStore,
@@ -152,7 +152,7 @@ def campaign(
     engine: Engine = IN_PROCESS,
     progress: Tell | None = None,
 ) -> CampaignResult:
-    """Run a plan with a store in a file, or in memory; as `run_campaign`.
+    """Run a plan with a store of its own, in a file or in memory; else as `complete`.
 
     Args:
         plan: what to run.
@@ -165,7 +165,7 @@ def campaign(
         InvalidScenario: the file is there already, or belongs to another campaign.
     """
     with create_store(plan, store, resumes=resumes) as results:
-        return run_campaign(plan, store=results, engine=engine, progress=progress)
+        return complete(plan, store=results, engine=engine, progress=progress)
 
 
 def _looks(plan: Plan) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """A campaign's runs as a data frame: the one home of pandas."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from scenarios.campaign.store import ResultsStore, open_store
 from sim.errors import InvalidScenario
@@ -9,14 +9,11 @@ from sim.errors import InvalidScenario
 if TYPE_CHECKING:
     import pandas as pd
 
+    Frame: TypeAlias = pd.DataFrame
 
-def read_frame(path: str | Path) -> "pd.DataFrame":
-    """Return the runs of a results file, one row for each.
 
-    Returns:
-        Columns `coordinator`, the grid's parameters, `seed`, and what was measured;
-        times in microseconds of virtual time. A property's column is 1 where the run
-        violated it, 0 where it did not, and missing where it was not at risk.
+def read_frame(path: str | Path) -> "Frame":
+    """Return the runs of a results file; see `scenarios.read_results`.
 
     Raises:
         InvalidScenario: there is no such file, or pandas is not installed.
@@ -25,8 +22,8 @@ def read_frame(path: str | Path) -> "pd.DataFrame":
         return frame_of(store)
 
 
-def frame_of(store: ResultsStore) -> "pd.DataFrame":
-    """Return the runs of an open store as a data frame; see `read_frame`."""
+def frame_of(store: ResultsStore) -> "Frame":
+    """Return the runs of an open store; see `scenarios.read_results`."""
     try:
         import pandas as pd
     except ImportError as error:

@@ -177,9 +177,7 @@ def effects(made: Design, store: ResultsStore, measure: str) -> tuple[Effect, ..
     Raises:
         InvalidScenario: no such measure, or a cell without a finite value of it.
     """
-    columns = [name for name in made.plan.columns if name != "digest"]
-    if measure not in columns:
-        raise unknown_name("measure", measure, columns)
+    measurable(made.plan, measure)
     means = []
     for point in made.plan.points:
         values = measure_values(store, point.index, measure)
@@ -210,6 +208,17 @@ def effects(made: Design, store: ResultsStore, measure: str) -> tuple[Effect, ..
         for place, one in enumerate(made.ranges)
     ]
     return tuple(sorted(ranked, key=lambda one: -one.strength))
+
+
+def measurable(plan: Plan, measure: str) -> None:
+    """Refuse a measure that the runs of a plan do not have.
+
+    Raises:
+        InvalidScenario: there is none of that name.
+    """
+    columns = [name for name in plan.columns if name != "digest"]
+    if measure not in columns:
+        raise unknown_name("measure", measure, columns)
 
 
 def _problem(ranges: Sequence[Range]) -> dict[str, Any]:

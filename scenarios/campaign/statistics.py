@@ -27,7 +27,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import betaln
-from scipy.stats import binomtest, bootstrap
 
 CONFIDENCE: Final = 0.95
 FEW: Final = 10
@@ -97,6 +96,8 @@ def rate_interval(hits: int, count: int, *, confidence: float = CONFIDENCE) -> I
     """
     if count == 0:
         return Interval(low=0.0, high=1.0, confidence=confidence, method="no runs")
+    from scipy.stats import binomtest  # a third of a second; few commands need it
+
     is_exact = min(hits, count - hits) < FEW
     found = binomtest(hits, count).proportion_ci(
         confidence, method="exact" if is_exact else "wilson"
@@ -207,6 +208,8 @@ def bootstrap_interval(
     if len(values) < 2 or np.ptp(values) == 0.0:
         mean = float(values[0])
         return Interval(low=mean, high=mean, confidence=confidence, method=method)
+    from scipy.stats import bootstrap
+
     found: Any = bootstrap(
         (values,),
         np.mean,

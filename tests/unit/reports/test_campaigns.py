@@ -182,3 +182,67 @@ def test_progress_is_one_line_with_the_highest_rates():
         "1,200 of 8,000 runs, 310/s, 1 h 1 min left;"
         " b: high 50.0% [40.4%, 59.6%]; a: low 10.0% [5.5%, 17.4%]"
     )
+
+
+def test_a_sensitivity_analysis_is_shown_drawn_and_given_as_data(cli, tmp_path):
+    """The strongest parameter first, with its direction; the same picture again."""
+    command = (
+        *("sensitivity", "import-job", "-c", "claiming", "--set", "parents=6"),
+        *("--vary", "service_seconds=10:40", "--vary", "workers=1:6"),
+        *("--seeds", "2", "--trajectories", "3"),
+    )
+    pictures = [tmp_path / name for name in ("one.png", "two.png")]
+    for picture in pictures:
+        status, output, _ = cli(*command, "--picture", picture)
+        assert status == 0
+        assert "lowers" in output
+        assert "raises" in output
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
+    _, output, _ = cli(*command, "--json", "-")
+    document = json.loads(output)
+    strengths = [one["strength"] for one in document["effects"]]
+    assert strengths == sorted(strengths, reverse=True)
+    status, _, errors = cli("sensitivity", "wd", "--vary", "listeners=1:3")
+    assert status == 2
+    assert "no virtual time" in errors
+
+
+def test_a_calibration_is_shown_and_used(cli):
+    """The published record: gaps are known, service times are not, and it says so."""
+    status, output, _ = cli("calibrate", "--fit", "best")
+    assert status == 0
+    assert "service_samples: not known" in output
+    assert "creation_samples: no formula fitted" in output
+    _, text, _ = cli("calibrate", "--json", "-")
+    assert set(json.loads(text)["settings"]) == {"creation_samples", "call_samples"}
+    command = ("campaign", "incident", "-c", "stalling", "--seeds", "3")
+    _, output, _ = cli(*command, "--calibrate", "empirical")
+    assert "3 runs" in output
+    status, _, errors = cli("campaign", "import-job", "--calibrate", "empirical")
+    assert status == 2
+    assert "the files say nothing that scenario 'import-job' could use" in errors
+
+
+def test_a_fit_is_shown_with_its_goodness(cli, tmp_path):
+    """Every formula with distance and p-value; the one in use is marked."""
+    lines = ["batch_id,job_id,wave_number,status,created_at,started_at,completed_at"]
+    lines += [
+        f"b{number},j,1,completed,2025-01-01T10:00:00,2025-01-01T10:00:00,"
+        f"2025-01-01T10:00:{10 + number * 3:02d}"
+        for number in range(12)
+    ]
+    (tmp_path / "b.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "c.csv").write_text(
+        "call_number,job_id,wave_number,called_at,batches_dispatched\n"
+        "1,j,1,2025-01-01T10:00:00,1\n"
+    )
+    files = ("--batches", "b.csv", "--calls", "c.csv")
+    _, output, _ = cli("calibrate", *files, "--fit", "lognormal")
+    assert "lognormal (used)" in output
+    assert "p-value" in output
+    status, output, _ = cli(
+        *("campaign", "import-job", "-c", "claiming", "--seeds", "3"),
+        *("--calibrate", "lognormal", *files),
+    )
+    assert status == 0
+    assert "3 runs" in output

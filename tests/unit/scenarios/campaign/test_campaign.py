@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scenarios import run
-from scenarios.campaign.campaign import campaign, run_campaign
+from scenarios.campaign.campaign import campaign, complete
 from scenarios.campaign.plan import Plan
 from scenarios.campaign.runs import OtherCode, Piece, run_piece
 from scenarios.campaign.store import create_store
@@ -57,7 +57,7 @@ def test_differences_are_taken_seed_by_seed(plan_of):
     """Their mean is the mean of the differences, narrower than apart."""
     plan = plan_of(["claiming", "upfront"])
     with create_store(plan, None, resumes=False) as store:
-        result = run_campaign(plan, store=store)
+        result = complete(plan, store=store)
         mine, theirs = (measure_values(store, index, "makespan_us") for index in (0, 1))
     found = next(one for one in result.differences if one.measure == "makespan_us")
     assert (found.base, found.cell.coordinator) == ("claiming", "upfront")
@@ -85,8 +85,8 @@ def test_the_reason_for_an_early_end_is_in_the_first_seeds_only(plan_of):
     """An earlier campaign of more seeds does not change when a point ends."""
     plan = plan_of(["claiming"], seeds_count=400, until_width=0.05)
     with create_store(plan, None, resumes=False) as store:
-        run_campaign(plan_of(["claiming"], seeds_count=250), store=store)
-        resumed = run_campaign(plan, store=store)
+        complete(plan_of(["claiming"], seeds_count=250), store=store)
+        resumed = complete(plan, store=store)
     assert resumed.runs == max(250, campaign(plan).runs)
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from scenarios.campaign.campaign import campaign, run_campaign
+from scenarios.campaign.campaign import campaign, complete
 from scenarios.campaign.engines import (
     IN_PROCESS,
     Engine,
@@ -95,7 +95,7 @@ def test_results_do_not_depend_on_the_engine(plan_of):
     exports, results = [], []
     for engine in (IN_PROCESS, local_engine(2), shuffled()):
         with create_store(plan, None, resumes=False) as store:
-            result = run_campaign(plan, store=store, engine=engine)
+            result = complete(plan, store=store, engine=engine)
             exports.append(store.export())
             results.append((result.points, result.differences))
     assert exports[0] == exports[1] == exports[2]
@@ -143,11 +143,11 @@ def test_a_campaign_keeps_what_was_finished_before_an_engine_was_lost(plan_of):
     plan = plan_of()
     with create_store(plan, None, resumes=False) as store:
         with pytest.raises(EngineLost, match=r"the cluster: gone[\s\S]*--resume"):
-            run_campaign(plan, store=store, engine=engine)
+            complete(plan, store=store, engine=engine)
         assert store.count() > 0
-        run_campaign(plan, store=store)
+        complete(plan, store=store)
         export = store.export()
     with create_store(plan, None, resumes=False) as store:
-        run_campaign(plan, store=store)
+        complete(plan, store=store)
         assert store.export() == export
     assert campaign(plan).runs == 80

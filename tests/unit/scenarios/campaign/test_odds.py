@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scenarios import prove
-from scenarios.campaign.campaign import campaign, run_campaign
+from scenarios.campaign.campaign import campaign, complete
 from scenarios.campaign.plan import Plan
 from scenarios.campaign.statistics import bounded_mean_interval, rate_interval
 from scenarios.campaign.store import create_store
@@ -47,7 +47,7 @@ def test_schedules_drawn_towards_a_violation_give_the_exact_odds(rule, name, set
     exact = float(prove("wd", rule, settings=settings).odds[name].exact)
     plan = Plan.of(WD, [rule], settings=settings, seeds_count=3_000, rare=name)
     with create_store(plan, None, resumes=False) as store:
-        run_campaign(plan, store=store)
+        complete(plan, store=store)
         outcomes, weights = store.values(0, [name, "weight"]).T
     weighed = np.where(outcomes == 1, weights, 0.0)
     found = bounded_mean_interval(weighed, 1 / SHARE, confidence=0.99)
