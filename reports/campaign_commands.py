@@ -1,7 +1,6 @@
 """The commands `campaign`, `results` and `merge`: many runs, kept and told."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +20,12 @@ from reports.commands import (
     collect_settings,
     write_json,
 )
+from reports.engine_options import Cluster, Jobs, engine_of
 from reports.files import check_folder, write_whole
 from reports.progress import showing_campaign
 from reports.tables import make_console
 from scenarios import find_scenario
 from scenarios.campaign.campaign import CampaignResult, complete, results_of
-from scenarios.campaign.cluster import cluster_engine
-from scenarios.campaign.engines import Engine, local_engine
 from scenarios.campaign.plan import Plan, parse_grid, stored_plan
 from scenarios.campaign.store import ResultsStore, create_store, merge, open_store
 from scenarios.scenario import Scenario
@@ -38,14 +36,6 @@ _CLASS_HELP = "NAME, package.module:Class or path/to/file.py:Class; repeatable."
 Coordinators = Annotated[
     list[str] | None, typer.Option("--coordinator", "-c", help=_CLASS_HELP)
 ]
-Jobs = Annotated[
-    int,
-    typer.Option("--jobs", metavar="N", help="Processes; 0: one for each core.", min=0),
-]
-Cluster = Annotated[
-    str | None,
-    typer.Option("--cluster", metavar="URL", help="A Dask scheduler: tcp://HOST:8786."),
-]
 Pictures = Annotated[
     Path | None, typer.Option("--pictures", metavar="DIR", help="Draw, and where.")
 ]
@@ -53,25 +43,6 @@ Export = Annotated[
     Path | None, typer.Option("--export", metavar="FILE", help="Every run as CSV.")
 ]
 _STORE_HELP = "A results file that `wavecheck campaign --store` wrote."
-
-
-@contextmanager
-def engine_of(jobs: int, cluster: str | None) -> Iterator[Engine]:
-    """Yield the engine that the options ask for, and close it in the end.
-
-    Raises:
-        InvalidScenario: both are given, or the cluster cannot be used.
-    """
-    if cluster is not None and jobs != 1:
-        raise InvalidScenario("--jobs and --cluster: expected one of the two")
-    if cluster is not None:
-        engine = cluster_engine(cluster)
-    else:
-        engine = local_engine(jobs or None)
-    try:
-        yield engine
-    finally:
-        engine.close()
 
 
 def campaign_command(

@@ -15,6 +15,7 @@ from reports.commands import (
     write_json,
     write_page,
 )
+from reports.engine_options import Cluster, Jobs, engine_of
 from reports.progress import showing_proof
 from reports.proof_tables import proof_data, sweep_table
 from reports.search_commands import (
@@ -25,6 +26,8 @@ from reports.search_commands import (
 )
 from reports.tables import make_console
 from scenarios import find_scenario
+from scenarios.campaign.engines import IN_PROCESS
+from scenarios.campaign.spread import sweep_spread
 from scenarios.proving import sweep
 from scenarios.subject import Subject
 
@@ -39,6 +42,8 @@ def sweep_command(
     ] = "60s",
     settings: Settings = None,
     faults: FaultsText = None,
+    jobs: Jobs = 1,
+    cluster: Cluster = None,
     json_file: JSONFile = None,
     html_file: HTMLFile = None,
 ) -> int:
@@ -49,8 +54,13 @@ def sweep_command(
     check_outputs(json_file, html_file)
     subject = Subject.of(found, coordinator, given, faults_of(faults or ""))
     results = []
-    with showing_proof() as progress:
-        for result in sweep(subject, seconds_of(budget), properties or (), progress):
+    seconds = seconds_of(budget)
+    with showing_proof() as progress, engine_of(jobs, cluster) as engine:
+        if engine is IN_PROCESS:
+            proofs = sweep(subject, seconds, properties or (), progress)
+        else:
+            proofs = sweep_spread(subject, seconds, engine, properties or ())
+        for result in proofs:
             results.append(result)
             if result.has_violation():
                 break

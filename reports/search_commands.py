@@ -21,6 +21,7 @@ from reports.commands import (
     write_page,
 )
 from reports.database_view import database_replay_data, print_database_replay
+from reports.engine_options import Cluster, Jobs, engine_of
 from reports.explanations import explanation_markdown, explanation_text
 from reports.files import check_folder, check_writable, write_whole
 from reports.hash_seeds import compare_hash_seeds
@@ -38,6 +39,8 @@ from reports.regressions import regression_test_text, save_schedules
 from reports.search_tables import verdict_table
 from reports.tables import make_console
 from scenarios import find_scenario
+from scenarios.campaign.engines import IN_PROCESS
+from scenarios.campaign.spread import check_spread
 from scenarios.checking import (
     CheckResult,
     Effort,
@@ -139,6 +142,8 @@ def check_command(
     no_reduction: NoReduction = False,
     checkpoint: CheckpointFolder = None,
     threads: Threads = 1,
+    jobs: Jobs = 1,
+    cluster: Cluster = None,
     save: SaveFolder = None,
     junit: JUnitFile = None,
     sarif: SARIFFile = None,
@@ -167,20 +172,27 @@ def check_command(
     limits = proof_limits(
         effort, memory, checkpoint, threads=threads, reduces=not no_reduction
     )
-    if canary and (files.are_wanted() or html_file is not None):
-        refused = "--html, --junit, --sarif and --summary are not for --canary"
-        raise InvalidScenario(refused)
+    if canary:
+        _check_canary(strategy, has_files=files.are_wanted() or html_file is not None)
     if strategy == EXHAUSTIVE:
-        if canary:
-            raise InvalidScenario("--canary searches: give it another --strategy")
         proof = show_proof(subject, limits, properties or (), json_file, save)
         _write_files(proof, files, html_file, json_file)
         return int(proof.has_violation() or (require and bool(proof.vacuous())))
     if canary:
         return show_canary(subject, effort, properties or (), json_file)
-    result = _search(subject, effort, properties or (), json_file, save)
+    where, outputs = (jobs, cluster), (json_file, save)
+    result = _search(subject, effort, properties or (), where, outputs)
     _write_files(result, files, html_file, json_file)
     return int(result.has_violation() or (require and bool(result.vacuous())))
+
+
+def _check_canary(strategy: str, *, has_files: bool) -> None:
+    """Refuse what makes no sense with planted faults."""
+    if has_files:
+        refused = "--html, --junit, --sarif and --summary are not for --canary"
+        raise InvalidScenario(refused)
+    if strategy == EXHAUSTIVE:
+        raise InvalidScenario("--canary searches: give it another --strategy")
 
 
 def _write_files(
@@ -198,12 +210,16 @@ def _search(
     subject: Subject,
     effort: Effort,
     properties: Sequence[str],
-    json_file: Path | None,
-    save: Path | None,
+    where: tuple[int, str | None],
+    outputs: tuple[Path | None, Path | None],
 ) -> CheckResult:
     """Search, compare between processes, keep and show what was found."""
-    with showing_search() as progress:
-        result = check_subject(subject, effort, properties, progress)
+    json_file, save = outputs
+    with showing_search() as progress, engine_of(*where) as engine:
+        if engine is IN_PROCESS:
+            result = check_subject(subject, effort, properties, progress)
+        else:
+            result = check_spread(subject, effort, engine, properties)
     compare_hash_seeds(result)
     saved = {} if save is None else save_schedules(result.schedules, save)
     if not write_json(json_file, data.check_data(result)):

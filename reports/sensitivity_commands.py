@@ -7,7 +7,6 @@ import typer
 from rich import box
 from rich.table import Table
 
-from reports.campaign_commands import Cluster, Jobs, engine_of
 from reports.campaign_tables import measure_text
 from reports.commands import (
     CoordinatorName,
@@ -19,6 +18,7 @@ from reports.commands import (
     write_json,
 )
 from reports.data import header
+from reports.engine_options import Cluster, Jobs, engine_of
 from reports.progress import showing_campaign
 from reports.tables import make_console
 from scenarios import find_scenario

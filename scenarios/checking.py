@@ -51,6 +51,7 @@ class CheckResult:
         statistics: what was seen.
         schedules: for each violated property, the shrunk counterexample.
         first_found: for each violated property, which execution showed it first.
+        best_found: for each violated property, the one with the fewest steps.
         samples: ordinary executions, for comparison between processes.
         never_performed: statements of the world that no execution performed.
         was_interrupted: the user ended the search; what was found is here.
@@ -67,6 +68,7 @@ class CheckResult:
     statistics: Statistics
     schedules: Mapping[str, Schedule]
     first_found: Mapping[str, Found]
+    best_found: Mapping[str, Found]
     samples: tuple[Schedule, ...]
     never_performed: tuple[str, ...]
     was_interrupted: bool
@@ -229,13 +231,13 @@ def check_subject(
         search.run(session)
         statistics = session.statistics()
         for name, found in session.found.items():
-            schedules[name] = _smallest(subject, name, found, shrinks=effort.shrinks)
+            schedules[name] = smallest(subject, name, found, shrinks=effort.shrinks)
     except KeyboardInterrupt:
         was_interrupted = True
         statistics = session.statistics()
         for name, found in session.found.items():
             if name not in schedules:
-                schedules[name] = _smallest(subject, name, found, shrinks=False)
+                schedules[name] = smallest(subject, name, found, shrinks=False)
     return CheckResult(
         scenario=subject.scenario,
         settings=subject.settings,
@@ -247,6 +249,7 @@ def check_subject(
         statistics=statistics,
         schedules=schedules,
         first_found=dict(session.first_found),
+        best_found=dict(session.found),
         samples=_samples(subject, seed),
         never_performed=never_performed(world),
         was_interrupted=was_interrupted,
@@ -268,7 +271,7 @@ def _search_for(subject: Subject, effort: Effort, judged: Sequence[Property]) ->
     )
 
 
-def _smallest(
+def smallest(
     subject: Subject, property_name: str, found: Found, *, shrinks: bool
 ) -> Schedule:
     """Shrink the world while the property can still be violated, then the schedule."""

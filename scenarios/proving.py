@@ -369,14 +369,7 @@ def sweep(
         progress: called at the start of each level.
     """
     began = time.monotonic()
-    sizes = dict(subject.scenario.sizes)
-    if not sizes:
-        raise InvalidScenario(
-            f"scenario {subject.scenario.name!r} has no sizes that could grow"
-        )
-    names = list(sizes)
-    for round_number in count():
-        grown = replace(subject, settings=replace(subject.settings, **sizes))
+    for grown in growing(subject):
         left = seconds - (time.monotonic() - began)
         if left <= 0:
             return
@@ -384,4 +377,20 @@ def sweep(
         yield result
         if result.exploration.stopped_by == INTERRUPTED:
             return
+
+
+def growing(subject: Subject) -> Iterator[Subject]:
+    """Yield a subject in growing sizes: the least, then one size more after the other.
+
+    Raises:
+        InvalidScenario: nothing of its scenario could grow.
+    """
+    sizes = dict(subject.scenario.sizes)
+    if not sizes:
+        raise InvalidScenario(
+            f"scenario {subject.scenario.name!r} has no sizes that could grow"
+        )
+    names = list(sizes)
+    for round_number in count():
+        yield replace(subject, settings=replace(subject.settings, **sizes))
         sizes[names[round_number % len(names)]] += 1

@@ -15,6 +15,7 @@ from scenarios.campaign.columns import Row, row_of
 from scenarios.catalogue import find_scenario
 from scenarios.comparison import build_timed_world
 from scenarios.loading import load_coordinator
+from scenarios.scenario import Scenario
 from scenarios.subject import Subject
 from sim.errors import NondeterminismError, WavecheckError
 from sim.pipeline.measurement import NOT_AT_RISK, NOT_SEEN, VIOLATED, SeededRuns
@@ -74,13 +75,7 @@ def run_piece(piece: Piece) -> PieceRows:
         NondeterminismError: a run made twice is not the same twice.
     """
     scenario = find_scenario(piece.scenario)
-    if code_digest(scenario, piece.coordinator) != piece.code:
-        raise OtherCode(
-            "a process has another version of Wavecheck or of the coordinator"
-            f" {piece.coordinator!r} than this campaign\n"
-            "next: install the same version everywhere, and restart the cluster's"
-            " processes"
-        )
+    refuse_other_code(scenario, piece.coordinator, piece.code)
     make = _timed_runs if scenario.is_timed else _untimed_runs
     run = make(piece)
     rows = [(seed, run(seed)) for seed in range(*piece.seeds)]
@@ -90,6 +85,21 @@ def run_piece(piece: Piece) -> PieceRows:
     if len(rows) > 1 and steps <= RECHECK_STEPS_MAX:
         _compare(piece, seed, row, make(piece)(seed))
     return tuple(rows)
+
+
+def refuse_other_code(scenario: Scenario, coordinator: str, code: str) -> None:
+    """Raise where this process has other code than the one that sent a piece.
+
+    Raises:
+        OtherCode: it has.
+    """
+    if code_digest(scenario, coordinator) != code:
+        raise OtherCode(
+            "a process has another version of Wavecheck or of the coordinator"
+            f" {coordinator!r} than this campaign\n"
+            "next: install the same version everywhere, and restart the cluster's"
+            " processes"
+        )
 
 
 def _compare(piece: Piece, seed: int, first: Row, second: Row) -> None:

@@ -1,0 +1,269 @@
+"""Searches and sweeps spread over an engine's processes, with results as if alone.
+
+A search is cut into blocks of executions, each with a seed of its own; a sweep into its
+sizes. Blocks and sizes are put together in their order, whatever finished first, so
+that the answer does not depend on the engine. Only how far a budget in seconds reaches
+does.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from typing import Any, Final
+
+from scenarios.campaign.code_version import code_digest
+from scenarios.campaign.engines import Engine, run_pieces
+from scenarios.campaign.runs import refuse_other_code
+from scenarios.catalogue import find_scenario
+from scenarios.checking import CheckResult, Effort, check_subject, smallest
+from scenarios.proving import ProofLimits, ProofResult, growing, prove
+from scenarios.strategies import STRATEGIES
+from scenarios.subject import Subject
+from sim.errors import InvalidScenario
+from sim.search.session import Found, Statistics
+from sim.verdict import Outcome, Verdict
+
+BLOCK_EXECUTIONS: Final = 500
+DEFAULT_SECONDS: Final = 10.0
+SEED_STEP: Final = 1_000_003
+"""Between the seeds of two blocks, so that near seeds of a user share no block."""
+
+SPREADABLE: Final = tuple(name for name in STRATEGIES if name != "dfs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectPiece:
+    """What any process needs to know of a subject.
+
+    Attributes:
+        scenario: its name.
+        coordinator: the name by which any process can load it.
+        settings: all of them, by name.
+        faults: the fault plan.
+        code: fingerprint of the code that must run it.
+        properties: what is judged; empty: all that need no time.
+        number: of the block or size, from 0.
+        effort: of a block; None: the piece is a proof.
+        seconds: limit of a proof.
+    """
+
+    scenario: str
+    coordinator: str
+    settings: Mapping[str, Any]
+    faults: Mapping[str, int]
+    code: str
+    properties: tuple[str, ...]
+    number: int
+    effort: Effort | None = None
+    seconds: float | None = None
+
+    def subject(self) -> Subject:
+        """Return the subject; a process with other code refuses it."""
+        scenario = find_scenario(self.scenario)
+        refuse_other_code(scenario, self.coordinator, self.code)
+        return Subject.of(scenario, self.coordinator, self.settings, dict(self.faults))
+
+
+def _piece(subject: Subject, properties: Sequence[str], **more: Any) -> SubjectPiece:
+    return SubjectPiece(
+        scenario=subject.scenario.name,
+        coordinator=subject.coordinator,
+        settings=asdict(subject.settings),
+        faults=dict(subject.faults),
+        code=code_digest(subject.scenario, subject.coordinator),
+        properties=tuple(properties),
+        **more,
+    )
+
+
+# Sweeps -------------------------------------------------------------------------
+
+
+def run_proof(piece: SubjectPiece) -> ProofResult:
+    """Prove one size; the subject stays at home, for not every one can travel."""
+    limits = ProofLimits(seconds=piece.seconds)
+    result = prove(piece.subject(), piece.properties, limits)
+    return replace(result, subject=None)  # type: ignore[arg-type]
+
+
+def sweep_spread(
+    subject: Subject, seconds: float, engine: Engine, properties: Sequence[str] = ()
+) -> Iterator[ProofResult]:
+    """Prove a subject in growing sizes at once; as `sweep`, one after another.
+
+    Yields:
+        The proofs in the order of the sizes. Each has what was left of the time when it
+        began, and its own memory: mind that they run beside one another.
+    """
+    began = time.monotonic()
+    grown: list[Subject] = []
+
+    def pieces() -> Iterator[SubjectPiece]:
+        for one in growing(subject):
+            left = seconds - (time.monotonic() - began)
+            if left <= 0:
+                return
+            grown.append(one)
+            yield _piece(one, properties, number=len(grown) - 1, seconds=left)
+
+    waiting: dict[int, ProofResult] = {}
+    shown = 0
+    for piece, result, _ in run_pieces(engine, run_proof, pieces()):
+        waiting[piece.number] = result
+        while shown in waiting:
+            yield replace(waiting.pop(shown), subject=grown[shown])
+            shown += 1
+
+
+# Searches -----------------------------------------------------------------------
+
+
+def run_block(piece: SubjectPiece) -> CheckResult:
+    """Search one block of executions."""
+    assert piece.effort is not None
+    result = check_subject(piece.subject(), piece.effort, piece.properties)
+    nowhere: Any = None
+    return replace(result, scenario=nowhere, settings=nowhere)
+
+
+def check_spread(
+    subject: Subject, effort: Effort, engine: Engine, properties: Sequence[str] = ()
+) -> CheckResult:
+    """Search a subject in blocks at once; a counterexample is shrunk here, at the end.
+
+    Args:
+        subject: what is under test.
+        effort: how hard to search; with neither budget ten seconds.
+        engine: where.
+        properties: which; all that need no time if empty.
+
+    Raises:
+        InvalidScenario: a strategy that is no matter of seeds, or keeps a database.
+    """
+    if effort.strategy not in SPREADABLE or effort.database is not None:
+        raise InvalidScenario(
+            f"strategy {effort.strategy!r} cannot be cut into blocks with their own"
+            f" seeds\n  expected  one of: {', '.join(SPREADABLE)}, without a database\n"
+            "next: leave --jobs and --cluster out"
+        )
+    began = time.monotonic()
+    done: dict[int, CheckResult] = {}
+    for piece, result, _ in run_pieces(
+        engine, run_block, _blocks(subject, effort, properties, began)
+    ):
+        done[piece.number] = result
+        if effort.stops_at_first and _first_hit(done) is not None:
+            break
+    last = _first_hit(done) if effort.stops_at_first else None
+    kept = [done[number] for number in sorted(done) if last is None or number <= last]
+    return _together(subject, effort, kept, time.monotonic() - began)
+
+
+def _blocks(
+    subject: Subject, effort: Effort, properties: Sequence[str], began: float
+) -> Iterator[SubjectPiece]:
+    seconds, left = effort.seconds, effort.executions
+    if seconds is None and left is None:
+        seconds = DEFAULT_SECONDS
+    for number in count():
+        rest = None if seconds is None else seconds - (time.monotonic() - began)
+        if (rest is not None and rest <= 0) or left == 0:
+            return
+        executions = min(BLOCK_EXECUTIONS, BLOCK_EXECUTIONS if left is None else left)
+        left = None if left is None else left - executions
+        block = replace(
+            effort,
+            seed=effort.seed + number * SEED_STEP,
+            executions=executions,
+            seconds=rest,
+            shrinks=False,
+        )
+        yield _piece(subject, properties, number=number, effort=block)
+
+
+def _first_hit(done: Mapping[int, CheckResult]) -> int | None:
+    """Return the first block with a violation, once all before it are there."""
+    for number in count():
+        if number not in done:
+            return None
+        if done[number].has_violation():
+            return number
+    return None
+
+
+def _together(
+    subject: Subject, effort: Effort, blocks: Sequence[CheckResult], seconds: float
+) -> CheckResult:
+    found: dict[str, Found] = {}
+    first: dict[str, Found] = {}
+    before = 0
+    for block in blocks:
+        for name, one in block.best_found.items():
+            best = found.get(name)
+            if best is None or one.violation.step < best.violation.step:
+                found[name] = one
+            earliest = block.first_found[name]
+            first.setdefault(
+                name, replace(earliest, execution=before + earliest.execution)
+            )
+        before += block.statistics.executions_count
+    return CheckResult(
+        scenario=subject.scenario,
+        settings=subject.settings,
+        faults=subject.faults,
+        coordinator=subject.coordinator,
+        strategy=effort.strategy,
+        seed=effort.seed,
+        verdicts=tuple(
+            _verdict([block.verdicts[place] for block in blocks], found)
+            for place in range(len(blocks[0].verdicts))
+        ),
+        statistics=_sum([block.statistics for block in blocks], seconds),
+        schedules={
+            name: smallest(subject, name, one, shrinks=effort.shrinks)
+            for name, one in found.items()
+        },
+        first_found=first,
+        best_found=found,
+        samples=blocks[0].samples,
+        never_performed=tuple(
+            name
+            for name in blocks[0].never_performed
+            if all(name in block.never_performed for block in blocks)
+        ),
+        was_interrupted=False,
+        note=f"{len(blocks):,} blocks; distinct schedules and states: those of the"
+        " block with most",
+    )
+
+
+def _verdict(verdicts: Sequence[Verdict], found: Mapping[str, Found]) -> Verdict:
+    name = verdicts[0].property_name
+    best = found.get(name)
+    outcomes = [one.outcome for one in verdicts]
+    return Verdict(
+        property_name=name,
+        outcome=next(
+            (one for one in (Outcome.VIOLATED, Outcome.EXHAUSTED) if one in outcomes),
+            Outcome.BUDGET_SPENT,
+        ),
+        executions_count=sum(one.executions_count for one in verdicts),
+        drawn_count=sum(one.drawn_count for one in verdicts),
+        is_vacuous=all(one.is_vacuous for one in verdicts),
+        violation=None if best is None else best.violation,
+    )
+
+
+def _sum(parts: Sequence[Statistics], seconds: float) -> Statistics:
+    richest = max(parts, key=lambda one: one.final_states_count)
+    return Statistics(
+        executions_count=sum(one.executions_count for one in parts),
+        drawn_count=sum(one.drawn_count for one in parts),
+        steps_count=sum(one.steps_count for one in parts),
+        schedules_count=max(one.schedules_count for one in parts),
+        final_states_count=richest.final_states_count,
+        final_states_once=richest.final_states_once,
+        last_new_final_state=richest.last_new_final_state,
+        seconds=seconds,
+    )

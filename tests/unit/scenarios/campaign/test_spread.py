@@ -1,0 +1,102 @@
+"""Searches and sweeps over an engine: in their order, whatever finished first."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from scenarios.campaign.engines import IN_PROCESS, Engine, local_engine
+from scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread, sweep_spread
+from scenarios.catalogue import find_scenario
+from scenarios.checking import Effort
+from scenarios.proving import sweep
+from scenarios.subject import Subject
+from sim.errors import InvalidScenario
+from sim.verdict import Outcome
+
+THREADS = Engine(
+    name="threads", processes=3, open=lambda: ThreadPoolExecutor(max_workers=3)
+)
+
+
+def wd(rule, **settings):
+    return Subject.of(find_scenario("wd"), rule, settings)
+
+
+def plain(result):
+    """A result without the seconds that it took."""
+    return replace(result, statistics=replace(result.statistics, seconds=0.0))
+
+
+@pytest.mark.parametrize("strategy", ["random", "surw"])
+def test_a_search_in_blocks_does_not_depend_on_the_engine(strategy):
+    """Here, in threads or in two processes: the same verdicts and schedules."""
+    effort = Effort(strategy=strategy, executions=2 * BLOCK_EXECUTIONS + 100, seed=5)
+    results = [
+        check_spread(wd("stalling"), effort, engine)
+        for engine in (IN_PROCESS, THREADS, local_engine(2))
+    ]
+    assert plain(results[0]) == plain(results[1]) == plain(results[2])
+    verdicts = {one.property_name: one for one in results[0].verdicts}
+    assert verdicts["no_stranded_batch"].outcome is Outcome.VIOLATED
+    # A block may end before its 500 executions: with everything found.
+    assert 3 <= results[0].statistics.executions_count <= 1_100
+    counts = {one.executions_count for one in results[0].verdicts}
+    assert counts == {results[0].statistics.executions_count}
+    assert len(results[0].schedules["no_double_dispatch"].steps) < 20
+
+
+def test_a_search_that_ends_with_the_first_violation_ends_in_its_block():
+    """The first block with a hit, and those before it; later ones do not count."""
+    effort = Effort(strategy="random", executions=4_000, stops_at_first=True)
+    first, again = (
+        check_spread(wd("stalling"), effort, engine) for engine in (IN_PROCESS, THREADS)
+    )
+    assert plain(first) == plain(again)
+    assert first.statistics.executions_count <= BLOCK_EXECUTIONS
+    assert first.note.startswith("1 blocks")
+
+
+def test_nothing_found_in_any_block_is_a_spent_budget():
+    """The odds that are left are those of all executions together."""
+    result = check_spread(
+        wd("claiming"), Effort(strategy="random", executions=1_200), THREADS
+    )
+    assert not result.has_violation()
+    assert [one.drawn_count for one in result.verdicts] == [1_200, 1_200]
+    assert result.verdicts[0].odds_max() < 0.003
+
+
+@pytest.mark.parametrize("strategy", ["dfs", "hypothesis", "exhaustive"])
+def test_a_strategy_without_seeds_is_refused(strategy):
+    """More blocks of it would be the same block again."""
+    with pytest.raises(InvalidScenario, match="cannot be cut into blocks"):
+        check_spread(wd("stalling"), Effort(strategy=strategy, executions=9), THREADS)
+
+
+def test_a_sweep_yields_its_sizes_in_order(monkeypatch):
+    """Whatever finished first: the proofs of one after another, with their subjects."""
+
+    def backwards(engine, function, pieces):
+        first = list(islice(pieces, 3))
+        for piece in reversed(first):
+            yield piece, function(piece), 0.0
+
+    monkeypatch.setattr("scenarios.campaign.spread.run_pieces", backwards)
+    seen = list(sweep_spread(wd("claiming"), 600.0, IN_PROCESS))
+    alone = list(islice(sweep(wd("claiming"), 600.0), 3))
+    for one, other in zip(seen, alone, strict=True):
+        assert one.subject.settings == other.subject.settings
+        assert one.exploration.states == other.exploration.states
+        assert one.schedules_count == other.schedules_count
+        assert one.verdicts == other.verdicts
+
+
+def test_a_proof_travels_between_processes():
+    """A proof in another process is the one here."""
+    results = sweep_spread(wd("claiming"), 600.0, local_engine(2))
+    first, here = next(results), next(sweep(wd("claiming"), 600.0))
+    results.close()
+    assert first.exploration.states == here.exploration.states
+    assert first.subject.settings == here.subject.settings
