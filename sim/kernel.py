@@ -38,7 +38,6 @@ _FIRST: Final = -1  # before whatever SimPy itself puts at the same tick
 CODE_FAILURES: Final = (Exception, SystemExit, CancelledError)
 """What code under test can end with; an interrupt by the user is not among them."""
 
-
 Latency = Callable[[Operation[Any]], int]
 StepListener = Callable[[Task, Operation[Any], Any, list[Change]], None]
 
@@ -95,6 +94,7 @@ class Kernel(simpy.Environment):
         self.performed: set[Statement] = set()
         self.on_step: StepListener | None = None
         self.is_stopped = False
+        self._acting: Task | None = None  # whose step lets another task fail
         # SimPy's queue, which also holds tasks here; its own type knows events only.
         self._pause_at = min(steps_max, PROGRESS_EVERY)
         self._due: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]
@@ -141,9 +141,9 @@ class Kernel(simpy.Environment):
         """Let a task's next statement fail instead of acting; untimed runs only."""
         assert not self.is_timed
         self._withdraw(task)
-        failing = self.current
+        self._acting = self.current
         self._resume(task, None, failure)
-        self.current = failing
+        self.current, self._acting = self._acting, None
 
     def _withdraw(self, task: Task) -> None:
         """Take back a task's next step."""
@@ -391,6 +391,8 @@ class Kernel(simpy.Environment):
         """Blame the code under test, unless the world takes this as a task's end."""
         if isinstance(error, WavecheckError):
             raise error
+        if self._acting is not None:
+            self.current = self._acting  # what is left open now belongs to its step
         is_over = isinstance(error, Exception) and self.survives is not None
         if not is_over or not self.survives(task, error):  # type: ignore[misc, arg-type]
             raise CoordinatorError(
@@ -421,10 +423,7 @@ class Kernel(simpy.Environment):
             delay = operation.args[0]
         else:
             delay = 0 if kind is _EXTERNAL else self.latency(operation)
-        heappush(
-            self._due,
-            (self._now + delay, _PRIORITY, next(self._eid), task),
-        )
+        heappush(self._due, (self._now + delay, _PRIORITY, next(self._eid), task))
 
     def _pause(self, task: Task) -> int:
         """Report progress, or refuse to go on; return when to pause again."""

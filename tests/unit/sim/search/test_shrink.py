@@ -146,3 +146,15 @@ def test_the_world_shrinks_before_the_schedule():
     sizes = schedule.settings["listeners"] * schedule.settings["batches_per_listener"]
     assert sizes == 2
     assert len(schedule.steps) == 9
+
+
+def test_a_statement_that_fails_ends_its_process_the_same_way_again():
+    """What becomes of the message is a choice of the fault's step, also in a script."""
+    result = check(
+        find_scenario("import-job"),
+        "progressive",
+        executions=5,
+        seed=3,
+        faults={"duplicate": 1, "delay": 1, "fail": 1},
+    )
+    assert "every_parent_covered_once" in result.schedules
