@@ -7,8 +7,9 @@ r"""A small real import: several processes, one database, the verified class.
 Half of the batches are parents (SalesOrder), the other half is derived from them as
 they finish (TransactionLine). Each worker is a process of its own; what it imports goes
 into the table `imported`. At the end every batch must be completed, every record
-imported, and no message sent twice. `--kills` ends workers by SIGKILL at random moments
-and starts others in their place: that takes `leased`, whose claims run out.
+imported, and no message sent twice. `--kills` ends workers by SIGKILL, spread at random
+over the job while batches are under way, and starts others in their place: that takes
+`leased`, whose claims run out.
 """
 
 import argparse
@@ -65,6 +66,7 @@ class Options:
     workers: int
     batches: int
     kills: int
+    service_ms: float
     seed: int
 
     def plan(self) -> ImportPlan:
@@ -99,6 +101,7 @@ def make_worker(options: Options, store: SQLStore, engine: AsyncEngine) -> Worke
 
     async def import_records(batch: Batch) -> None:
         """Import what a batch stands for; a record that is there already stays."""
+        await asyncio.sleep(options.service_ms / 1_000)
         async with engine.connect() as connection:
             await connection.execute(
                 text(
@@ -126,15 +129,13 @@ def make_worker(options: Options, store: SQLStore, engine: AsyncEngine) -> Worke
     )
 
 
-async def serve(options: Options, number: int, results: Any) -> None:
+async def serve(options: Options, number: int, tallies: Any) -> None:
     """Work until the job is done; one of the workers also starts it."""
     engine = make_engine(options.url, pool_size=2)
-    statements = 0
 
     @event.listens_for(engine.sync_engine, "after_cursor_execute")
     def count(*details: object) -> None:
-        nonlocal statements
-        statements += 1
+        tallies[number] += 1
 
     worker = make_worker(options, make_store(engine), engine)
 
@@ -163,12 +164,11 @@ async def serve(options: Options, number: int, results: Any) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await engine.dispose()
-    results.put(statements)
 
 
-def work(options: Options, number: int, results: Any) -> None:
+def work(options: Options, number: int, tallies: Any) -> None:
     """Run one worker process."""
-    asyncio.run(serve(options, number, results))
+    asyncio.run(serve(options, number, tallies))
 
 
 # The main process ---------------------------------------------------------------
@@ -242,33 +242,58 @@ async def check(options: Options) -> dict[str, int]:
     return {**found, "sent_twice": len(sends) - len(set(sends))}
 
 
+async def progress(engine: AsyncEngine) -> tuple[int, int]:
+    """Return how many batches are completed, and how many are under way."""
+    async with connected(engine) as connection:
+        rows = await connection.execute(
+            text("SELECT status, count(*) FROM wave_batches GROUP BY status")
+        )
+        counts = {one[0]: one[1] for one in rows}
+    return (
+        counts.get(BatchState.COMPLETED, 0),
+        counts.get(BatchState.DISPATCHED, 0) + counts.get(BatchState.PROCESSING, 0),
+    )
+
+
 def run(options: Options) -> dict[str, Any]:
     """Run the whole import; return what was counted."""
     asyncio.run(set_up(options))
-    results = PROCESSES.SimpleQueue()
+    # Plain shared numbers: a worker that dies can leave no lock behind.
+    tallies = PROCESSES.Array("q", options.workers, lock=False)
     draw = random.Random(options.seed)
     began = time.perf_counter()
 
     def start(number: int) -> BaseProcess:
-        process = PROCESSES.Process(target=work, args=(options, number, results))
+        process = PROCESSES.Process(target=work, args=(options, number, tallies))
         process.start()
         return process
 
     workers = [start(number) for number in range(options.workers)]
+    kill_at = sorted(
+        draw.randrange(options.batches * 3 // 4) for _ in range(options.kills)
+    )
     killed = 0
-    while any(one.is_alive() for one in workers):
-        time.sleep(draw.uniform(0.1, 0.4) if killed < options.kills else 0.05)
-        number = draw.randrange(options.workers)
-        if killed < options.kills and workers[number].is_alive():
-            os.kill(workers[number].pid or 0, signal.SIGKILL)
-            workers[number].join()
-            workers[number] = start(number)
-            killed += 1
+    engine = make_engine(options.url)
+    with asyncio.Runner() as runner:
+        while any(one.is_alive() for one in workers):
+            time.sleep(0.05 if killed == options.kills else 0.005)
+            if killed == options.kills:
+                continue
+            completed, under_way = runner.run(progress(engine))
+            number = draw.randrange(options.workers)
+            if (
+                completed >= kill_at[killed]
+                and under_way
+                and workers[number].is_alive()
+            ):
+                os.kill(workers[number].pid or 0, signal.SIGKILL)
+                workers[number].join()
+                workers[number] = start(number)
+                killed += 1
+        runner.run(engine.dispose())
     seconds = time.perf_counter() - began
     failed = sum(one.exitcode != 0 for one in workers)
-    statements = 0
-    while not results.empty():
-        statements += results.get()
+    statements = sum(tallies)
     return {
         **asyncio.run(check(options)),
         "workers": options.workers,
@@ -288,6 +313,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--service-ms", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     options = Options(**vars(parser.parse_args()))
     found = run(options)

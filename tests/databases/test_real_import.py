@@ -30,8 +30,12 @@ def test_claiming_loses_nothing_and_doubles_nothing(any_url):
 
 @pytest.mark.postgres
 def test_leased_survives_workers_that_are_killed(postgres_url):
-    """Two of three processes are killed at random moments; the job is still whole."""
-    options = ("-c", "leased", "--workers", 3, "--batches", 24, "--kills", 2)
-    found = run(postgres_url, *options)
-    assert found["workers_killed"] == 2
+    """Four are killed while batches are under way; the job is still whole.
+
+    How many of the kills hit a worker that holds a lease is a matter of time, so
+    `retaken` is not asserted; it was 2 of 4 on a busy machine.
+    """
+    options = ("-c", "leased", "--workers", 3, "--batches", 24, "--kills", 4)
+    found = run(postgres_url, *options, "--service-ms", 30)
+    assert found["workers_killed"] == 4
     assert (found["completed"], found["unfinished"], found["sent_twice"]) == (24, 0, 0)
