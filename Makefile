@@ -14,10 +14,10 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint bench notebooks reference format clean
+.PHONY: help demo test lint bench notebooks reference screenshots format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: $(DEMO_READY) ## compare the coordinators on the published incident
 	@$(BIN)/wavecheck compare incident || test $$? -eq 1  # 1: violations found, as expected
@@ -39,6 +39,9 @@ notebooks: $(DEV_READY) ## run the notebooks and keep copies with outputs, also 
 
 reference: $(DEV_READY) ## write docs/reference.md from the code
 	$(BIN)/python docs/make_reference.py
+
+screenshots: $(DEV_READY) ## take the README's pictures of pages, from real results
+	$(BIN)/python docs/screenshots.py
 
 format: $(DEV_READY) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix-only .

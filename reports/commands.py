@@ -18,6 +18,7 @@ from reports.search_tables import strategies_table
 from reports.zoo_tables import exhibits_table
 from scenarios import comparison as comparisons
 from scenarios import find_scenario
+from scenarios.comparison import Comparison
 from scenarios.database_run import run_on_database
 from scenarios.scenario import Scenario
 from sim.errors import InvalidScenario
@@ -129,12 +130,13 @@ def run(
         bool, typer.Option("--replace", help="With --db: remove the same job first.")
     ] = False,
     json_file: JSONFile = None,
+    html_file: HTMLFile = None,
 ) -> int:
     """Run one timed simulation."""
     found = find_scenario(scenario)
     coordinator = coordinator or found.default_coordinator
     given = collect_settings(found, settings, seed=seed, batches=batches, calls=calls)
-    check_outputs(json_file, trace)
+    check_outputs(json_file, trace, html_file)
     lines = StringIO() if trace is not None else None
     with showing_progress([coordinator]) as progress:
         world = comparisons.build_timed_world(
@@ -161,17 +163,24 @@ def run(
         **data.header("run", found.name, world.settings),
         "run": data.run_data(result) | {"log": data.log_data(result)},
     }
+    alone = Comparison(
+        scenario=found, settings=world.settings, runs=(result,), claims=()
+    )
     if not write_json(json_file, document):
-        console = tables.make_console()
-        console.print(f"{found.name}: {found.summary}")
-        console.print(tables.run_report(result))
-        if log:
-            console.print(tables.log_table(result))
+        _print_run(alone, with_log=log)
         if db is not None:
-            console.print(
-                f"database: {performed} statements, every answer is the model's"
-            )
+            typer.echo(f"database: {performed} statements, every answer is the model's")
+    write_page(html_file, alone, json_file=json_file)
     return int(result.has_violation())
+
+
+def _print_run(alone: Comparison, *, with_log: bool) -> None:
+    """Print what the only run of a comparison showed."""
+    console, result = tables.make_console(), alone.runs[0]
+    console.print(f"{alone.scenario.name}: {alone.scenario.summary}")
+    console.print(tables.run_report(result))
+    if with_log:
+        console.print(tables.log_table(result))
 
 
 def compare(
@@ -193,11 +202,12 @@ def compare(
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Draw nothing.")
     ] = False,
+    html_file: HTMLFile = None,
 ) -> int:
     """Run several coordinators, same settings and seed, side by side."""
     found = find_scenario(scenario)
     given = collect_settings(found, settings, seed=seed, batches=batches, calls=calls)
-    check_outputs(json_file)
+    check_outputs(json_file, html_file)
     if not no_pictures:
         check_folder(pictures)
     names = coordinator or list(found.coordinators)
@@ -211,6 +221,7 @@ def compare(
         console.print(tables.comparison_report(comparison, console.width))
         for path in written:
             console.print(f"picture: {path}")
+    write_page(html_file, comparison, json_file=json_file)
     return int(comparison.has_violation())
 
 

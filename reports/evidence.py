@@ -12,12 +12,13 @@ from typing import Any
 
 from reports.code_places import CodePlace, place_of
 from scenarios import find_scenario
-from scenarios.checking import world_of
+from scenarios.checking import subject_of, world_of
+from scenarios.proving import explained
 from sim.kernel import Kernel
 from sim.operation import statements_of
 from sim.parts import Counter, Part, Queue, Table
 from sim.property import Moment
-from sim.search.explain import Explanation, explain
+from sim.search.explain import Explanation
 from sim.search.happens_before import happens_before
 from sim.search.recorded import RecordedChoices
 from sim.search.schedule import Schedule, recorded_steps, run_rule
@@ -118,7 +119,8 @@ def evidence_of(schedule: Schedule, explanation: Explanation | None = None) -> E
     """
     scenario = find_scenario(schedule.scenario)
     world = world_of(schedule, scenario)
-    told = explain(world, schedule) if explanation is None else explanation
+    subject = subject_of(schedule, scenario)
+    told = explanation or explained(subject, schedule)
     passing = None
     if told.escape is not None:
         passed = run_rule(world, RecordedChoices(told.escape.choices))
@@ -134,7 +136,7 @@ def evidence_of(schedule: Schedule, explanation: Explanation | None = None) -> E
     judged = next(one for one in world.properties if one.name == schedule.property_name)
     return Evidence(
         explanation=told,
-        rule=_first_line(type(world.under_test)),
+        rule=_first_line(subject.coordinator_type),
         meaning=judged.meaning,
         is_judged_at_end=judged.moment is Moment.AT_QUIESCENCE,
         failing=failing,

@@ -48,7 +48,7 @@ def comparison_report(comparison: Comparison, width: int) -> RenderableType:
     return Group(
         Text(f"{scenario.name}: {scenario.summary}"),
         *runs,
-        *_notes(comparison),
+        *map(Text, comparison_notes(comparison)),
         _claims(comparison),
     )
 
@@ -212,23 +212,20 @@ def _verdict(verdict: Verdict) -> Text:
     return Text(f"{word:<11} {verdict.property_name}", style=style)
 
 
-def _notes(comparison: Comparison) -> list[Text]:
+def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
+    """Say what a reader of a comparison must know."""
     notes = [
-        Text(
-            "VIOLATED: it happened in this run.  not seen: it did not happen in this"
-            " one run, which proves nothing\n(wavecheck check searches the other"
-            " orders).  not at risk: this run could not have violated it."
-        )
+        "VIOLATED: it happened in this run.  not seen: it did not happen in this one"
+        " run, which proves nothing\n(wavecheck check searches the other orders)."
+        "  not at risk: this run could not have violated it."
     ]
     if comparison.scenario.name == "incident" and not comparison.settings.derived_call:
         notes.append(
-            Text(
-                "job_completes: the record holds dispatch calls only and ends before"
-                " the batches do, so no call is left to\ncomplete wave and job;"
-                " --set derived_call=true lets finished batches call too."
-            )
+            "job_completes: the record holds dispatch calls only and ends before the"
+            " batches do, so no call is left to\ncomplete wave and job;"
+            " --set derived_call=true lets finished batches call too."
         )
-    return notes
+    return tuple(notes)
 
 
 def _claims(comparison: Comparison) -> RenderableType:

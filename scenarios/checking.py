@@ -16,6 +16,7 @@ from scenarios.scenario import Scenario
 from scenarios.strategies import make_search, make_strategy
 from scenarios.subject import Subject
 from sim.errors import unknown_name
+from sim.faces import shown
 from sim.faults import FaultPlan
 from sim.property import Property
 from sim.search.judgement import never_performed, searchable, verdicts_of
@@ -73,6 +74,8 @@ class CheckResult:
     never_performed: tuple[str, ...]
     was_interrupted: bool
     note: str = ""
+
+    _repr_mimebundle_ = shown
 
     def has_violation(self) -> bool:
         """Return whether any property was violated."""

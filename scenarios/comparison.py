@@ -12,6 +12,7 @@ from scenarios.claims import Claim, judge_claims
 from scenarios.loading import coordinator_name, load_coordinator
 from scenarios.scenario import Scenario
 from sim.errors import InvalidScenario
+from sim.faces import shown
 from sim.kernel import STEPS_MAX, Kernel
 from sim.pipeline.timed_run import Progress, TimedRun, simulate
 from sim.pipeline.world import PipelineWorld
@@ -35,6 +36,8 @@ class Comparison:
     settings: Any
     runs: tuple[TimedRun, ...]
     claims: tuple[Claim, ...]
+
+    _repr_mimebundle_ = shown
 
     def has_violation(self) -> bool:
         """Return whether any coordinator violated any property."""

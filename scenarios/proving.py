@@ -22,6 +22,7 @@ from sim.exhaustive.graph import Graph, graph_of
 from sim.exhaustive.paths import Odds, count_schedules, odds
 from sim.exhaustive.prove import conclude, in_full, searched
 from sim.exhaustive.recovery import Recovery, first_lost, recovery
+from sim.faces import shown
 from sim.property import Violation
 from sim.search.explain import Explanation, NoReturn, explain
 from sim.search.recorded import RecordedChoices
@@ -99,6 +100,8 @@ class ProofResult:
     lassos: Mapping[str, Lasso]
     no_returns: Mapping[str, NoReturn]
     seconds: float
+
+    _repr_mimebundle_ = shown
 
     def has_violation(self) -> bool:
         """Return whether any property was violated."""

@@ -16,6 +16,7 @@ from scenarios.scenario import Scenario
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
 from sim.exhaustive import Limits
+from sim.faces import shown
 from sim.search import schedule as schedules
 from sim.search.explain import Explanation
 from sim.search.schedule import Replayed, Schedule
@@ -37,6 +38,8 @@ class Sweep:
     """
 
     proofs: tuple[ProofResult, ...]
+
+    _repr_mimebundle_ = shown
 
     def has_violation(self) -> bool:
         """Return whether any property was violated in any size."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from sim.faces import shown
 from sim.property import Violation
 
 CONFIDENCE: Final = 0.95
@@ -39,6 +40,8 @@ class Verdict:
     drawn_count: int
     is_vacuous: bool
     violation: Violation | None
+
+    _repr_mimebundle_ = shown
 
     def odds_max(self) -> float | None:
         """Return the upper bound on the odds of a violation that is left, at 95 %.

@@ -2,7 +2,8 @@
 
 Every text, row and table content is written once and named by its number. A moment is
 then a short list of numbers, and going to any moment is a look-up: no script ever has
-to apply or undo a change. Columns that say nothing in any moment are left out.
+to apply or undo a change. Columns and parts that say nothing in any moment are left
+out.
 """
 
 from collections import Counter
@@ -47,13 +48,15 @@ class FrameTable:
         self._rows, self._contents = Numbered(), Numbered()
         self._wording = wording
         self._shown = _shown_columns(frames, wording.common)
-        self._parts: list[tuple[str, tuple[str, ...]]] = [
-            (part.name, part.columns) for part in frames[0]
-        ]
+        # A part that is empty in every moment says nothing.
+        filled = {part.name for frame in frames for part in frame if part.rows}
+        self._parts: dict[str, tuple[str, ...]] = {
+            part.name: part.columns for part in frames[0] if part.name in filled
+        }
 
     def frame(self, frame: Frame) -> list[int]:
         """Return the number of each part's content at one moment."""
-        return [self._content(part) for part in frame]
+        return [self._content(part) for part in frame if part.name in self._parts]
 
     def _content(self, part: PartState) -> int:
         seen: Counter[str] = Counter()
@@ -63,7 +66,9 @@ class FrameTable:
                 self._cell(column, cell)
                 for column, cell in zip(part.columns, row, strict=True)
             ]
-            key = "\x1f".join(cells[: part.keys] or cells)
+            # The value of a part that has but one is the same row, whatever it is.
+            is_one = part.columns == ("value",)
+            key = "" if is_one else "\x1f".join(cells[: part.keys] or cells)
             # A queue may hold an item twice: the second is another row.
             seen[key] += 1
             name = self.texts.number(f"{key}\x1f{seen[key]}")
@@ -84,7 +89,7 @@ class FrameTable:
             "contents": self._contents.items,
             "parts": [
                 {"name": name, "columns": [columns[at] for at in self._shown[name]]}
-                for name, columns in self._parts
+                for name, columns in self._parts.items()
             ],
         }
 

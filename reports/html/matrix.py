@@ -185,7 +185,7 @@ def timed_row(
     return MatrixRow(
         scenario=scenario,
         coordinator=run.coordinator_name,
-        sizes="one timed run",
+        sizes="",
         cells=tuple(cells),
     )
 

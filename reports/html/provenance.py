@@ -15,6 +15,7 @@ from scenarios.comparison import Comparison
 from scenarios.proving import ProofResult
 from scenarios.scenario import Scenario
 from scenarios.schedule_files import schedule_text
+from sim.pipeline.timed_run import TimedRun
 from sim.search.schedule import Schedule
 from sim.trace import plain
 
@@ -62,7 +63,8 @@ def of_schedule(schedule: Schedule) -> Provenance:
 
 
 def _file_of(schedule: Schedule) -> TextFile:
-    label = f"{schedule.scenario}-{schedule.coordinator.rpartition(':')[2]}"
+    scenario = schedule.scenario.replace("/", "-")
+    label = f"{scenario}-{schedule.coordinator.rpartition(':')[2]}"
     return TextFile(
         name=f"{label}-{schedule.property_name}.json", text=schedule_text(schedule)
     )
@@ -103,9 +105,11 @@ def of_search(result: CheckResult) -> Provenance:
 def of_proof(result: ProofResult) -> Provenance:
     """Return what was explored."""
     subject, explored = result.subject, result.exploration
+    faults = ",".join(f"{kind}={count}" for kind, count in subject.faults.items())
     command = [
         *("wavecheck", "check", subject.scenario.name, "-c", subject.coordinator),
         *_changed(subject.scenario, subject.settings, is_small=True),
+        *(("--faults", faults) if faults else ()),
         *("--strategy", "exhaustive"),
     ]
     schedules = result.schedules_count
@@ -113,6 +117,7 @@ def of_proof(result: ProofResult) -> Provenance:
         facts=(
             *_begin(subject.scenario.name, asdict(subject.settings)),
             ("coordinator", subject.coordinator),
+            *_faults(subject.faults),
             ("states", f"{explored.states:,}"),
             ("transitions", f"{explored.transitions:,}"),
             ("levels", f"{explored.levels:,}"),
@@ -127,21 +132,43 @@ def of_proof(result: ProofResult) -> Provenance:
     )
 
 
-def of_comparison(comparison: Comparison, command: str = "compare") -> Provenance:
-    """Return what was run side by side."""
-    scenario = comparison.scenario
-    names = [run.coordinator_name for run in comparison.runs]
-    line = [
-        *("wavecheck", command, scenario.name),
-        *(word for name in names for word in ("-c", name)),
-        *_changed(scenario, comparison.settings, is_small=False),
+def of_comparisons(alike: Sequence[Comparison]) -> Provenance:
+    """Return what was run side by side, once or with several seeds."""
+    first = alike[0]
+    scenario = first.scenario
+    names = [run.coordinator_name for run in first.runs]
+    facts = [
+        *_begin(scenario.name, asdict(first.settings)),
+        ("coordinators", ", ".join(names)),
     ]
+    if len(alike) > 1:
+        seeds = ", ".join(str(one.settings.seed) for one in alike)
+        facts.append(("seeds, the first of them shown in full", seeds))
+    command = "run" if len(names) == 1 else "compare"
+    return Provenance(
+        facts=tuple(facts),
+        commands=tuple(
+            shlex.join(
+                [
+                    *("wavecheck", command, scenario.name),
+                    *(word for name in names for word in ("-c", name)),
+                    *_changed(scenario, one.settings, is_small=False),
+                ]
+            )
+            for one in alike
+        ),
+    )
+
+
+def of_run(run: TimedRun) -> Provenance:
+    """Return what is known of a run alone: a result does not say where it was run."""
     return Provenance(
         facts=(
-            *_begin(scenario.name, asdict(comparison.settings)),
-            ("coordinators", ", ".join(names)),
+            ("Wavecheck", version("wavecheck")),
+            ("coordinator", run.coordinator_name),
+            ("steps", f"{run.steps_count:,}"),
         ),
-        commands=(shlex.join(line),),
+        commands=(),
     )
 
 

@@ -4,22 +4,42 @@ The front door of this folder: any results in, one page out. Knows which section
 which result; counterexamples are run once more here, to be shown.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from reports.evidence import evidence_of
 from reports.explanations import headline
-from reports.html.matrix import MatrixRow, matrices, proof_row, search_row
+from reports.html.distributions import distributions_of
+from reports.html.explorer import explorer_of, too_large
+from reports.html.matrix import MatrixRow, matrices, proof_row, search_row, timed_row
 from reports.html.page import Section, render_page
-from reports.html.player import player_of
-from reports.html.provenance import Provenance, of_proof, of_schedule, of_search
+from reports.html.player import player_of, short
+from reports.html.provenance import (
+    Provenance,
+    of_comparisons,
+    of_proof,
+    of_run,
+    of_schedule,
+    of_search,
+)
+from reports.html.timed import end_of, run_view, side_by_side
+from reports.proof_tables import sizes_of
+from reports.small_graphs import STATES_MAX, small_graph
+from reports.tables import comparison_notes
 from scenarios.checking import CheckResult
+from scenarios.claims import Claim
+from scenarios.comparison import Comparison
 from scenarios.proving import ProofResult
 from scenarios.questions import Sweep
+from scenarios.scenario import Scenario
+from sim.pipeline.timed_run import TimedRun
 from sim.search.explain import Explanation
 from sim.search.schedule import Schedule
 
-Result = CheckResult | ProofResult | Sweep | Schedule | Explanation
+Result = (
+    CheckResult | ProofResult | Sweep | Comparison | TimedRun | Schedule | Explanation
+)
 """What a page can show."""
 
 OPEN_MAX: Final = 1
@@ -30,7 +50,8 @@ def report(*results: Result, title: str = "") -> bytes:
     """Return a page that shows some results.
 
     Args:
-        results: in the order of the page.
+        results: in the order of the page, timed runs last. Comparisons that differ in
+            their seed only are shown as one, with distributions.
         title: the heading; empty: made from the results.
 
     Raises:
@@ -44,9 +65,13 @@ def report(*results: Result, title: str = "") -> bytes:
             _add_proof(draft, result)
         elif isinstance(result, Sweep):
             for proof in result.proofs:
-                _add_proof(draft, proof)
-        else:
+                _add_proof(draft, proof, walks=proof is result.proofs[0])
+        elif isinstance(result, TimedRun):
+            _add_runs(draft, [result], of_run(result), scenario=None)
+        elif isinstance(result, Schedule | Explanation):
             _add_counterexample(draft, result, with_provenance=True)
+    for alike in _same_but_for_seed(results):
+        _add_comparisons(draft, alike)
     return draft.page(title)
 
 
@@ -57,11 +82,13 @@ class _Draft:
     rows: list[MatrixRow] = field(default_factory=list)
     summaries: dict[str, str] = field(default_factory=dict)
     players: list[Section] = field(default_factory=list)
+    explorers: list[Section] = field(default_factory=list)
+    timed: list[Section] = field(default_factory=list)
     ran: list[Section] = field(default_factory=list)
     headlines: list[str] = field(default_factory=list)
 
     def page(self, title: str) -> bytes:
-        sections = [*self.players, *self.ran]
+        sections = [*self.players, *self.explorers, *self.timed, *self.ran]
         if self.rows:
             matrix = Section(
                 template="matrix.html",
@@ -117,7 +144,7 @@ def _add_search(draft: _Draft, result: CheckResult) -> None:
     _add_provenance(draft, of_search(result))
 
 
-def _add_proof(draft: _Draft, result: ProofResult) -> None:
+def _add_proof(draft: _Draft, result: ProofResult, *, walks: bool = True) -> None:
     subject = result.subject
     evidence = {
         name: _add_counterexample(draft, schedule)
@@ -129,4 +156,109 @@ def _add_proof(draft: _Draft, result: ProofResult) -> None:
     draft.headlines.append(
         f"{subject.coordinator} in {subject.scenario.name}: every state visited"
     )
+    if walks:
+        _add_explorer(draft, result)
     _add_provenance(draft, of_proof(result))
+
+
+def _add_explorer(draft: _Draft, result: ProofResult) -> None:
+    """Add the walk through a proof's states, if there are few; else say so once."""
+    number = len(draft.explorers) + 1
+    graph = None
+    if result.exploration.is_complete and result.exploration.states <= STATES_MAX:
+        graph = small_graph(result.subject)
+    if graph is None:
+        shown = too_large(result.exploration.states, f"x{number}")
+    else:
+        shown = explorer_of(graph, f"x{number}")
+    draft.explorers.append(
+        Section(
+            template="explorer.html",
+            title=f"Walk through the states: {sizes_of(result)}",
+            id=f"explorer-{number}",
+            it=shown,
+            is_open=number == 1,
+        )
+    )
+
+
+def _same_but_for_seed(results: Sequence[Result]) -> list[list[Comparison]]:
+    groups: dict[str, list[Comparison]] = {}
+    for result in results:
+        if isinstance(result, Comparison):
+            settings = asdict(result.settings)
+            settings.pop("seed", None)
+            names = [run.coordinator_name for run in result.runs]
+            key = repr((result.scenario.name, settings, names))
+            groups.setdefault(key, []).append(result)
+    return list(groups.values())
+
+
+def _add_comparisons(draft: _Draft, alike: Sequence[Comparison]) -> None:
+    """Show the first of some comparisons that differ in their seed, and all seeds."""
+    first = alike[0]
+    runs = {
+        name: [one.runs[index] for one in alike]
+        for index, name in enumerate(run.coordinator_name for run in first.runs)
+    }
+    _add_runs(
+        draft,
+        first.runs,
+        of_comparisons(alike),
+        scenario=first.scenario,
+        claims=first.claims,
+        notes=comparison_notes(first)[1:],  # the matrix says the first one
+    )
+    found = distributions_of(runs) if len(alike) > 1 else ()
+    if found:
+        section = Section(
+            template="distributions.html",
+            title=f"How {len(alike)} runs with different seeds vary",
+            id=f"distributions-{len(draft.timed) + 1}",
+            it=found,
+        )
+        draft.timed.append(section)
+
+
+def _add_runs(
+    draft: _Draft,
+    runs: Sequence[TimedRun],
+    provenance: Provenance,
+    *,
+    scenario: Scenario | None,
+    claims: tuple[Claim, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> None:
+    end = end_of(runs)
+    name = "a timed run" if scenario is None else scenario.name
+    draft.summaries[name] = "" if scenario is None else scenario.summary
+    details, named = [], []
+    for run in runs:
+        row_id = f"r{len(draft.rows) + 1}"
+        properties = () if scenario is None else scenario.properties()
+        draft.rows.append(timed_row(run, row_id, properties, scenario=name))
+        named.append((row_id, run))
+        details.append(
+            Section(
+                template="run.html",
+                title=f"{short(run.coordinator_name)}: the run in detail",
+                id=row_id,
+                it=run_view(run, row_id, end),
+                is_open=len(runs) == 1,
+            )
+        )
+    if len(runs) > 1:
+        draft.timed.append(
+            Section(
+                template="compared.html",
+                title="Side by side",
+                id=f"compared-{len(draft.timed) + 1}",
+                it=side_by_side(named, end, claims, notes),
+            )
+        )
+    draft.timed += details
+    names = ", ".join(short(run.coordinator_name) for run in runs)
+    draft.headlines.append(
+        f"{len(runs)} coordinators in {name}" if len(runs) > 1 else f"{names} in {name}"
+    )
+    _add_provenance(draft, provenance)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from coordinator import Batch, BatchState, WaveKind
+from sim.faces import shown
 from sim.kernel import Kernel, StepListener
 from sim.pipeline.alerts import Alert
 from sim.pipeline.calls import DispatchCall
@@ -85,6 +86,8 @@ class TimedRun:
     batches: tuple[Batch, ...]
     log_lines: tuple[LogLine, ...]
     steps_count: int
+
+    _repr_mimebundle_ = shown
 
     def verdict(self, property_name: str) -> Verdict:
         """Return the verdict for one property."""

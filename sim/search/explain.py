@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sim.errors import ReplayMismatch
+from sim.faces import shown
 from sim.kernel import Kernel
 from sim.operation import Operation
 from sim.parts import Change
@@ -82,6 +83,8 @@ class Explanation:
     stale_read: StaleRead | None
     no_return: NoReturn | None
     escape: Escape | None
+
+    _repr_mimebundle_ = shown
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return one flat row for each step."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.errors import ReplayMismatch
+from sim.faces import shown
 from sim.kernel import Kernel, StepListener
 from sim.operation import Operation
 from sim.parts import Change
@@ -59,6 +60,8 @@ class Schedule:
     choices: tuple[int, ...]
     steps: tuple[ScheduledStep, ...]
     digest: str
+
+    _repr_mimebundle_ = shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,6 +262,7 @@ def test_a_frame_that_forbids_everything_is_enough(open_page, stalling):
         "page => { document.querySelector('iframe').srcdoc = page; }", stalling.decode()
     )
     frame = opened.page.frame_locator("iframe")
+    frame.locator(".position", has_text="Before").wait_for()  # its script has run
     frame.locator("#c1-s3 .call").click()
     assert frame.locator(".position").inner_text() == "Step 3 of 9"
 

@@ -1,0 +1,96 @@
+"""Results in a notebook: the page of the result in a sandboxed frame, and as text.
+
+The face that results find under the entry point group `wavecheck.faces`. The frame may
+run the page's own script and nothing else: it has no address, no cookies, no network.
+Where HTML is not shown there is the same table as on a terminal.
+"""
+
+from io import StringIO
+from typing import Final
+
+from markupsafe import Markup
+from rich.console import Console, RenderableType
+
+from reports.explanations import explanation_text
+from reports.html.report import Result, report
+from reports.proof_tables import proof_table, sweep_table
+from reports.search_tables import verdict_table
+from reports.tables import PIPED_WIDTH, comparison_report, run_report
+from scenarios import (
+    CheckResult,
+    Comparison,
+    Explanation,
+    ProofResult,
+    Schedule,
+    Sweep,
+    TimedRun,
+    Verdict,
+)
+from sim.errors import WavecheckError
+
+_HEIGHT: Final = 760
+_FRAME: Final = Markup(
+    '<iframe sandbox="allow-scripts" title="{title}" srcdoc="{page}" width="100%"'
+    ' height="{height}" loading="lazy" style="border: 0; resize: vertical"></iframe>'
+)
+_LINE: Final = Markup("<p><strong>{word}</strong> <code>{name}</code> {said}</p>")
+
+
+def mimebundle(result: object) -> dict[str, str]:
+    """Return a result as text and, where it has a page, as HTML."""
+    if isinstance(result, Verdict):
+        return _verdict(result)
+    bundle = {"text/plain": _text(result)}
+    if isinstance(result, Result):
+        try:
+            page = report(result).decode()
+        except WavecheckError as error:
+            bundle["text/plain"] += f"\nno page: {error}"
+        else:
+            title = f"Wavecheck: {type(result).__name__}"
+            bundle["text/html"] = _FRAME.format(title=title, page=page, height=_HEIGHT)
+    return bundle
+
+
+def _verdict(verdict: Verdict) -> dict[str, str]:
+    word = verdict.outcome.name
+    violation = verdict.violation
+    said = "" if violation is None else violation.message
+    if verdict.is_vacuous:
+        said = "VACUOUS: never at risk"
+    text = f"{word} {verdict.property_name} {said}".rstrip()
+    html = _LINE.format(word=word, name=verdict.property_name, said=said)
+    return {"text/plain": text, "text/html": html}
+
+
+def _text(result: object) -> str:
+    buffer = StringIO()
+    console = Console(
+        file=buffer, width=PIPED_WIDTH, highlight=False, emoji=False, markup=False
+    )
+    console.print(_table(result))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def _table(result: object) -> RenderableType:
+    match result:
+        case CheckResult():
+            return verdict_table(result)
+        case ProofResult():
+            return proof_table(result)
+        case Sweep():
+            return sweep_table(result.proofs)
+        case Comparison():
+            return comparison_report(result, PIPED_WIDTH)
+        case TimedRun():
+            return run_report(result)
+        case Explanation():
+            return explanation_text(result)
+        case Schedule():
+            what = result.message or "nothing violated"
+            return (
+                f"{result.coordinator} in {result.scenario}, {len(result.steps)} steps,"
+                f" {result.property_name or 'no property'}: {what}"
+            )
+        case _:
+            return repr(result)
