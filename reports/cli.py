@@ -14,6 +14,7 @@ from reports import (
     calibration_commands,
     campaign_commands,
     commands,
+    conform_commands,
     export_commands,
     incident_commands,
     monitor_commands,
@@ -56,6 +57,7 @@ app.command("export")(export_commands.export_command)
 app.command("alerts")(monitor_commands.alerts_command)
 app.command("new")(project_commands.new_command)
 app.command("zoo")(zoo_command.zoo_command)
+app.command("conform")(conform_commands.conform_command)
 
 
 @app.callback(invoke_without_command=True)

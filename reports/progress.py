@@ -14,6 +14,8 @@ from rich.status import Status
 from reports.tables import make_console
 from scenarios.campaign.campaign import CampaignProgress, Tell
 from scenarios.checking import SearchProgress
+from scenarios.conformity.conforming import LevelResult
+from scenarios.conformity.conforming import Progress as ConformProgress
 from scenarios.proving import ProofProgress
 from sim.exhaustive import Progress
 from sim.search.session import Found, Statistics
@@ -157,3 +159,19 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def showing_conformity() -> Iterator[ConformProgress]:
+    """Yield the function that takes what was compared so far at one level."""
+    with _line() as line:
+
+        def report(reached: LevelResult) -> None:
+            what = "shrinking" if reached.is_shrinking else "no disagreement"
+            line.tell(
+                f"{reached.level}: {reached.worlds_count:,} of"
+                f" {reached.schedules:,} schedules, {reached.steps_count:,}"
+                f" statements; {what}"
+            )
+
+        yield report

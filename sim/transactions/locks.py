@@ -4,11 +4,12 @@ Theory of operation. A lock is exclusive and lasts to the end of its transaction
 finds a row locked stands in the row's queue. When the holder ends and the row is as it
 was, the first in the queue may go on, and the others wait for it. When the holder has
 committed a change, all of them may: each must look at the newer version, and whoever
-comes first locks that. A newcomer that finds a row free takes it before a queue that
-has not noticed yet, as it does in PostgreSQL.
+comes first locks that; the others now wait for its end without a place in the queue of
+the newer version, and race with that queue. A newcomer that finds a row free takes it
+before a queue that has not noticed yet. All this is as in PostgreSQL.
 
 An insert waits for the end of a transaction that has changed a row with the same key,
-and has no place in a queue.
+and has no place in a queue either.
 
 Source: PostgreSQL, src/backend/access/heap/README.tuplock. Complexity: a check for a
 circle follows each waiting transaction once.
@@ -52,13 +53,22 @@ class Locks:
             return
         assert not lock.slot
         queue = tuple([one for one in lock.queue if one != slot])
+        if lock.is_superseded:
+            queue = ()
         self.rows.update(place, slot=slot, queue=queue, is_superseded=False)
 
-    def wait(self, slot: int, place: Place, *, is_insert: bool) -> None:
-        """Stand in the queue of a locked row, or wait for its holder's end."""
+    def wait(self, slot: int, place: Place, *, is_insert: bool, queues: bool) -> None:
+        """Wait for the end of a row's holder.
+
+        Args:
+            slot: who waits.
+            place: of the row.
+            is_insert: to insert a row of the same key.
+            queues: in the queue of the row.
+        """
         self._open.update(slot, waits_for=place, is_inserting=is_insert)
         lock = self.rows.get(place)
-        if not is_insert and slot not in lock.queue:
+        if queues and slot not in lock.queue:
             self.rows.update(place, queue=(*lock.queue, slot))
 
     def leave(self, slot: int) -> None:
@@ -107,7 +117,8 @@ class Locks:
             return True
         if waiting.is_inserting:
             return not (lock.slot and lock.is_changed)
-        return not lock.slot and (lock.is_superseded or lock.queue[:1] == (slot,))
+        is_next = slot not in lock.queue or lock.queue[0] == slot
+        return not lock.slot and (lock.is_superseded or is_next)
 
     def closes_circle(self, slot: int) -> bool:
         """Return whether a transaction waits, in the end, for itself."""

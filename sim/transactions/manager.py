@@ -86,6 +86,7 @@ class Transactions:
         self._positions = Counter(kernel, f"{name}: positions")
         self._refused = refused
         # Between two steps it is the same object again: it is no state.
+        self._is_committing = False
         self._idle = self._statement = _Statement(0, {})
 
     @property
@@ -106,8 +107,12 @@ class Transactions:
     # What a statement does: called while one is attempted ---------------------------
 
     def note_read(self, slot: int, table: str) -> None:
-        """Note that the statement under way reads a table."""
-        if self._open.get(slot).level is Level.SERIALIZABLE:
+        """Note that the statement under way reads a table.
+
+        PostgreSQL scans it once; attempted again, the statement does not read anew.
+        """
+        current = self._open.get(slot)
+        if current.level is Level.SERIALIZABLE and current.waits_for is None:
             self.conflicts.read(slot, table)
 
     def seen(self, slot: int, table: Table[Any], key: Hashable) -> Row:
@@ -170,13 +175,11 @@ class Transactions:
         lock = self.locks.find(place)
         if lock is not None and lock.slot == slot:
             return
-        if lock is not None and lock.slot:
-            raise Waits(place, is_insert=False)
-        image = None
-        if current.has_snapshot:
-            image = self.images.find((slot, *place))
+        image = self._newer(current, place)
         if image is not None and current.level is not Level.READ_COMMITTED:
             raise Fails(Failure.SERIALIZATION)
+        if lock is not None and lock.slot:
+            raise Waits(place, is_insert=False)
         if image is None or not image.is_gone:
             self.locks.take(slot, place)
             self._open.update(slot, has_number=True)
@@ -184,9 +187,17 @@ class Transactions:
             self._statement.found[place] = image.is_gone
             raise LooksAgain
 
+    def _newer(self, current: Open, place: Place) -> Image | None:
+        """Return the image of a row that has a newer version than a snapshot shows."""
+        if not current.has_snapshot:
+            return None
+        return self.images.find((current.slot, *place))
+
     def is_held_by_other(self, slot: int, place: Place) -> bool:
         """Return whether a lock on a row would have to wait (SKIP LOCKED)."""
-        lock = self.locks.find(place)
+        current, lock = self._open.get(slot), self.locks.find(place)
+        if current.level is not Level.READ_COMMITTED and self._newer(current, place):
+            return False  # it would fail instead
         return lock is not None and lock.slot not in (0, slot)
 
     def write(self, slot: int, place: Place, row: Row) -> None:
@@ -206,7 +217,8 @@ class Transactions:
         current = self._open.get(slot)
         if current.level.is_single_writer:
             self._become_writer(current)
-        self._open.update(slot, has_number=True)
+        else:
+            self._open.update(slot, has_number=True)
         if current.level is Level.SERIALIZABLE:
             self.conflicts.write(slot, table.name)
         lock = self.locks.find(place)
@@ -225,6 +237,16 @@ class Transactions:
     def next_position(self, table: str) -> int:
         """Return the number of a new version of a row of a table."""
         return self._positions.add(table)
+
+    def intend_write(self, slot: int) -> None:
+        """Say that the statement under way writes; in SQLite it needs the write lock.
+
+        Raises:
+            Fails: another transaction writes, or has written since the snapshot.
+        """
+        current = self._open.get(slot)
+        if current.level.is_single_writer:
+            self._become_writer(current)
 
     def _become_writer(self, current: Open) -> None:
         """Take SQLite's only write lock, or fail at once."""
@@ -317,8 +339,14 @@ class Transactions:
                 return Failed(failed.failure)
         changed = [lock for lock in self.locks.held(slot) if lock.is_changed]
         self._end(slot, is_commit=True)
-        for lock in changed:
-            self._put(self._tables[lock.table], lock.key, lock.row, lock.is_reborn)
+        if current.has_number:
+            self._leave_behind()
+        self._is_committing = True
+        try:
+            for lock in changed:
+                self._put(self._tables[lock.table], lock.key, lock.row, lock.is_reborn)
+        finally:
+            self._is_committing = False
         return current.deferred
 
     def roll_back(self, slot: int) -> None:
@@ -343,14 +371,20 @@ class Transactions:
         if lock is not None:
             self.locks.supersede(place)
         before = table.find(key)
+        if not self._is_committing:
+            self._leave_behind()
         for current in self._open.select(has_snapshot=True):
-            if current.level.is_single_writer and not current.is_behind:
-                self._open.update(current.slot, is_behind=True)
             image = self.images.find((current.slot, *place))
             if image is None:
                 self.images.insert(Image(current.slot, *place, before, is_gone))
             elif is_gone and not image.is_gone:
                 self.images.update((current.slot, *place), is_gone=True)
+
+    def _leave_behind(self) -> None:
+        """Note that snapshots of SQLite are no longer the newest: they cannot write."""
+        for current in self._open.select(has_snapshot=True, is_behind=False):
+            if current.level.is_single_writer:
+                self._open.update(current.slot, is_behind=True)
 
     def _refuse(self, holder: int) -> Exception:
         assert self._refused is not None, "a change outside of transactions must wait"
@@ -369,7 +403,9 @@ class Transactions:
         if self._open.get(slot).waits_for not in (None, wait.place):
             self.locks.leave(slot)
         self._open.update(slot, has_snapshot=True, found=tuple(statement.found.items()))
-        self.locks.wait(slot, wait.place, is_insert=wait.is_insert)
+        is_newer = (slot, *wait.place) in self.images
+        queues = not wait.is_insert and not is_newer
+        self.locks.wait(slot, wait.place, is_insert=wait.is_insert, queues=queues)
         if self.locks.closes_circle(slot):
             self._fail(slot)
             return Failed(Failure.DEADLOCK)
@@ -382,9 +418,13 @@ class Transactions:
         slot = statement.slot
         for place, row in statement.written.items():
             lock = self.locks.find(place)
-            if lock is None:  # SQLite's writer locks everything at once
-                self.locks.take(slot, place)
-            elif place in statement.reborn:
+            if self._open.get(slot).is_writer:  # it has locked everything at once
+                before = self.seen(slot, self._tables[place[0]], place[1])
+                if lock is None:
+                    self.locks.take(slot, place)
+                if row != before:  # SQLite writes no page whose content stays
+                    self._open.update(slot, has_number=True)
+            if place in statement.reborn:
                 self.locks.rows.update(place, is_reborn=True)
             self.locks.rows.update(place, row=row, is_changed=True)
         self.locks.leave(slot)

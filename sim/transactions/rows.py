@@ -18,7 +18,8 @@ class Open(NamedTuple):
         level: of isolation.
         is_failed: a statement failed; only a rollback is left (PostgreSQL).
         has_snapshot: it sees the rows as they were; what changes them keeps an `Image`.
-        has_number: it has changed or locked something, so others can wait for it.
+        has_number: it has changed or locked something, so others can wait for it; in
+            SQLite: its commit will write something.
         is_writer: it may write, and no other transaction may (SQLite).
         is_behind: somebody else has committed since its snapshot (SQLite).
         waits_for: the row that it waits for.

@@ -104,6 +104,10 @@ class TableView(Generic[R]):
         """Return whether another transaction has locked a row (SKIP LOCKED)."""
         return self._transactions.is_held_by_other(self._slot, (self._table.name, key))
 
+    def intend_write(self) -> None:
+        """Say that the statement writes, whether or not it finds a row (SQLite)."""
+        self._transactions.intend_write(self._slot)
+
     def update(self, key: Hashable, **columns: Any) -> None:
         """Set columns of one row.
 

@@ -1,0 +1,33 @@
+"""Does the model tell the truth? Small worlds on the model and on a real database.
+
+`conform` draws worlds and runs each on both, statement by statement, until they
+disagree. Here, and nowhere else below the command line, databases are talked to.
+"""
+
+from scenarios.conformity.compare import Agreement, Disagreement, run_both
+from scenarios.conformity.conforming import (
+    ConformResult,
+    LevelResult,
+    conform,
+    open_sessions,
+)
+from scenarios.conformity.database import DatabaseTrouble, PatienceLost, Sessions
+from scenarios.conformity.regressions import read_worlds, world_file
+from scenarios.conformity.world import Step, TableWorld
+
+__all__ = [
+    "Agreement",
+    "ConformResult",
+    "DatabaseTrouble",
+    "Disagreement",
+    "LevelResult",
+    "PatienceLost",
+    "Sessions",
+    "Step",
+    "TableWorld",
+    "conform",
+    "open_sessions",
+    "read_worlds",
+    "run_both",
+    "world_file",
+]
