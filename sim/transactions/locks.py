@@ -134,9 +134,12 @@ class Locks:
         return False
 
     def _waits_for(self, slot: int) -> list[int]:
-        """Return the transactions that stand before another."""
+        """Return the transactions that stand before another.
+
+        Who may go on waits for nobody, also before it has tried again.
+        """
         waiting = self._open.get(slot)
-        if waiting.waits_for is None:
+        if waiting.waits_for is None or self.may_go_on(slot):
             return []
         lock = self.rows.find(waiting.waits_for)
         if lock is None:
