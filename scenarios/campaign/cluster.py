@@ -4,9 +4,11 @@ Knows how to reach a scheduler and what its failures mean; `engines.run_pieces` 
 rest. Dask itself runs a piece again when its process dies, up to three times.
 """
 
-from collections.abc import Callable
+import gc
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from scenarios.campaign.code_version import own_digest
@@ -57,14 +59,38 @@ def cluster_engine(cluster: Any) -> Engine:
 
 
 def _connected(make: Callable[..., Any], address: str) -> Any:
+    from distributed.comm.addressing import get_address_host_port
+
     try:
-        return make(address, timeout=PATIENCE_SECONDS, set_as_default=False)
+        # A client that cannot connect is never closed, and waits when it is collected:
+        # so none is made before somebody answers.
+        host, port = get_address_host_port(address, strict=True)
+        socket.create_connection((host, port), PATIENCE_SECONDS).close()
+        with not_collecting():
+            return make(address, timeout=PATIENCE_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidScenario(
             f"the cluster at {address!r} does not answer within"
             f" {PATIENCE_SECONDS:g} s\n"
             "next: check the address (tcp://HOST:8786) and that the scheduler runs"
         ) from error
+
+
+@contextmanager
+def not_collecting() -> Iterator[None]:
+    """Collect garbage before, and none while, Dask starts a loop.
+
+    A client that was lost closes itself when it is collected, and waits for the very
+    lock that Dask holds while it starts a loop: for ever.
+    """
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _checked(client: Any) -> int:
@@ -90,6 +116,7 @@ def _checked(client: Any) -> int:
 def _close(client: Any) -> None:
     with suppress(Exception):  # the scheduler may be gone: there is nothing to tell
         client.close(timeout=1)
+    client.status = "closed"  # also where that failed: it must not try once more
 
 
 def _nothing() -> None:

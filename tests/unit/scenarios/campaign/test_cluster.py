@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from scenarios.campaign.campaign import campaign, complete
-from scenarios.campaign.cluster import cluster_engine
+from scenarios.campaign.cluster import cluster_engine, not_collecting
 from scenarios.campaign.engines import EngineLost, run_pieces
 from scenarios.campaign.runs import OtherCode
 from scenarios.campaign.store import create_store
@@ -26,12 +26,13 @@ def local_cluster(processes):
     """
     for attempt in range(5):
         try:
-            return distributed.LocalCluster(
-                n_workers=processes,
-                threads_per_worker=1,
-                dashboard_address=":0",
-                silence_logs=50,
-            )
+            with not_collecting():
+                return distributed.LocalCluster(
+                    n_workers=processes,
+                    threads_per_worker=1,
+                    dashboard_address=":0",
+                    silence_logs=50,
+                )
         except (AssertionError, TimeoutError, RuntimeError):
             if attempt == 4:
                 raise
