@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from benchmarks.table import Bar, Table
 from scenarios import find_scenario
-from scenarios.checking import check
-from scenarios.databases import DatabaseReplay, replay_on_database
+from scenarios.database.replay import DatabaseReplay, replay_on_database
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import check
 from sim.search.random_walk import RandomWalk
 from sim.search.schedule import Schedule
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 from benchmarks.measuring import in_fresh_process
 from benchmarks.spin import MODES, is_installed, run_spin
 from benchmarks.table import Bar, Table
-from scenarios.checking import Effort, check_subject
 from scenarios.import_job import IMPORT_JOB
-from scenarios.proving import ProofLimits, prove
 from scenarios.subject import Subject
-from scenarios.wd import WD
+from scenarios.verdicts.checking import Effort, check_subject
+from scenarios.verdicts.proving import ProofLimits, prove
+from scenarios.wd.model import WD
 from sim.exhaustive import Limits
 from sim.exhaustive.explore import Search
 from sim.exhaustive.learning import Learner

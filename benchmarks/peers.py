@@ -11,9 +11,9 @@ from benchmarks import _peer_models as models
 from benchmarks.spin import MODES, is_installed, run_spin
 from benchmarks.table import Table
 from scenarios import find_scenario
-from scenarios.checking import chosen_properties
-from scenarios.strategies import make_search, make_strategy
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import chosen_properties
+from scenarios.verdicts.strategies import make_search, make_strategy
 from sim.exhaustive import Limits
 from sim.exhaustive.explore import Search
 from sim.exhaustive.learning import Learner

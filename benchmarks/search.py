@@ -10,9 +10,14 @@ from benchmarks.measuring import Subject as Measured
 from benchmarks.measuring import take_turns
 from benchmarks.table import Bar, Table
 from scenarios import find_scenario
-from scenarios.checking import chosen_properties
-from scenarios.strategies import HYPOTHESIS, STRATEGIES, make_search, make_strategy
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import chosen_properties
+from scenarios.verdicts.strategies import (
+    HYPOTHESIS,
+    STRATEGIES,
+    make_search,
+    make_strategy,
+)
 from sim.search.session import Budget, Session
 
 RATE_MIN: Final = 8_000

@@ -10,9 +10,14 @@ from scipy.stats import binom
 
 from benchmarks.table import Bar, Table
 from scenarios.catalogue import EXHIBITS
-from scenarios.checking import chosen_properties
-from scenarios.strategies import HYPOTHESIS, STRATEGIES, make_search, make_strategy
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import chosen_properties
+from scenarios.verdicts.strategies import (
+    HYPOTHESIS,
+    STRATEGIES,
+    make_search,
+    make_strategy,
+)
 from sim.search.execution import execute
 from sim.search.session import Budget, Session
 

@@ -1,5 +1,10 @@
 """Every face that people see: command line, tables, pictures, data files.
 
+Three faces: `cli` with its `commands`, `notebook`, and `pytest_plugin` with its
+`regressions`. What they show has a package for each kind: `verdicts`, `explanation`,
+`campaign`, `incident`, `zoo`; and so has what they write: `html`, `export`, `monitors`,
+`project`.
+
 The names below are for scripts and notebooks. They are loaded when they are asked for:
 pytest loads this package for its plugin in every project.
 """
@@ -8,15 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from reports.explanations import explanation_markdown, explanation_plain, reasons
+    from reports.explanation.text import (
+        explanation_markdown,
+        explanation_plain,
+        reasons,
+    )
     from reports.pictures import write_pictures
 
 __all__ = ["explanation_markdown", "explanation_plain", "reasons", "write_pictures"]
 
 _HOMES: Final = {
-    "explanation_markdown": "reports.explanations",
-    "explanation_plain": "reports.explanations",
-    "reasons": "reports.explanations",
+    "explanation_markdown": "reports.explanation.text",
+    "explanation_plain": "reports.explanation.text",
+    "reasons": "reports.explanation.text",
     "write_pictures": "reports.pictures",
 }
 

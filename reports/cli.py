@@ -10,19 +10,20 @@ from typing import Annotated, Final
 
 import typer
 
-from reports import (
-    calibration_commands,
-    campaign_commands,
-    commands,
-    conform_commands,
-    export_commands,
-    incident_commands,
-    monitor_commands,
-    project_commands,
-    proof_commands,
-    search_commands,
-    sensitivity_commands,
-    zoo_command,
+from reports.commands import (
+    alerts,
+    calibrate,
+    campaign,
+    conform,
+    export,
+    incident,
+    names,
+    new,
+    runs,
+    search,
+    sensitivity,
+    sweep,
+    zoo,
 )
 from reports.tables import make_console
 from sim.errors import HarnessBug, NondeterminismError, WavecheckError
@@ -40,24 +41,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("list")(commands.list_names)
-app.command("run")(commands.run)
-app.command("compare")(commands.compare)
-app.command("check")(search_commands.check_command)
-app.command("replay")(search_commands.replay_command)
-app.command("explain")(search_commands.explain_command)
-app.command("incident")(incident_commands.incident_command)
-app.command("sweep")(proof_commands.sweep_command)
-app.command("campaign")(campaign_commands.campaign_command)
-app.command("results")(campaign_commands.results_command)
-app.command("merge")(campaign_commands.merge_command)
-app.command("sensitivity")(sensitivity_commands.sensitivity_command)
-app.command("calibrate")(calibration_commands.calibrate_command)
-app.command("export")(export_commands.export_command)
-app.command("alerts")(monitor_commands.alerts_command)
-app.command("new")(project_commands.new_command)
-app.command("zoo")(zoo_command.zoo_command)
-app.command("conform")(conform_commands.conform_command)
+app.command("list")(names.list_names)
+app.command("run")(runs.run)
+app.command("compare")(runs.compare)
+app.command("check")(search.check_command)
+app.command("replay")(search.replay_command)
+app.command("explain")(search.explain_command)
+app.command("incident")(incident.incident_command)
+app.command("sweep")(sweep.sweep_command)
+app.command("campaign")(campaign.campaign_command)
+app.command("results")(campaign.results_command)
+app.command("merge")(campaign.merge_command)
+app.command("sensitivity")(sensitivity.sensitivity_command)
+app.command("calibrate")(calibrate.calibrate_command)
+app.command("export")(export.export_command)
+app.command("alerts")(alerts.alerts_command)
+app.command("new")(new.new_command)
+app.command("zoo")(zoo.zoo_command)
+app.command("conform")(conform.conform_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -68,7 +69,7 @@ def _options(
     ] = False,
 ) -> None:
     if version:
-        commands.show_version()
+        names.show_version()
         raise typer.Exit
 
 

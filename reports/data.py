@@ -9,8 +9,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from scenarios.checking import CheckResult
 from scenarios.comparison import Comparison
+from scenarios.verdicts.checking import CheckResult
 from sim.pipeline.timed_run import TimedRun
 from sim.trace import plain
 from sim.verdict import Verdict

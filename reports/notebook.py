@@ -11,11 +11,11 @@ from typing import Final
 from markupsafe import Markup
 from rich.console import Console, RenderableType
 
-from reports.explanations import explanation_text
+from reports.explanation.text import explanation_text
 from reports.html.report import Result, report
-from reports.proof_tables import proof_table, sweep_table
-from reports.search_tables import verdict_table
 from reports.tables import PIPED_WIDTH, comparison_report, run_report
+from reports.verdicts.proof import proof_table, sweep_table
+from reports.verdicts.search import verdict_table
 from scenarios import (
     CheckResult,
     Comparison,

@@ -13,10 +13,10 @@ from rich.status import Status
 
 from reports.tables import make_console
 from scenarios.campaign.campaign import CampaignProgress, Tell
-from scenarios.checking import SearchProgress
 from scenarios.conformity.conforming import LevelResult
 from scenarios.conformity.conforming import Progress as ConformProgress
-from scenarios.proving import ProofProgress
+from scenarios.verdicts.checking import SearchProgress
+from scenarios.verdicts.proving import ProofProgress
 from sim.exhaustive import Progress
 from sim.search.session import Found, Statistics
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from scenarios.checking import CheckResult
+    from scenarios.verdicts.checking import CheckResult
 
 FOLDER: Final = "wavecheck_schedules"
 _INI: Final = "wavecheck_schedules"

@@ -15,14 +15,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from reports.explanations import explanation_plain, plain_text
+from reports.explanation.text import explanation_plain, plain_text
 from reports.files import write_whole
-from reports.hash_seeds import compare_hash_seeds
-from reports.search_tables import verdict_table
+from reports.verdicts.hash_seeds import compare_hash_seeds
+from reports.verdicts.search import verdict_table
 from scenarios import find_scenario
-from scenarios.checking import CheckResult, check, world_of
 from scenarios.loading import coordinator_name
 from scenarios.schedule_files import read_schedule, schedule_text
+from scenarios.verdicts.checking import CheckResult, check, world_of
 from sim.errors import InvalidScenario, ReplayMismatch
 from sim.search.explain import explain
 from sim.search.recorded import Entry, Script
@@ -42,7 +42,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a test searches; the names are those of `scenarios.checking.check`.
+    """What a test searches; the names are those of `scenarios.verdicts.checking.check`.
 
     Attributes:
         scenario: name.

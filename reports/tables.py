@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scenarios import SCENARIOS
-from scenarios.claims import Answer
 from scenarios.comparison import Comparison
+from scenarios.incident.claims import Answer
 from sim.kernel import TICKS_PER_SECOND
 from sim.pipeline.timed_run import TimedRun
 from sim.verdict import Outcome, Verdict

@@ -5,9 +5,9 @@ from typing import Final
 from scenarios.classic import CLASSIC
 from scenarios.fleet import FLEET
 from scenarios.import_job import IMPORT_JOB
-from scenarios.incident import INCIDENT
+from scenarios.incident.scenario import INCIDENT
 from scenarios.scenario import Scenario
-from scenarios.wd import WD
+from scenarios.wd.model import WD
 from scenarios.zoo import ZOO
 from sim.errors import unknown_name
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scenarios.catalogue import find_scenario
-from scenarios.claims import Claim, judge_claims
+from scenarios.incident.claims import Claim, judge_claims
 from scenarios.loading import coordinator_name, load_coordinator
 from scenarios.scenario import Scenario
 from sim.errors import InvalidScenario

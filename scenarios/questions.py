@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from scenarios import proving
 from scenarios.catalogue import find_scenario
-from scenarios.checking import subject_of, world_of
-from scenarios.proving import MEMORY_MAX, ProofLimits, ProofResult
 from scenarios.scenario import Scenario
 from scenarios.subject import Subject
+from scenarios.verdicts import proving
+from scenarios.verdicts.checking import subject_of, world_of
+from scenarios.verdicts.proving import MEMORY_MAX, ProofLimits, ProofResult
 from sim.errors import InvalidScenario
 from sim.exhaustive import Limits
 from sim.faces import shown

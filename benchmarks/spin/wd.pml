@@ -1,4 +1,4 @@
-/* WD(L, K, VARIANT, RETRIGGER), the reference model of scenarios/wd.py, in Promela.
+/* WD(L, K, VARIANT, RETRIGGER), the reference model of scenarios/wd/model.py, in Promela.
  *
  *   spin -a -DL=2 -DK=1 -DVARIANT=0 -DRETRIGGER=0 wd.pml        VARIANT 0 stalling, 1 progressive, 2 claiming
  *

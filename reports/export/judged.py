@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reports.proof_tables import proof_strength
-from reports.search_tables import strength
-from scenarios.checking import CheckResult
-from scenarios.proving import ProofResult
+from reports.verdicts.proof import proof_strength
+from reports.verdicts.search import strength
 from scenarios.scenario import Scenario
-from scenarios.strategies import EXHAUSTIVE
+from scenarios.verdicts.checking import CheckResult
+from scenarios.verdicts.proving import ProofResult
+from scenarios.verdicts.strategies import EXHAUSTIVE
 from sim.search.schedule import Schedule
 from sim.verdict import Verdict
 

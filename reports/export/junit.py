@@ -7,12 +7,12 @@ test, for nothing was tested. There are no times: the same search gives the same
 
 from xml.etree import ElementTree
 
-from reports.explanations import explanation_plain
+from reports.explanation.text import explanation_plain
 from reports.export.graphml import xml_text
 from reports.export.judged import JudgedProperty, judged
 from scenarios import explain
-from scenarios.checking import CheckResult
-from scenarios.proving import ProofResult
+from scenarios.verdicts.checking import CheckResult
+from scenarios.verdicts.proving import ProofResult
 from sim.verdict import Outcome
 
 

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from reports.export.judged import judged
 from reports.export.story import Story, one_line, tell
 from scenarios import find_scenario
-from scenarios.checking import CheckResult, world_of
-from scenarios.proving import ProofResult
+from scenarios.verdicts.checking import CheckResult, world_of
+from scenarios.verdicts.proving import ProofResult
 from sim.search.places import Place, places_of
 from sim.search.schedule import Schedule
 from sim.verdict import Outcome

@@ -6,8 +6,8 @@ Knows replay and explanation; knows no format.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.explanations import headline, lanes_of, marks_of
-from reports.wording import Wording
+from reports.explanation.text import headline, lanes_of, marks_of
+from reports.explanation.wording import Wording
 from scenarios import explain, replay
 from sim.search.explain import Explanation
 from sim.search.schedule import Schedule

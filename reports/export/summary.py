@@ -4,11 +4,11 @@ A line that says how it ended, a table of verdicts, each counterexample folded a
 same search gives the same bytes: no times, no rates.
 """
 
-from reports.explanations import escaped_markdown, explanation_markdown
+from reports.explanation.text import escaped_markdown, explanation_markdown
 from reports.export.judged import Judged, JudgedProperty, judged
 from scenarios import explain
-from scenarios.checking import CheckResult
-from scenarios.proving import ProofResult
+from scenarios.verdicts.checking import CheckResult
+from scenarios.verdicts.proving import ProofResult
 from sim.verdict import Outcome
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.evidence import Track
+from reports.explanation.evidence import Track
 from sim.search.stale import StaleRead
 
 ROW_HEIGHT: Final = 46

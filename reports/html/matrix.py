@@ -7,10 +7,10 @@ the page its evidence stands. Knows the result types; knows no markup.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.proof_tables import proof_strength, sizes_of
-from reports.search_tables import sizes_text, strength
-from scenarios.checking import CheckResult
-from scenarios.proving import ProofResult
+from reports.verdicts.proof import proof_strength, sizes_of
+from reports.verdicts.search import sizes_text, strength
+from scenarios.verdicts.checking import CheckResult
+from scenarios.verdicts.proving import ProofResult
 from sim.pipeline.timed_run import TimedRun
 from sim.property import Property
 from sim.verdict import Outcome, Verdict

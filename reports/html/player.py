@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from reports.code_places import CodePlace
-from reports.evidence import Evidence, StatementText, Track
-from reports.explanations import (
+from reports.explanation.code_places import CodePlace
+from reports.explanation.evidence import Evidence, StatementText, Track
+from reports.explanation.statement_sql import STATEMENT_SQL
+from reports.explanation.text import (
     escape_sentence,
     headline,
     lanes_of,
     marks_of,
     no_return_sentence,
 )
+from reports.explanation.wording import Wording
 from reports.html.diagram import Diagram, diagram_of
 from reports.html.frames import FrameTable
 from reports.html.story import Beat, story_of
-from reports.statement_sql import STATEMENT_SQL
-from reports.wording import Wording
 from sim.trace import Step, plain
 
 _NAME_MAX: Final = 80

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
-from scenarios.checking import CheckResult
 from scenarios.comparison import Comparison
-from scenarios.proving import ProofResult
 from scenarios.scenario import Scenario
 from scenarios.schedule_files import schedule_text
+from scenarios.verdicts.checking import CheckResult
+from scenarios.verdicts.proving import ProofResult
 from sim.pipeline.timed_run import TimedRun
 from sim.search.schedule import Schedule
 from sim.trace import plain

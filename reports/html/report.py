@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from reports.evidence import evidence_of
-from reports.explanations import headline
+from reports.explanation.evidence import evidence_of
+from reports.explanation.small_graphs import STATES_MAX, small_graph
+from reports.explanation.text import headline
 from reports.html.distributions import distributions_of
 from reports.html.explorer import explorer_of, too_large
 from reports.html.matrix import MatrixRow, matrices, proof_row, search_row, timed_row
@@ -24,15 +25,14 @@ from reports.html.provenance import (
     of_search,
 )
 from reports.html.timed import end_of, run_view, side_by_side
-from reports.proof_tables import sizes_of
-from reports.small_graphs import STATES_MAX, small_graph
 from reports.tables import comparison_notes
-from scenarios.checking import CheckResult
-from scenarios.claims import Claim
+from reports.verdicts.proof import sizes_of
 from scenarios.comparison import Comparison
-from scenarios.proving import ProofResult
+from scenarios.incident.claims import Claim
 from scenarios.questions import Sweep
 from scenarios.scenario import Scenario
+from scenarios.verdicts.checking import CheckResult
+from scenarios.verdicts.proving import ProofResult
 from sim.pipeline.timed_run import TimedRun
 from sim.search.explain import Explanation
 from sim.search.schedule import Schedule

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.evidence import Evidence
-from reports.wording import Wording
+from reports.explanation.evidence import Evidence
+from reports.explanation.wording import Wording
 from sim.search.stale import StaleRead
 from sim.trace import RowChange, Step, plain
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from reports.html.charts import Gantt, StatusChart, gantt_of, status_chart
 from reports.tables import seconds
-from scenarios.claims import Claim
+from scenarios.incident.claims import Claim
 from sim.kernel import TICKS_PER_SECOND
 from sim.pipeline.alerts import Alert
 from sim.pipeline.observation import BATCH_STATES

@@ -12,9 +12,9 @@ from scenarios.catalogue import find_scenario
 from scenarios.scenario import Scenario
 
 if TYPE_CHECKING:
-    from scenarios.calibration import Calibration
     from scenarios.campaign.campaign import CampaignResult, Tell
     from scenarios.campaign.frames import Frame
+    from scenarios.incident.calibration import Calibration
 
 
 def run_campaign(
@@ -110,6 +110,6 @@ def calibrate(
     Raises:
         InvalidScenario: a malformed file, or no such formula.
     """
-    from scenarios.calibration import calibrate as measure
+    from scenarios.incident.calibration import calibrate as measure
 
     return measure(batches, calls, family=family)

@@ -16,10 +16,10 @@ from scenarios.campaign.code_version import code_digest
 from scenarios.campaign.engines import Engine, run_pieces
 from scenarios.campaign.runs import refuse_other_code
 from scenarios.catalogue import find_scenario
-from scenarios.checking import CheckResult, Effort, check_subject, smallest
-from scenarios.proving import ProofLimits, ProofResult, growing, prove
-from scenarios.strategies import STRATEGIES
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import CheckResult, Effort, check_subject, smallest
+from scenarios.verdicts.proving import ProofLimits, ProofResult, growing, prove
+from scenarios.verdicts.strategies import STRATEGIES
 from sim.errors import InvalidScenario
 from sim.search.session import Found, Statistics
 from sim.verdict import Outcome, Verdict

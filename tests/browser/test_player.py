@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.evidence import evidence_of
+from reports.explanation.evidence import evidence_of
 from reports.html.page import Section, render_page
 from reports.html.player import player_of
 from reports.html.report import report

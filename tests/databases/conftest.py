@@ -8,8 +8,8 @@ from sqlalchemy import text
 from coordinator.sql import connected, make_engine
 from reports.cli import run_command
 from scenarios import find_scenario
-from scenarios.checking import check
 from scenarios.schedule_files import schedule_text
+from scenarios.verdicts.checking import check
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from coordinator.blocking import awaiting, run_blocking, wait_for
 from scenarios import find_scenario
-from scenarios.checking import check
+from scenarios.verdicts.checking import check
 from sim.errors import CoordinatorError, NondeterminismError
 
 RULES = """

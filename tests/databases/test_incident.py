@@ -7,10 +7,10 @@ import pytest
 
 import scenarios
 
-DATA = Path(scenarios.__file__).parent / "data"
+DATA = Path(scenarios.__file__).parent / "incident" / "data"
 PUBLISHED = (
-    *("--batches", DATA / "incident_batches.csv"),
-    *("--calls", DATA / "incident_calls.csv"),
+    *("--batches", DATA / "batches.csv"),
+    *("--calls", DATA / "calls.csv"),
 )
 JOB = "import_68db0dddaa2441"
 QUICK = ("-c", "stalling", "-c", "claiming", "--executions", "8")

@@ -11,8 +11,8 @@ import pytest
 
 from coordinator.sql import SQLStore, workspace
 from scenarios import find_scenario
-from scenarios.checking import check
-from scenarios.databases import replay_on_database
+from scenarios.database.replay import replay_on_database
+from scenarios.verdicts.checking import check
 from sim.errors import InvalidScenario
 
 MADE_BY_US = "made by wavecheck for one run; safe to drop"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from scenarios import find_scenario
-from scenarios.databases import replay_on_database
+from scenarios.database.replay import replay_on_database
 from scenarios.subject import Subject
 from sim.errors import InvalidScenario
 from sim.kernel import Kernel

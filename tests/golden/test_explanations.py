@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from reports.explanations import explanation_markdown, explanation_text
+from reports.explanation.text import explanation_markdown, explanation_text
 from scenarios import find_scenario, prove
-from scenarios.checking import check, world_of
+from scenarios.verdicts.checking import check, world_of
 from sim.search.explain import explain
 
 FAULTS = (("stalling", "no_stranded_batch"), ("progressive", "no_double_dispatch"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarios.wd import WD, WDSettings
+from scenarios.wd.model import WD, WDSettings
 from sim.exhaustive.explore import Limits, Search
 from sim.exhaustive.graph import graph_of
 from sim.exhaustive.learning import Learner

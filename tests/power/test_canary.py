@@ -3,9 +3,9 @@
 import pytest
 
 from scenarios import find_scenario
-from scenarios.canary import Fate, canary
-from scenarios.checking import Effort
 from scenarios.subject import Subject
+from scenarios.verdicts.canary import Fate, canary
+from scenarios.verdicts.checking import Effort
 from sim.errors import InvalidScenario
 
 # Found with the seed below in 4 and 33 executions at most; the rest is slack for

@@ -12,9 +12,9 @@ import pytest
 
 from coordinator import VARIANTS
 from scenarios import find_scenario
-from scenarios.checking import chosen_properties
-from scenarios.strategies import STRATEGIES, make_strategy
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import chosen_properties
+from scenarios.verdicts.strategies import STRATEGIES, make_strategy
 from sim.search.session import Budget, Session
 
 EXECUTIONS = 600

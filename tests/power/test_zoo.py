@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from reports.pattern_guide import pattern_guide
-from reports.zoo_page import zoo_page
-from reports.zoo_tables import examination_data, summary
+from reports.zoo.guide import pattern_guide
+from reports.zoo.page import zoo_page
+from reports.zoo.tables import examination_data, summary
 from scenarios import EXHIBITS
-from scenarios.canary import Fate, canary
-from scenarios.checking import Effort
-from scenarios.examination import examine
 from scenarios.exhibit import Pattern
-from scenarios.proving import ProofLimits
 from scenarios.subject import Subject
+from scenarios.verdicts.canary import Fate, canary
+from scenarios.verdicts.checking import Effort
+from scenarios.verdicts.examination import examine
+from scenarios.verdicts.proving import ProofLimits
 from sim.verdict import Outcome
 
 STATED = Path(__file__).parent / "zoo_verdicts.json"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scenarios import find_scenario
-from scenarios.checking import check, world_of
 from scenarios.schedule_files import parse_schedule, read_schedule, schedule_text
+from scenarios.verdicts.checking import check, world_of
 from sim.search.schedule import replay
 
 DATA = Path(__file__).parent / "data"

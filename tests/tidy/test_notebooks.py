@@ -68,7 +68,7 @@ def test_a_notebook_is_short_and_takes_public_names_only(path):
     "source",
     [
         "from sim.kernel import Kernel",
-        "from scenarios.checking import check",
+        "from scenarios.verdicts.checking import check",
         "import scenarios\nscenarios.checking",
         "from scenarios import proving",
         "import somewhere",

@@ -138,7 +138,7 @@ def pages_folder(tmp_path, monkeypatch):
         ("calls.csv", "csv", "call_number"),
     ):
         (tmp_path / name).write_text(fenced(language, start), encoding="utf-8")
-    data = "scenarios/data"
+    data = "scenarios/incident/data"
     shutil.copytree(ROOT / data, tmp_path / data)
     ported = fenced("python", '"""The tasks', "docs/tutorial.md")
     (tmp_path / "ported.py").write_text(ported, encoding="utf-8")

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from reports import commands
+from reports.commands import runs
 from sim.errors import HarnessBug, NondeterminismError
 
 RULES = """\
@@ -216,7 +216,7 @@ def planted(monkeypatch, error):
     def fail(name):
         raise error
 
-    monkeypatch.setattr(commands, "find_scenario", fail)
+    monkeypatch.setattr(runs, "find_scenario", fail)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_an_interrupt_in_mid_run_leaves_no_file(cli, files, monkeypatch, small):
     def interrupt(*arguments, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "simulate", interrupt)
+    monkeypatch.setattr(runs, "simulate", interrupt)
     status, output, errors = cli(
         "run", "import-job", *small, "--json", "r.json", "--trace", "t.jsonl"
     )

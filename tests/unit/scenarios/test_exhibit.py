@@ -5,8 +5,8 @@ from inspect import iscoroutinefunction
 import pytest
 
 from scenarios import EXHIBITS, SCENARIOS
-from scenarios.checking import check
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import check
 from sim.errors import InvalidScenario
 
 

@@ -8,9 +8,10 @@ import pytest
 
 import scenarios
 from coordinator import Claiming
-from scenarios import find_scenario, proving
-from scenarios.proving import ProofLimits
+from scenarios import find_scenario
 from scenarios.subject import Subject
+from scenarios.verdicts import proving
+from scenarios.verdicts.proving import ProofLimits
 from sim.errors import CoordinatorError, InvalidScenario
 
 NAMES = [

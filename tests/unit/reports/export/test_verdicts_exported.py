@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 import scenarios
-from reports.explanations import escaped_markdown
+from reports.explanation.text import escaped_markdown
 from reports.export import junit, sarif, summary
 
 SCHEMA = json.loads((Path(__file__).parent / "sarif_subset.json").read_text())

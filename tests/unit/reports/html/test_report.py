@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from reports.explanation.statement_sql import STATEMENT_SQL
 from reports.html.page import json_in_html
 from reports.html.report import report
-from reports.statement_sql import STATEMENT_SQL
 from scenarios import SCENARIOS, check, prove, read_schedule, sweep
 
 KEPT = Path(__file__).parents[3] / "replay" / "data"

@@ -9,9 +9,9 @@ import pytest
 from scenarios.campaign.engines import IN_PROCESS, Engine, local_engine
 from scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread, sweep_spread
 from scenarios.catalogue import find_scenario
-from scenarios.checking import Effort
-from scenarios.proving import sweep
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import Effort
+from scenarios.verdicts.proving import sweep
 from sim.errors import InvalidScenario
 from sim.verdict import Outcome
 

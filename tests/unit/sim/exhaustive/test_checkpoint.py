@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scenarios.wd import WD, WDSettings
+from scenarios.wd.model import WD, WDSettings
 from sim.errors import InvalidScenario
 from sim.exhaustive import Limits, explore
 from sim.kernel import Kernel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenarios.wd import WD, WDSettings
+from scenarios.wd.model import WD, WDSettings
 from sim.errors import InvalidScenario
 from sim.exhaustive import Limits, explore
 from sim.exhaustive.counterexample import counterexample

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from scenarios.import_job import IMPORT_JOB
-from scenarios.wd import WD, WDSettings
+from scenarios.wd.model import WD, WDSettings
 from sim.errors import InvalidScenario
 from sim.exhaustive import explore
 from sim.exhaustive.explore import Limits, Search

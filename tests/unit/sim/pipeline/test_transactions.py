@@ -13,9 +13,9 @@ from coordinator import (
     WaveState,
 )
 from scenarios import find_scenario
-from scenarios.checking import Effort, check_subject
-from scenarios.proving import prove
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import Effort, check_subject
+from scenarios.verdicts.proving import prove
 from sim.kernel import Kernel
 from sim.pipeline.store import PipelineStore
 from sim.verdict import Outcome

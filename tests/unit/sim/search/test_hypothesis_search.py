@@ -3,8 +3,8 @@
 import pytest
 
 from scenarios import find_scenario
-from scenarios.checking import Effort, check, chosen_properties
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import Effort, check, chosen_properties
 from sim.errors import InvalidScenario
 from sim.search.hypothesis_search import HypothesisSearch
 from sim.search.recorded import RecordedChoices

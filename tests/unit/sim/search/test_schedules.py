@@ -7,8 +7,8 @@ import pytest
 
 from reports.cli import run_command
 from scenarios import find_scenario
-from scenarios.checking import check, world_of
 from scenarios.schedule_files import parse_schedule, schedule_text
+from scenarios.verdicts.checking import check, world_of
 from sim.errors import InvalidScenario, ReplayMismatch
 from sim.search.schedule import replay
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from scenarios import find_scenario
-from scenarios.checking import check
-from scenarios.strategies import make_strategy
+from scenarios.verdicts.checking import check
+from scenarios.verdicts.strategies import make_strategy
 from sim.errors import InvalidScenario
 from sim.kernel import Kernel
 from sim.search.depth_first import DepthFirst

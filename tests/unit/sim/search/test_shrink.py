@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scenarios import find_scenario
-from scenarios.checking import check, chosen_properties
-from scenarios.strategies import make_strategy
 from scenarios.subject import Subject
+from scenarios.verdicts.checking import check, chosen_properties
+from scenarios.verdicts.strategies import make_strategy
 from sim.errors import NondeterminismError
 from sim.search.recorded import RecordedChoices
 from sim.search.schedule import passes

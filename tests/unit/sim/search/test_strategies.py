@@ -5,7 +5,7 @@ from math import comb
 
 import pytest
 
-from scenarios.strategies import STRATEGIES, make_strategy
+from scenarios.verdicts.strategies import STRATEGIES, make_strategy
 from sim.errors import InvalidScenario
 from sim.search.depth_first import DepthFirst
 from sim.search.pct import PCTStrategy

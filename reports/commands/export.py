@@ -1,0 +1,155 @@
+"""The command `export`: a schedule, a timed run or a state graph for other tools."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from reports.commands.options import (
+    CoordinatorName,
+    Seed,
+    Settings,
+    check_outputs,
+    collect_settings,
+)
+from reports.export.sql_steps import SQLScript, sql_script
+from reports.files import write_whole
+from scenarios import comparison as comparisons
+from scenarios import find_scenario, happens_before, replay, state_graph
+from scenarios.scenario import Scenario
+from scenarios.schedule_files import read_schedule
+from scenarios.verdicts.checking import world_of
+from sim.errors import InvalidScenario
+from sim.kernel import STEPS_MAX
+from sim.pipeline.timed_run import TimedRun, simulate
+from sim.search.schedule import Schedule
+
+
+class Format(StrEnum):
+    """What can be written."""
+
+    PERFETTO = "perfetto"
+    SHIVIZ = "shiviz"
+    MERMAID = "mermaid"
+    GRAPHML = "graphml"
+    CSV = "csv"
+    ISOLATION_SPEC = "isolation-spec"
+    SQL = "sql"
+
+
+_OF_SCHEDULES: Final = (
+    Format.SHIVIZ,
+    Format.MERMAID,
+    Format.ISOLATION_SPEC,
+    Format.SQL,
+)
+
+
+class Rows(StrEnum):
+    """Which table of a timed run becomes CSV."""
+
+    BATCHES = "batches"
+    CALLS = "calls"
+    ALERTS = "alerts"
+
+
+def export_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A schedule's file, or a scenario to run."
+        ),
+    ],
+    *,
+    form: Annotated[Format, typer.Option("--format", help="Of the output.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="- prints it.")
+    ] = Path("-"),
+    rows: Annotated[Rows, typer.Option(help="Of a timed run, as CSV.")] = Rows.BATCHES,
+    coordinator: CoordinatorName = None,
+    settings: Settings = None,
+    seed: Seed = None,
+) -> int:
+    """Write a schedule, a timed run or a state graph in another tool's format."""
+    if str(output) != "-":
+        check_outputs(None, output)
+    path = Path(source)
+    if path.is_file():
+        if settings or seed is not None:
+            raise InvalidScenario(
+                f"{source} is a schedule, which holds its own settings\n"
+                "next: leave --set and --seed out"
+            )
+        text = _of_schedule(read_schedule(path), form)
+    elif path.suffix == ".json":
+        raise InvalidScenario(f"{source}: no such file")
+    else:
+        text = _of_scenario(
+            find_scenario(source), coordinator, settings, seed, form=form, rows=rows
+        )
+    if str(output) == "-":
+        typer.echo(text, nl=False)
+    else:
+        write_whole(output, text.encode())
+    return 0
+
+
+def _of_schedule(schedule: Schedule, form: Format) -> str:
+    from reports import export  # its graphs are slow to load
+
+    writers: Final[Mapping[Format, Callable[[Schedule], str]]] = {
+        Format.PERFETTO: export.perfetto,
+        Format.SHIVIZ: export.shiviz,
+        Format.MERMAID: export.mermaid,
+        Format.GRAPHML: lambda one: export.graphml(happens_before(one)),
+        Format.CSV: lambda one: export.csv_text(replay(one).to_records()),
+        Format.ISOLATION_SPEC: lambda one: export.isolation_spec(_script(one)),
+        Format.SQL: lambda one: export.sql_text(_script(one)),
+    }
+    return writers[form](schedule)
+
+
+def _script(schedule: Schedule) -> SQLScript:
+    world = world_of(schedule, find_scenario(schedule.scenario))
+    return sql_script(world, schedule)
+
+
+def _of_scenario(
+    scenario: Scenario,
+    coordinator: str | None,
+    settings: list[str] | None,
+    seed: int | None,
+    *,
+    form: Format,
+    rows: Rows,
+) -> str:
+    from reports import export
+
+    if form in _OF_SCHEDULES:
+        raise InvalidScenario(
+            f"--format {form.value} shows one schedule, and {scenario.name!r} is a"
+            f" scenario\nnext: wavecheck check {scenario.name} --save DIR, then export"
+            " a file of DIR"
+        )
+    coordinator = coordinator or scenario.default_coordinator
+    is_small = form is Format.GRAPHML
+    given = collect_settings(scenario, settings, is_small=is_small, seed=seed)
+    if is_small:
+        return export.graphml(state_graph(scenario, coordinator, settings=given))
+    world = comparisons.build_timed_world(
+        scenario, coordinator, scenario.settings(given), steps_max=STEPS_MAX
+    )
+    trace = StringIO()
+    run = simulate(world, coordinator, trace_lines=trace)
+    if form is Format.PERFETTO:
+        return export.perfetto_of_run(run, trace.getvalue().splitlines())
+    return export.csv_text(_records(run, rows))
+
+
+def _records(run: TimedRun, rows: Rows) -> list[dict[str, object]]:
+    if rows is Rows.BATCHES:
+        return run.batch_records()
+    return run.call_records() if rows is Rows.CALLS else run.alert_records()

@@ -1,0 +1,130 @@
+"""The command `incident`: from a database or files to what happened and would have."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coordinator.sql import DatabaseUnusable, read_job
+from reports.commands.options import (
+    JSONFile,
+    Settings,
+    check_outputs,
+    collect_settings,
+    write_json,
+)
+from reports.files import check_folder
+from reports.incident.files import save_timeline
+from reports.incident.view import investigation_data, print_investigation
+from reports.progress import showing_progress
+from reports.tables import make_console
+from scenarios.incident.evidence import Evidence, evidence_of
+from scenarios.incident.files import read_calls, read_files
+from scenarios.incident.investigation import EXECUTIONS_MAX, investigate
+from scenarios.incident.mapping import read_mapping
+from scenarios.incident.scenario import INCIDENT
+from sim.errors import InvalidScenario
+
+TableFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="CSV, or JSON lines.")
+]
+
+
+def incident_command(
+    *,
+    db: Annotated[
+        str | None,
+        typer.Option("--db", metavar="URL", help="Read-only: where the rows are."),
+    ] = None,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="ID", help="Which job.")
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML: how its owner calls the columns."),
+    ] = None,
+    batches: TableFile = None,
+    waves: TableFile = None,
+    jobs: TableFile = None,
+    calls: TableFile = None,
+    messages: TableFile = None,
+    wave: Annotated[
+        int | None, typer.Option(help="Look at this one; most pending if not given.")
+    ] = None,
+    coordinator: Annotated[
+        list[str] | None,
+        typer.Option("--coordinator", "-c", help="Try this one; repeatable."),
+    ] = None,
+    executions: Annotated[
+        int, typer.Option(help="Of each search for an interleaving.", min=1)
+    ] = EXECUTIONS_MAX,
+    settings: Settings = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the timeline as a pair of CSV files."),
+    ] = None,
+    json_file: JSONFile = None,
+) -> int:
+    """Read a job that went wrong: what happened, and what would have helped."""
+    given = collect_settings(INCIDENT, settings)
+    check_outputs(json_file)
+    if save is not None:
+        check_folder(save)
+    files = {
+        "wave_batches": batches,
+        "waves": waves,
+        "jobs": jobs,
+        "calls": calls,
+        "messages": messages,
+    }
+    evidence = _evidence(db, job, mapping, files)
+    names = coordinator or list(INCIDENT.coordinators)
+    with showing_progress(names) as progress:
+        found = investigate(
+            evidence,
+            names,
+            wave_number=wave,
+            given=given,
+            executions_max=executions,
+            progress=progress,
+        )
+    document = investigation_data(found, INCIDENT.settings(given))
+    if not write_json(json_file, document):
+        print_investigation(make_console(), found)
+    if save is not None:
+        for path in save_timeline(found, save):
+            make_console(is_error=True).print(f"written: {path}")
+    return int(found.has_violation())
+
+
+def _evidence(
+    db: str | None,
+    job: str | None,
+    mapping_file: Path | None,
+    files: dict[str, Path | None],
+) -> Evidence:
+    mapping = read_mapping(mapping_file)
+    has_files = [name for name, path in files.items() if path is not None]
+    if db is None:
+        if files["wave_batches"] is None:
+            raise InvalidScenario(
+                "nothing says what happened\n"
+                "next: give --db URL --job ID, or --batches FILE and, if there is one,"
+                " --calls FILE"
+            )
+        job_id, rows = read_files(files, job, mapping)
+        return evidence_of(rows, job_id, mapping)
+    if [name for name in has_files if name != "calls"]:
+        raise InvalidScenario(
+            "rows come from --db or from files; only --calls goes with both"
+        )
+    if job is None:
+        raise InvalidScenario("--db holds many jobs\nnext: give --job ID")
+    try:
+        rows = asyncio.run(read_job(db, job, mapping.names))
+    except DatabaseUnusable as error:
+        raise InvalidScenario(str(error)) from error
+    if files["calls"] is not None:
+        rows["calls"] = read_calls(files["calls"], job, mapping)
+    return evidence_of(rows, job, mapping)

@@ -1,0 +1,45 @@
+"""The command `list`: what there is, by name; and the version."""
+
+from enum import StrEnum
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from reports import tables
+from reports.verdicts.search import strategies_table
+from reports.zoo.tables import exhibits_table
+
+
+class Topic(StrEnum):
+    """What `list` can list."""
+
+    COORDINATORS = "coordinators"
+    SCENARIOS = "scenarios"
+    STRATEGIES = "strategies"
+    PROPERTIES = "properties"
+    ZOO = "zoo"
+
+
+def show_version() -> None:
+    """Print the version."""
+    tables.make_console().print(f"wavecheck {version('wavecheck')}")
+
+
+def list_names(
+    topic: Annotated[
+        Topic | None, typer.Argument(help="What to list; everything if not given.")
+    ] = None,
+) -> int:
+    """List coordinators, scenarios, strategies, properties, and the zoo."""
+    console = tables.make_console()
+    shown = {
+        Topic.COORDINATORS: tables.coordinators_table,
+        Topic.SCENARIOS: tables.scenarios_table,
+        Topic.STRATEGIES: strategies_table,
+        Topic.PROPERTIES: tables.properties_table,
+        Topic.ZOO: exhibits_table,
+    }
+    for one in [topic] if topic is not None else list(Topic):
+        console.print(shown[one]())
+    return 0

@@ -1,0 +1,140 @@
+"""What the commands share: options, how settings are read, how results are written."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from reports import data
+from reports.files import check_writable, write_whole
+from reports.html.report import Result, report
+from reports.tables import make_console
+from scenarios.scenario import Scenario
+from sim.errors import InvalidScenario
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="Name, as in `wavecheck list`.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter; repeatable."),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Short for --set seed=N.", min=0)
+]
+Batches = Annotated[
+    str | None,
+    typer.Option("--batches", metavar="FILE", help="CSV of an incident's batches."),
+]
+Calls = Annotated[
+    str | None,
+    typer.Option(
+        "--calls", metavar="FILE", help="CSV of an incident's dispatch calls."
+    ),
+]
+Steps = Annotated[
+    int, typer.Option("--steps", help="Step limit of one execution.", min=1)
+]
+JSONFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write the result as data; - prints it."
+    ),
+]
+HTMLFile = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write the result as one page."),
+]
+CLASS_HELP: Final = "NAME, package.module:Class or path/to/file.py:Class"
+CoordinatorName = Annotated[
+    str | None,
+    typer.Option(
+        "--coordinator",
+        "-c",
+        help=f"{CLASS_HELP}; progressive if not given, in an exhibit its first.",
+    ),
+]
+
+
+def assignments(settings: list[str] | None) -> dict[str, str]:
+    """Read KEY=VALUE texts.
+
+    Raises:
+        InvalidScenario: one is none.
+    """
+    given: dict[str, str] = {}
+    for text in settings or []:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise InvalidScenario(f"--set {text!r}: expected KEY=VALUE")
+        given[name] = value
+    return given
+
+
+def collect_settings(
+    scenario: Scenario,
+    settings: list[str] | None,
+    *,
+    is_small: bool = False,
+    **named: object,
+) -> dict[str, str]:
+    """Collect what the user set, as text by name, and refuse what does not fit.
+
+    Args:
+        scenario: which settings exist.
+        settings: KEY=VALUE, as given.
+        is_small: the scenario's small sizes are the defaults.
+        named: settings that have options of their own; None: not given.
+
+    Raises:
+        InvalidScenario: an unknown name, or a value outside its bounds.
+    """
+    given = assignments(settings)
+    for name, chosen in named.items():
+        if chosen is None:
+            continue
+        if name not in scenario.settings_type.__dataclass_fields__:
+            raise InvalidScenario(
+                f"--{name} does not fit scenario {scenario.name!r}: it has no {name}"
+            )
+        given[name] = str(chosen)
+    scenario.settings(given, is_small=is_small)
+    return given
+
+
+def check_outputs(json_file: Path | None, *files: Path | None) -> None:
+    """Refuse output files that cannot be written, before any work is done.
+
+    Raises:
+        InvalidScenario: one cannot.
+    """
+    if any(str(file) == "-" for file in files):
+        raise InvalidScenario("expected the name of a file; - is for --json only")
+    for path in (json_file, *files):
+        if path is not None and str(path) != "-":
+            check_writable(path)
+
+
+def write_page(
+    html_file: Path | None, *results: Result, json_file: Path | None = None
+) -> None:
+    """Write a page that shows some results, if it was asked for, and say so."""
+    if html_file is None:
+        return
+    write_whole(html_file, report(*results))
+    # Where the result itself goes to the output, nothing else may be printed there.
+    is_error = str(json_file) == "-"
+    make_console(is_error=is_error).print(f"page: {html_file}", soft_wrap=True)
+
+
+def write_json(json_file: Path | None, document: Mapping[str, Any]) -> bool:
+    """Write the document if it was asked for; return whether it went to the output."""
+    if json_file is None:
+        return False
+    text = data.to_text(document)
+    if str(json_file) == "-":
+        typer.echo(text, nl=False)
+        return True
+    write_whole(json_file, text.encode())
+    return False

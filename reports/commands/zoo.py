@@ -1,0 +1,102 @@
+"""The command `zoo`: examine the exhibits and say whether each is what it is said."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reports.commands.options import JSONFile, check_outputs, write_json
+from reports.commands.search import seconds_of
+from reports.data import FORMAT_VERSION
+from reports.files import check_writable, write_whole
+from reports.progress import showing_exhibits
+from reports.tables import make_console
+from reports.zoo.guide import pattern_guide
+from reports.zoo.page import zoo_page
+from reports.zoo.tables import examination_data, matrix
+from scenarios import EXHIBITS
+from scenarios.exhibit import Exhibit
+from scenarios.verdicts.checking import Effort
+from scenarios.verdicts.examination import EXECUTIONS, Examination, examine
+from scenarios.verdicts.proving import ProofLimits
+from sim.errors import InvalidScenario, unknown_name
+
+
+def zoo_command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="EXHIBIT",
+            help="Names, or a whole collection: zoo, classic; all if not given.",
+        ),
+    ] = None,
+    *,
+    executions: Annotated[
+        int, typer.Option(help="Of each search for a fault.", min=1)
+    ] = EXECUTIONS,
+    budget: Annotated[
+        str, typer.Option(metavar="TIME", help="Of each proof, such as 60s.")
+    ] = "60s",
+    seed: Annotated[int, typer.Option(help="Of the searches.", min=0)] = 0,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the matrix as a page of Markdown."),
+    ] = None,
+    guide: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the pattern guide as Markdown."),
+    ] = None,
+    json_file: JSONFile = None,
+) -> int:
+    """Refute each faulty variant of the zoo and prove each mended one."""
+    exhibits = exhibits_of(names or [])
+    check_outputs(json_file)
+    for file in (markdown, guide):
+        if file is not None:
+            check_writable(file)
+    if guide is not None and len(exhibits) != len(EXHIBITS):
+        raise InvalidScenario("--guide tells all roots: it goes with no EXHIBIT")
+    seconds = seconds_of(budget)
+    if not seconds > 0:
+        raise InvalidScenario(f"--budget {budget!r}: expected more than nothing")
+    effort = Effort(executions=executions, seed=seed)
+    limits = ProofLimits(seconds=seconds)
+    found: list[Examination] = []
+    with showing_exhibits(len(exhibits)) as progress:
+        for one in examine(exhibits, effort, limits):
+            found.append(one)
+            progress(one.exhibit.name)
+    if markdown is not None:
+        write_whole(markdown, zoo_page(found).encode())
+    if guide is not None:
+        write_whole(guide, pattern_guide(found).encode())
+    document = {
+        "format": FORMAT_VERSION,
+        "kind": "zoo",
+        "seed": seed,
+        "examinations": [examination_data(one) for one in found],
+    }
+    if not write_json(json_file, document):
+        make_console().print(matrix(found))
+    return int(not all(one.is_as_expected() for one in found))
+
+
+def exhibits_of(names: Sequence[str]) -> list[Exhibit]:
+    """Return the exhibits that are named, in the order of reports.
+
+    Args:
+        names: of exhibits, or of whole collections; all if empty.
+
+    Raises:
+        InvalidScenario: there is none of that name.
+    """
+    collections = {one.collection for one in EXHIBITS.values()}
+    for name in names:
+        if name not in EXHIBITS and name not in collections:
+            raise unknown_name("exhibit", name, [*sorted(collections), *EXHIBITS])
+    return [
+        one
+        for one in EXHIBITS.values()
+        if not names or one.name in names or one.collection in names
+    ]

@@ -1,0 +1,254 @@
+"""An explanation as text or Markdown: one column per task, and why it fails.
+
+Knows rich and the explanation; the words are the same in both forms.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.explanation.episodes import ROWS_MAX, episodes_of
+from reports.explanation.wording import Wording
+from sim.search.explain import Escape, Explanation
+from sim.search.stale import StaleRead
+from sim.trace import Step
+
+_LANE_RATIO: Final = 2
+"""Width of a lane, where the changes have one more than there are lanes."""
+_WIDTH: Final = 150
+
+
+def headline(explanation: Explanation) -> str:
+    """Say in one line what is violated, and by whom."""
+    schedule = explanation.schedule
+    return (
+        f"{schedule.coordinator} violates {schedule.property_name} in"
+        f" {schedule.scenario} after {explanation.violation.step} steps:"
+        f" {explanation.violation.message}"
+    )
+
+
+def reasons(explanation: Explanation) -> list[str]:
+    """Say why it fails, in sentences."""
+    wording = Wording(explanation.steps)
+    sentences = []
+    stale = explanation.stale_read
+    if stale is not None:
+        sentences.append(_stale_sentence(explanation, stale, wording))
+    else:
+        sentences.append(
+            "No step acted on a value that had changed: the rule itself leads here."
+        )
+    sentences.append(no_return_sentence(explanation, wording))
+    if explanation.escape is not None:
+        sentences.append(escape_sentence(explanation, explanation.escape, wording))
+    return sentences
+
+
+def escape_sentence(explanation: Explanation, escape: Escape, wording: Wording) -> str:
+    """Say where the nearest schedule that passes takes another way."""
+    here = _step(explanation, escape.step)
+    fails = ""
+    if here is not None:
+        fails = f" instead of {here.task}: {wording.call(here)}"
+        if here.operation == escape.instead.operation:
+            fails += wording.result(here)
+    return (
+        f"Nearest schedule that passes ({escape.steps_count} steps): at step"
+        f" {escape.step} take {escape.instead.task}:"
+        f" {wording.call(escape.instead)}{wording.result(escape.instead)}{fails}."
+    )
+
+
+def _stale_sentence(
+    explanation: Explanation, stale: StaleRead, wording: Wording
+) -> str:
+    read = _step(explanation, stale.read_step)
+    changed = _step(explanation, stale.changed_step)
+    assert read is not None
+    assert changed is not None
+    text = (
+        f"Stale read: at step {stale.read_step} {stale.task} reads"
+        f" {wording.call(read)} = {wording.value(stale.value)}; at step"
+        f" {stale.changed_step} {stale.changed_by} makes that"
+        f" {wording.value(stale.value_then)} ({wording.call(changed)});"
+    )
+    if stale.acted_step is None:
+        return f"{text} {stale.task} has decided by the old value and looks no more."
+    acted = _step(explanation, stale.acted_step)
+    assert acted is not None
+    return (
+        f"{text} at step {stale.acted_step} {stale.task} acts on the old value"
+        f" ({wording.call(acted)})."
+    )
+
+
+def no_return_sentence(explanation: Explanation, wording: Wording) -> str:
+    """Say from which step on the violation cannot be avoided, and how surely."""
+    point = explanation.no_return
+    if point is None:
+        return "Point of no return: none; no schedule of this world was seen to pass."
+    step = _step(explanation, point.step)
+    where = f" ({step.task}: {wording.call(step)})" if step else ""
+    if point.states_count:
+        return (
+            f"Point of no return: step {point.step}{where}; after it, no continuation"
+            f" passes: all {point.states_count:,} states of this world were visited."
+        )
+    count = point.continuations_count
+    strength = f"none of {count} continuations tried passes"
+    if point.is_exact:
+        strength = f"all {count} continuations were run, and all fail"
+        if count == 1:
+            strength = "the only continuation was run, and it fails"
+    return f"Point of no return: step {point.step}{where}; after it, {strength}."
+
+
+def _step(explanation: Explanation, number: int) -> Step | None:
+    return next((one for one in explanation.steps if one.number == number), None)
+
+
+def marks_of(explanation: Explanation) -> dict[int, str]:
+    """Say what is special about a step, by number."""
+    marks: dict[int, list[str]] = {}
+    stale, point = explanation.stale_read, explanation.no_return
+    if stale is not None:
+        marks.setdefault(stale.read_step, []).append("reads")
+        marks.setdefault(stale.changed_step, []).append("makes it stale")
+        if stale.acted_step is not None:
+            marks.setdefault(stale.acted_step, []).append("acts on it")
+    if point is not None:
+        marks.setdefault(point.step, []).append("no return")
+    marks.setdefault(explanation.violation.step, []).append("VIOLATED")
+    return {number: ", ".join(words) for number, words in marks.items()}
+
+
+def lanes_of(steps: Sequence[Step]) -> list[str]:
+    """Return the tasks in order of their first step."""
+    return list(dict.fromkeys(step.task for step in steps))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table, as text.
+
+    Attributes:
+        numbers: of its steps.
+        lane: index of the task's column.
+        told: the call and its result, or the calls of a run of steps.
+        changed: what changed.
+        mark: why the row matters; empty for most.
+    """
+
+    numbers: str
+    lane: int
+    told: str
+    changed: str
+    mark: str
+
+
+def _rows(explanation: Explanation, *, is_full: bool) -> list[_Row]:
+    wording, marks = Wording(explanation.steps), marks_of(explanation)
+    lanes = lanes_of(explanation.steps)
+    rows = []
+    for one in episodes_of(explanation.steps, marks, is_full=is_full):
+        first, last = one.first, one.last
+        is_run = len(one.steps) > 1
+        rows.append(
+            _Row(
+                f"{first.number}-{last.number}" if is_run else str(first.number),
+                lanes.index(first.task),
+                f"{first.operation} ... {last.operation}"
+                if is_run
+                else f"{wording.call(first)}{wording.result(first)}",
+                wording.changes(one.changes),
+                "" if is_run else marks.get(first.number, ""),
+            )
+        )
+    return rows
+
+
+def explanation_text(
+    explanation: Explanation, *, is_full: bool = False
+) -> RenderableType:
+    """Return an explanation for a terminal.
+
+    Args:
+        explanation: what to tell.
+        is_full: a row for every step, however many there are.
+    """
+    lanes = lanes_of(explanation.steps)
+    # A run is told by its changes: they are the longest text, and get the room.
+    is_long = len(explanation.steps) > ROWS_MAX and not is_full
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=is_long)
+    table.add_column("step", justify="right", no_wrap=True)
+    for lane in lanes:
+        table.add_column(lane, overflow="fold", ratio=_LANE_RATIO if is_long else None)
+    table.add_column(
+        "what changed", overflow="fold", ratio=len(lanes) + 1 if is_long else None
+    )
+    table.add_column("")
+    for row in _rows(explanation, is_full=is_full):
+        cells = [""] * len(lanes)
+        cells[row.lane] = row.told
+        table.add_row(
+            row.numbers,
+            *cells,
+            row.changed,
+            Text(
+                row.mark, style="bold red" if "VIOLATED" in row.mark else "bold yellow"
+            ),
+            style="bold" if row.mark else "",
+        )
+    return Group(
+        Text(headline(explanation), style="bold"),
+        table,
+        *(Text(f"{sentence}") for sentence in reasons(explanation)),
+    )
+
+
+def explanation_markdown(explanation: Explanation, *, is_full: bool = False) -> str:
+    """Return an explanation as Markdown; arguments as for `explanation_text`."""
+    lanes = lanes_of(explanation.steps)
+    names = map(escaped_markdown, lanes)
+    rows = [["step", *names, "what changed", ""], ["---:"] + ["---"] * (len(lanes) + 2)]
+    for row in _rows(explanation, is_full=is_full):
+        cells = [""] * len(lanes)
+        cells[row.lane] = row.told
+        mark = f"**{row.mark}**" if row.mark else ""
+        told = [escaped_markdown(one) for one in (*cells, row.changed)]
+        rows.append([row.numbers, *told, mark])
+    lines = [f"### {escaped_markdown(headline(explanation))}", ""]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    lines.append("")
+    lines += [f"- {escaped_markdown(sentence)}" for sentence in reasons(explanation)]
+    return "\n".join(lines) + "\n"
+
+
+def explanation_plain(explanation: Explanation) -> str:
+    """Return an explanation as text for files and messages, without colours."""
+    return plain_text(explanation_text(explanation))
+
+
+def plain_text(what: RenderableType) -> str:
+    """Return what a terminal of a fixed width would show, without colours."""
+    buffer = StringIO()
+    console = Console(
+        file=buffer, width=_WIDTH, highlight=False, emoji=False, markup=False
+    )
+    console.print(what)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def escaped_markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is, in a cell of a table as well."""
+    text = "".join(one if one.isprintable() else " " for one in text)
+    for character in "\\|<>`_[]*~&@#":
+        text = text.replace(character, f"\\{character}")
+    return text

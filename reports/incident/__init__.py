@@ -1,0 +1,1 @@
+"""What an investigation of an incident found, as text, data and files."""

@@ -1,0 +1,1 @@
+"""What a search, a proof and a replay found, as tables, text and data."""

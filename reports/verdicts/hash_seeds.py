@@ -1,0 +1,84 @@
+"""Does the order of sets matter? Some schedules are run again under other hash seeds.
+
+Within one process a set of texts has one order, so the session's own re-check cannot
+see a coordinator that depends on it. A child process with another hash seed can: every
+step of a recorded schedule must be as recorded.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Final
+
+from scenarios import find_scenario
+from scenarios.schedule_files import parse_schedule, schedule_text
+from scenarios.verdicts.checking import CheckResult, world_of
+from sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
+from sim.search.schedule import replay
+
+HASH_SEEDS: Final = ("1", "2", "3", "4")
+TIMEOUT_SECONDS: Final = 300
+DIFFERENT: Final = 3
+
+
+def compare_hash_seeds(result: CheckResult) -> None:
+    """Replay a result's schedules in processes with other hash seeds.
+
+    Two texts of a set change places under a given seed with odds of one half, so a
+    dependence on one pair escapes this process's own order and four others with odds
+    of 1/16.
+
+    Raises:
+        NondeterminismError: a replay differs.
+    """
+    schedules = (*result.schedules.values(), *result.samples)
+    texts = json.dumps([schedule_text(schedule) for schedule in schedules])
+    children = [_replay_under(hash_seed) for hash_seed in HASH_SEEDS]
+    try:
+        for hash_seed, child in zip(HASH_SEEDS, children, strict=True):
+            output, errors = child.communicate(texts, timeout=TIMEOUT_SECONDS)
+            if child.returncode == DIFFERENT:
+                raise NondeterminismError(
+                    f"nondeterminism between processes: with PYTHONHASHSEED={hash_seed}"
+                    f" the same schedule runs differently\n{output.strip()}\n"
+                    "likely: iteration over a set, or hash(), in the coordinator; or"
+                    " state that outlives an execution\n"
+                    "next: sort before iterating; keep no state in modules and classes"
+                )
+            if child.returncode != 0:
+                raise HarnessBug(f"the replay in another process failed:\n{errors}")
+    finally:
+        for child in children:
+            if child.poll() is None:
+                child.kill()
+                child.communicate()
+
+
+def _replay_under(hash_seed: str) -> subprocess.Popen[str]:
+    # The same import path as here, and nothing from the working folder before it.
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "reports.verdicts.hash_seeds"],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _main() -> int:
+    for text in json.loads(sys.stdin.read()):
+        schedule = parse_schedule(text, "(standard input)")
+        world = world_of(schedule, find_scenario(schedule.scenario))
+        try:
+            replay(world, schedule)
+        except ReplayMismatch as error:
+            sys.stdout.write(str(error).partition("\nlikely")[0])
+            return DIFFERENT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,203 @@
+"""The result of a proof, and of a sweep over sizes, as tables, sentences and data."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.data import header, verdict_data
+from reports.verdicts.search import OUTCOME_STYLE
+from scenarios.verdicts.proving import ProofResult
+from sim.exhaustive.paths import Odds
+from sim.verdict import Outcome, Verdict
+
+
+def proof_table(result: ProofResult) -> RenderableType:
+    """Return one row per property, and what was explored."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("property", style="bold", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("strength")
+    for verdict in result.verdicts:
+        table.add_row(
+            verdict.property_name,
+            Text(verdict.outcome.name, style=OUTCOME_STYLE[verdict.outcome]),
+            proof_strength(result, verdict),
+        )
+    subject = result.subject
+    faults = ", ".join(f"{kind}={count}" for kind, count in subject.faults.items())
+    return Group(
+        Text(f"{subject.coordinator} in {subject.scenario.name}, {sizes_of(result)}"),
+        Text(f"faults: {faults or 'none'}"),
+        table,
+        *(Text(line) for line in proof_lines(result)),
+    )
+
+
+_SIZES_WIDTH: Final = len("waves_before=0,")
+_VERDICT_WIDTH: Final = len("EXHAUSTED")
+
+
+def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
+    """Return one row per size: states, seconds, verdict per property."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("sizes", min_width=_SIZES_WIDTH)
+    for name in ("states", "transitions", "levels", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for verdict in results[0].verdicts:
+        # Words instead of underscores: a head may wrap, a verdict is never cut.
+        table.add_column(
+            verdict.property_name.replace("_", " "), min_width=_VERDICT_WIDTH
+        )
+    for result in results:
+        explored = result.exploration
+        table.add_row(
+            sizes_of(result),
+            f"{explored.states:,}",
+            f"{explored.transitions:,}",
+            str(explored.levels),
+            f"{result.seconds:.1f}",
+            *(_short(result, verdict) for verdict in result.verdicts),
+        )
+    return table
+
+
+def _short(result: ProofResult, verdict: Verdict) -> Text:
+    text = verdict.outcome.name
+    if verdict.violation is not None:
+        text += f" in {verdict.violation.step}"
+    if verdict.is_vacuous:
+        text += " (vacuous)"
+    return Text(text, style=OUTCOME_STYLE[verdict.outcome])
+
+
+def sizes_of(result: ProofResult) -> str:
+    """Write the sizes that a proof holds for."""
+    subject = result.subject
+    names = subject.scenario.sizes
+    return ", ".join(f"{name}={getattr(subject.settings, name)}" for name in names)
+
+
+def proof_strength(result: ProofResult, verdict: Verdict) -> str:
+    """Say how strong a verdict is, in words."""
+    name = verdict.property_name
+    vacuous = "; VACUOUS: never at risk" if verdict.is_vacuous else ""
+    lasso = result.lassos.get(name)
+    if lasso is not None and name not in result.schedules:
+        return (
+            f"for ever, in a fair loop of {len(lasso.loop)} steps after"
+            f" {len(lasso.stem)}: {lasso.message}"
+        )
+    if verdict.outcome is Outcome.VIOLATED:
+        schedule = result.schedules[name]
+        what = f"{schedule.message}; shortest: {len(schedule.steps)} steps"
+        chance = result.odds.get(name)
+        return what if chance is None else f"{what}; odds {_odds(chance)}"
+    if verdict.outcome is Outcome.EXHAUSTED:
+        return f"no state of {result.exploration.states:,} violates it{vacuous}"
+    return (
+        f"not violated within {result.exploration.levels} steps of the start;"
+        f" ended by {result.exploration.stopped_by}{vacuous}"
+    )
+
+
+def _odds(chance: Odds) -> str:
+    if chance.exact is None:
+        return f"{chance.value:.6g} (relative error below {chance.relative_error:.1g})"
+    if chance.exact.denominator < 1_000_000:
+        return f"{chance.exact} = {chance.value:.4g}"
+    return f"{chance.value:.6g}, exactly known"
+
+
+def proof_lines(result: ProofResult) -> list[str]:
+    """Say what was explored."""
+    explored = result.exploration
+    rate = explored.states / result.seconds if result.seconds else 0.0
+    lines = [
+        f"{explored.states:,} states, {explored.transitions:,} transitions,"
+        f" {explored.levels} levels in {result.seconds:.2f} s ({rate:,.0f} states/s);"
+        f" Python code was run {explored.python_calls:,} times;"
+        f" {explored.peak_bytes / max(1, explored.states):.0f} bytes a state",
+    ]
+    if result.schedules_count is not None:
+        lines.append(f"{result.schedules_count:,} complete schedules")
+    for name, one in result.recoveries.items():
+        if one.lost and one.point_of_no_return is not None:
+            lines.append(
+                f"{name}: {one.lost:,} of {one.states:,} states cannot end well"
+                f" any more; the first is {len(one.point_of_no_return)} steps"
+                " from the start"
+            )
+    always = [name for name, one in result.recoveries.items() if not one.lost]
+    if always:
+        lines.append(
+            f"from every state some continuation ends well for {', '.join(always)}"
+        )
+    if explored.left_out:
+        lines.append(f"left out, because nothing looks at it: {_left_out(result)}")
+    lines.extend(
+        f"explored in one order, because alike: {', '.join(group)}"
+        for group in explored.merged
+    )
+    if explored.not_merged:
+        lines.append(f"explored in full, because not alike: {explored.not_merged}")
+    if explored.stopped_by:
+        lines.append(f"ended by {explored.stopped_by}: nothing is proved")
+    return lines
+
+
+def _left_out(result: ProofResult) -> str:
+    return ", ".join(dict.fromkeys(map(str, result.exploration.left_out)))
+
+
+def proof_data(result: ProofResult) -> dict[str, Any]:
+    """Return a proof as data."""
+    explored, subject = result.exploration, result.subject
+    return {
+        **header("proof", subject.scenario.name, subject.settings),
+        "coordinator": subject.coordinator,
+        "faults": dict(subject.faults),
+        "strategy": "exhaustive",
+        "is_complete": explored.is_complete,
+        "stopped_by": explored.stopped_by,
+        "states": explored.states,
+        "transitions": explored.transitions,
+        "levels": explored.levels,
+        "schedules": result.schedules_count,
+        "python_calls": explored.python_calls,
+        "peak_bytes": explored.peak_bytes,
+        "left_out": [str(one) for one in explored.left_out],
+        "merged": [list(group) for group in explored.merged],
+        "not_merged": explored.not_merged,
+        "seconds": round(result.seconds, 3),
+        "verdicts": [
+            verdict_data(verdict) | _evidence(result, verdict.property_name)
+            for verdict in result.verdicts
+        ],
+    }
+
+
+def _evidence(result: ProofResult, name: str) -> dict[str, Any]:
+    schedule, chance = result.schedules.get(name), result.odds.get(name)
+    recovered = result.recoveries.get(name)
+    exact = None if chance is None or chance.exact is None else str(chance.exact)
+    lasso, no_return = result.lassos.get(name), result.no_returns.get(name)
+    return {
+        "lasso": None
+        if lasso is None
+        else {
+            "stem": [task for task, _ in lasso.stem],
+            "loop": [task for task, _ in lasso.loop],
+            "choices": list(lasso.choices),
+        },
+        "shortest": None if schedule is None else len(schedule.steps),
+        "choices": None if schedule is None else list(schedule.choices),
+        "odds": None if chance is None else chance.value,
+        "odds_exact": exact,
+        "is_recoverable": None if recovered is None else recovered.lost == 0,
+        "states_beyond_return": None if recovered is None else recovered.lost,
+        "no_return": None if no_return is None else no_return.step,
+    }

@@ -1,0 +1,1 @@
+"""The same executions on a real database: replays, and runs whose rows stay."""

@@ -1,0 +1,1 @@
+"""An incident: the published one or the user's own, from its rows and calls."""

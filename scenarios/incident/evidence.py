@@ -1,0 +1,229 @@
+"""What is known of a job that went wrong: rows and calls, as values of our own.
+
+What a schema does not have is assumed, and every assumption is said.
+
+Units: ticks since the earliest moment in the evidence, which is `started_at`.
+"""
+
+from collections.abc import Mapping as Named
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from coordinator import (
+    Batch,
+    BatchState,
+    Job,
+    JobState,
+    Wave,
+    WaveKind,
+    WaveState,
+)
+from coordinator.sql import Rows
+from scenarios.incident.mapping import Mapping
+from scenarios.incident.records import (
+    RECORDS,
+    BatchRecord,
+    CallRecord,
+    JobRecord,
+    MessageRecord,
+    WaveRecord,
+    records_of,
+)
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One dispatch call that was logged.
+
+    Attributes:
+        number: from 1, in order of time.
+        wave_number: of which wave.
+        called_at: ticks.
+        batches_dispatched: how many batches it sent; None: nobody noted it.
+    """
+
+    number: int
+    wave_number: int
+    called_at: int
+    batches_dispatched: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that is known of one job.
+
+    Attributes:
+        job: its row.
+        waves: its waves, ascending.
+        batches: its batches, ascending by id.
+        calls: the logged dispatch calls, by time; None: no log.
+        sends: (batch id, attempt) of every message; None: nobody kept them.
+        started_at: ticks from 1970 to the earliest moment.
+        assumptions: what the evidence does not say and is taken for granted.
+        unknown: properties that cannot be judged, and why.
+    """
+
+    job: Job
+    waves: tuple[Wave, ...]
+    batches: tuple[Batch, ...]
+    calls: tuple[Call, ...] | None
+    sends: tuple[tuple[str, int], ...] | None
+    started_at: int
+    assumptions: tuple[str, ...]
+    unknown: Named[str, str]
+
+    def of_wave(self, wave_number: int) -> tuple[Batch, ...]:
+        """Return the batches of one wave, ascending by id."""
+        return tuple(one for one in self.batches if one.wave_number == wave_number)
+
+    def clock(self, ticks: int) -> str:
+        """Return a moment for people, in UTC, up to milliseconds."""
+        return self.moment(ticks)[:-4].replace("T", " ")
+
+    def moment(self, ticks: int) -> str:
+        """Return a moment in ISO 8601, in UTC, up to microseconds."""
+        moment = EPOCH + timedelta(microseconds=self.started_at + ticks)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def evidence_of(
+    rows: Named[str, Rows | None], job_id: str, mapping: Mapping
+) -> Evidence:
+    """Return checked evidence.
+
+    Args:
+        rows: by our names of tables and columns; None: there is no such table.
+        job_id: whose rows they are.
+        mapping: their values for our statuses.
+
+    Raises:
+        InvalidScenario: a row does not fit.
+    """
+    found = {name: records_of(name, rows.get(name) or [], mapping) for name in RECORDS}
+    batches: list[BatchRecord] = found["wave_batches"]
+    calls: list[CallRecord] = found["calls"]
+    started_at = min(
+        [one.created_at for one in batches] + [one.called_at for one in calls]
+    )
+    name_of = _names(batches)
+    waves, wave_notes = _waves(found["waves"], batches, started_at)
+    job, job_notes, unknown = _job(found["jobs"], job_id, started_at)
+    messages: list[MessageRecord] = found["messages"]
+    sends = None
+    if rows.get("messages") is not None:
+        sends = tuple(
+            (name_of(one.batch_id), one.attempt or 0)
+            for one in messages
+            if "sent_at" not in one.model_fields_set or one.sent_at is not None
+        )
+    return Evidence(
+        job=job,
+        waves=waves,
+        batches=tuple(
+            sorted(_batch(one, name_of(one.batch_id), started_at) for one in batches)
+        ),
+        calls=_calls(calls, started_at) if rows.get("calls") is not None else None,
+        sends=sends,
+        started_at=(started_at - EPOCH) // _MICROSECOND,
+        assumptions=(*job_notes, *wave_notes),
+        unknown=unknown,
+    )
+
+
+def _ticks(moment: datetime | None, start: datetime) -> int | None:
+    return None if moment is None else (moment - start) // _MICROSECOND
+
+
+def _names(batches: Sequence[BatchRecord]) -> Any:
+    """Return what turns an id into text that sorts as their owner sorts ids."""
+    widths = [
+        len(str(one.batch_id)) for one in batches if isinstance(one.batch_id, int)
+    ]
+    width = max(widths, default=0)
+    return lambda name: f"{name:0{width}d}" if isinstance(name, int) else name
+
+
+def _batch(one: BatchRecord, name: str, start: datetime) -> Batch:
+    return Batch(
+        batch_id=name,
+        job_id=one.job_id,
+        wave_number=one.wave_number,
+        status=one.status,
+        parent_ids=one.parent_ids or (),
+        created_at=_ticks(one.created_at, start) or 0,
+        dispatched_at=_ticks(one.dispatched_at, start),
+        completed_at=_ticks(one.completed_at, start),
+        attempt=one.attempt or 0,
+    )
+
+
+def _calls(calls: Sequence[CallRecord], start: datetime) -> tuple[Call, ...]:
+    by_time = sorted(calls, key=lambda one: (one.called_at, one.call_number or 0))
+    return tuple(
+        Call(
+            number=number,
+            wave_number=one.wave_number,
+            called_at=_ticks(one.called_at, start) or 0,
+            batches_dispatched=one.batches_dispatched,
+        )
+        for number, one in enumerate(by_time, start=1)
+    )
+
+
+def _job(
+    jobs: Sequence[JobRecord], job_id: str, start: datetime
+) -> tuple[Job, list[str], dict[str, str]]:
+    if not jobs:
+        why = "there is no table of jobs"
+        unknown = {"job_completes": why, "no_premature_completion": why}
+        return (
+            Job(job_id, JobState.PROCESSING, 0, None),
+            [f"{why}: still open"],
+            unknown,
+        )
+    one = jobs[0]
+    total, completed_at = one.parents_total or 0, _ticks(one.completed_at, start)
+    return Job(job_id, one.status, total, completed_at), [], {}
+
+
+def _waves(
+    waves: Sequence[WaveRecord], batches: Sequence[BatchRecord], start: datetime
+) -> tuple[tuple[Wave, ...], list[str]]:
+    known = {one.wave_number: one for one in waves}
+    notes = []
+    made = []
+    for number in sorted({*known, *[one.wave_number for one in batches]}):
+        one = known.get(number)
+        mine = [batch for batch in batches if batch.wave_number == number]
+        kind = one.kind if one is not None else None
+        if kind is None:
+            kind = WaveKind.DERIVED
+            notes.append(f"nothing says what kind wave {number} is: derived")
+        if one is not None:
+            status = one.status
+        else:
+            is_idle = all(batch.status is BatchState.PENDING for batch in mine)
+            status = WaveState.PENDING if is_idle else WaveState.PROCESSING
+            notes.append(f"no row of wave {number}: {status}, as its batches show")
+        is_sealed = one.is_sealed if one is not None else None
+        if is_sealed is None:
+            is_sealed = True
+            notes.append(f"nothing says whether wave {number} is sealed: it is")
+        updated_at = _ticks(one.updated_at, start) if one is not None else None
+        made.append(
+            Wave(
+                job_id=mine[0].job_id if mine else waves[0].job_id,
+                wave_number=number,
+                kind=kind,
+                record_type="",
+                status=status,
+                is_sealed=is_sealed,
+                updated_at=updated_at or 0,
+            )
+        )
+    return tuple(made), notes

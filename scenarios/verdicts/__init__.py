@@ -1,0 +1,1 @@
+"""The ways to a verdict: searching, sampling, proving, and judging the searcher."""

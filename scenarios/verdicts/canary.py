@@ -1,0 +1,184 @@
+"""Can this budget find a fault at all? `canary(...)` plants some and looks.
+
+First the coordinator itself is searched. Then each of the scenario's mutants of it gets
+the same strategy, budget and seed, and is judged by the properties that the coordinator
+itself keeps. A mutant that survives is a weakness of the budget, unless it is known or
+proved to be harmless.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from scenarios.subject import Subject
+from scenarios.verdicts.checking import (
+    CheckResult,
+    Effort,
+    SearchProgress,
+    check_subject,
+    chosen_properties,
+)
+from scenarios.verdicts.strategies import make_search
+from sim.errors import CoordinatorError, InvalidScenario
+from sim.mutant import Mutant, weakened
+from sim.verdict import Outcome
+
+
+class Fate(Enum):
+    """What became of a mutant."""
+
+    CAUGHT = "caught"
+    SURVIVED = "survived"
+    HARMLESS = "harmless"
+    NOT_REACHED = "not reached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MutantResult:
+    """One mutant, and what became of it.
+
+    Attributes:
+        mutant: what was dropped.
+        fate: caught; survived; survived and harmless; or its statement was never
+            performed, so that nothing can be said.
+        property_name: by which property it was caught; empty: it was not.
+        reason: what was wrong, or why it is harmless.
+        execution: number of the execution that caught it; 0: none did.
+        executions_count: how many were run.
+    """
+
+    mutant: Mutant
+    fate: Fate
+    property_name: str
+    reason: str
+    execution: int
+    executions_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryResult:
+    """What a budget catches.
+
+    Attributes:
+        base: the coordinator itself.
+        mutants: one result each, in the order of the scenario.
+        was_interrupted: the user ended it; the mutants so far are here.
+    """
+
+    base: CheckResult
+    mutants: tuple[MutantResult, ...]
+    was_interrupted: bool
+
+    def with_fate(self, fate: Fate) -> list[MutantResult]:
+        """Return the mutants that met one fate."""
+        return [one for one in self.mutants if one.fate is fate]
+
+    def caught_share(self) -> float:
+        """Return the share of the mutants that should be caught and were; 0 if none."""
+        caught = len(self.with_fate(Fate.CAUGHT))
+        return caught / max(1, caught + len(self.with_fate(Fate.SURVIVED)))
+
+    def is_sensitive(self) -> bool:
+        """Return whether the coordinator passes and every mutant that should is caught.
+
+        False as well if the search was cut short or no mutant was reached at all.
+        """
+        return (
+            not self.base.has_violation()
+            and not self.was_interrupted
+            and self.caught_share() == 1.0
+        )
+
+
+def canary(
+    subject: Subject,
+    effort: Effort,
+    properties: Sequence[str] = (),
+    progress: SearchProgress | None = None,
+) -> CanaryResult:
+    """Search a coordinator and its mutants, each with the same budget.
+
+    Args:
+        subject: the coordinator, where and in which sizes.
+        effort: strategy, budget and seed for each of them.
+        properties: which; all that need no time if empty.
+        progress: called now and then.
+
+    Raises:
+        InvalidScenario: the scenario has no mutants, or no property is left to judge.
+        CoordinatorError: the coordinator does not load, or failed.
+        NondeterminismError: two runs of one schedule differ.
+    """
+    scenario = subject.scenario
+    if not scenario.mutants:
+        raise InvalidScenario(
+            f"scenario {scenario.name!r} has no mutants, so a canary cannot sing there"
+        )
+    base = check_subject(subject, effort, properties, progress)
+    kept = [
+        one.property_name
+        for one in base.verdicts
+        if one.outcome is not Outcome.VIOLATED
+    ]
+    if not kept:
+        raise InvalidScenario(
+            f"{subject.coordinator} violates every property that is judged, so no"
+            " mutant of it could be told apart\nnext: wavecheck check without --canary"
+        )
+    results: list[MutantResult] = []
+    was_interrupted = base.was_interrupted
+    try:
+        if not was_interrupted:
+            results.extend(
+                _search_mutant(subject, mutant, effort, kept, progress)
+                for mutant in scenario.mutants
+            )
+    except KeyboardInterrupt:
+        was_interrupted = True
+    return CanaryResult(
+        base=base, mutants=tuple(results), was_interrupted=was_interrupted
+    )
+
+
+def _search_mutant(
+    subject: Subject,
+    mutant: Mutant,
+    effort: Effort,
+    properties: Sequence[str],
+    progress: SearchProgress | None,
+) -> MutantResult:
+    """Search one mutant until it is caught or the budget is spent."""
+    weaker = weakened(subject.coordinator_type, mutant)
+    planted = replace(subject, coordinator_type=weaker)
+    world = planted.world()
+    hunt = replace(effort, stops_at_first=True)
+    session = hunt.session(world, chosen_properties(world, properties))
+    session.progress = progress
+    search = make_search(
+        effort.strategy, effort.seed, family=planted.family(), shrinks=False
+    )
+    crash = ""
+    try:
+        search.run(session)
+    except CoordinatorError as error:
+        # A dropped guard may also make the coordinator fail or run for ever.
+        crash = str(error).splitlines()[0]
+    first = next(iter(session.first_found.values()), None)
+    reason, fate = mutant.excuse(subject.coordinator), Fate.SURVIVED
+    if crash or first is not None:
+        fate = Fate.CAUGHT
+        reason = crash if first is None else first.violation.message
+    elif not mutant.was_performed(world.kernel):
+        reason, fate = "", Fate.NOT_REACHED
+    elif search.proved():
+        reason, fate = reason or "every schedule was run", Fate.HARMLESS
+    elif reason:
+        fate = Fate.HARMLESS
+    return MutantResult(
+        mutant=mutant,
+        fate=fate,
+        property_name="" if first is None else first.violation.property_name,
+        reason=reason,
+        execution=session.executions_count if fate is Fate.CAUGHT else 0,
+        executions_count=session.executions_count,
+    )

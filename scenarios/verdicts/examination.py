@@ -1,0 +1,165 @@
+"""Examining an exhibit: is each variant what its file says it is?
+
+A variant is searched by the default strategies where it is expected to fail, and proved
+where that ends in time; what is found is shrunk, and the engine says whether there is
+anything shorter in the same sizes. Nothing here depends on how fast the machine is but
+whether a proof ends within its limit.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from scenarios.exhibit import Exhibit
+from scenarios.subject import Subject
+from scenarios.verdicts.checking import CheckResult, Effort, check_subject
+from scenarios.verdicts.proving import ProofLimits, ProofResult, prove
+from sim.search.execution import execute
+from sim.search.schedule import Schedule
+from sim.task import FirstInFirstOut
+from sim.verdict import Outcome
+
+EXECUTIONS: Final = 2_000
+"""How many executions may look for a fault that is expected."""
+
+SAMPLED_EXECUTIONS: Final = 100_000
+"""How many executions stand in for a proof that does not end in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One property that a variant violates.
+
+    Attributes:
+        property_name: which.
+        schedule: the counterexample, shrunk.
+        strategy: which strategy showed it first.
+        execution: in which execution; the first is 1.
+        shortest: steps of a shortest counterexample in the sizes that it was shrunk
+            to; None: not known.
+    """
+
+    property_name: str
+    schedule: Schedule
+    strategy: str
+    execution: int
+    shortest: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What is known about one variant of an exhibit.
+
+    Attributes:
+        exhibit: which.
+        variant: its name.
+        findings: what the search found, in the order of the properties.
+        executions_count: of the search; 0: none was needed.
+        states: visited by a complete proof; None: it did not end in time.
+        refuted: the properties that the proof refutes.
+        vacuous: the properties that hold only because nothing put them at risk.
+        statements: that one execution takes, first in, first out.
+    """
+
+    exhibit: Exhibit
+    variant: str
+    findings: tuple[Finding, ...]
+    executions_count: int
+    states: int | None
+    refuted: tuple[str, ...]
+    vacuous: tuple[str, ...]
+    statements: int
+
+    def expected(self) -> tuple[str, ...]:
+        """Return the properties that the exhibit's file says are violated."""
+        return self.exhibit.variants[self.variant].violates
+
+    def strength(self) -> Outcome:
+        """Return what the examination amounts to."""
+        if self.findings:
+            return Outcome.VIOLATED
+        return Outcome.BUDGET_SPENT if self.states is None else Outcome.EXHAUSTED
+
+    def is_as_expected(self) -> bool:
+        """Return whether search and proof say what the exhibit's file says."""
+        expected = set(self.expected())
+        found = {one.property_name for one in self.findings}
+        proved = self.states is None or set(self.refuted) == expected
+        return found == expected and proved and not (self.vacuous and not expected)
+
+
+def examine(
+    exhibits: Sequence[Exhibit], effort: Effort, limits: ProofLimits
+) -> Iterator[Examination]:
+    """Examine every variant of some exhibits, in order.
+
+    Args:
+        exhibits: which.
+        effort: of each search for a fault that is expected.
+        limits: of each proof.
+    """
+    for exhibit in exhibits:
+        for variant in exhibit.variants:
+            yield _examine(exhibit, variant, effort, limits)
+
+
+def _examine(
+    exhibit: Exhibit, variant: str, effort: Effort, limits: ProofLimits
+) -> Examination:
+    subject = Subject.of(exhibit.scenario, variant)
+    proof = prove(subject, limits=limits)
+    states = proof.exploration.states if proof.exploration.is_complete else None
+    is_mended = not exhibit.variants[variant].violates
+    result = None
+    if not is_mended or states is None or proof.has_violation():
+        executions = SAMPLED_EXECUTIONS if is_mended else effort.executions
+        result = check_subject(subject, replace(effort, executions=executions))
+    return Examination(
+        exhibit=exhibit,
+        variant=variant,
+        findings=() if result is None else _findings(subject, result, limits),
+        executions_count=0 if result is None else result.statistics.executions_count,
+        states=states,
+        refuted=_violated(proof),
+        vacuous=proof.vacuous(),
+        statements=_statements(subject),
+    )
+
+
+def _violated(proof: ProofResult) -> tuple[str, ...]:
+    return tuple(
+        one.property_name for one in proof.verdicts if one.outcome is Outcome.VIOLATED
+    )
+
+
+def _findings(
+    subject: Subject, result: CheckResult, limits: ProofLimits
+) -> tuple[Finding, ...]:
+    names = [one.property_name for one in result.verdicts]
+    return tuple(
+        Finding(
+            property_name=name,
+            schedule=result.schedules[name],
+            strategy=result.first_found[name].strategy_name,
+            execution=result.first_found[name].execution,
+            shortest=_shortest(subject, result.schedules[name], limits),
+        )
+        for name in names
+        if name in result.schedules
+    )
+
+
+def _shortest(subject: Subject, schedule: Schedule, limits: ProofLimits) -> int | None:
+    """Return the length of a shortest counterexample in the sizes of a schedule."""
+    shrunk = subject.resized(schedule.settings)
+    limits = replace(limits, at_first_violation=True)
+    found = prove(shrunk, [schedule.property_name], limits).schedules
+    shortest = found.get(schedule.property_name)
+    return None if shortest is None else len(shortest.steps)
+
+
+def _statements(subject: Subject) -> int:
+    """Count the statements of the execution in which whoever waits longest is next."""
+    world = subject.world()
+    execute(world, FirstInFirstOut())
+    return sum(task.statements_count for task in world.kernel.tasks)

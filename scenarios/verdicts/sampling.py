@@ -1,0 +1,137 @@
+"""Strategies `random` and `pct` as arrays: thousands of executions at once.
+
+Joins the exhaustive engine's sampler to a search session. Whatever violates a property
+is performed on the session's own kernel, and only that counts as found. What cannot be
+learned is searched on the kernel, as every other strategy is, and it says so.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from scenarios.verdicts.strategies import make_strategy
+from sim.errors import HarnessBug
+from sim.exhaustive.counterexample import Follow
+from sim.exhaustive.crowd import CrowdGrew
+from sim.exhaustive.learning import Learner
+from sim.exhaustive.refusal import CannotLearn
+from sim.exhaustive.sampling import (
+    BLOCK,
+    Draw,
+    Hit,
+    PCTPicks,
+    Picks,
+    Sampler,
+    UniformPicks,
+)
+from sim.property import Property
+from sim.search.session import Session, Statistics
+from sim.world import World
+
+_STEPS_ASSUMED: Final = 64
+_RECHECKS_MAX: Final = 400
+_PCT_DEPTHS: Final = {"pct2": 2, "pct": 3}
+SAMPLED: Final = ("random", *_PCT_DEPTHS)
+"""The strategies that can run as arrays."""
+
+ON_ARRAYS: Final = "executions ran as arrays over learned steps"
+
+
+class ArraySearch:
+    """A search whose executions are drawn as arrays where that is possible.
+
+    Args:
+        strategy: one of `SAMPLED`.
+        seed: of the strategy.
+        build: makes a world for the engine, like the session's own.
+        judged: the properties.
+
+    Attributes:
+        note: how the executions were run, in words.
+    """
+
+    def __init__(
+        self,
+        strategy: str,
+        seed: int,
+        build: Callable[[], World],
+        judged: Sequence[Property],
+    ) -> None:
+        self.note = ON_ARRAYS
+        self._strategy = strategy
+        self._seed = seed
+        self._build = build
+        self._judged = tuple(judged)
+
+    def run(self, session: Session) -> None:
+        """Run executions until the session is over."""
+        try:
+            self._run_arrays(session)
+        except CannotLearn as refused:
+            session.count_elsewhere(None, set())
+            self.note = f"executions ran on the kernel, one by one; {_reason(refused)}"
+            session.search(make_strategy(self._strategy, self._seed))
+
+    def proved(self) -> bool:
+        """Return False: sampling proves nothing."""
+        return False
+
+    def _run_arrays(self, session: Session) -> None:
+        world = self._build()
+        world.properties = self._judged  # type: ignore[misc]
+        learner = Learner(world)
+        while True:
+            try:
+                return self._sample(session, learner)
+            except CrowdGrew:
+                continue  # with room for one task more
+
+    def _sample(self, session: Session, learner: Learner) -> None:
+        draw = Draw(self._seed)
+        picks = self._picks(draw)
+        sampler = Sampler(learner, picks, draw)
+        while not session.is_over():
+            for hit in sampler.run(min(BLOCK, session.executions_left())):
+                self._perform(session, learner, hit)
+            if isinstance(picks, PCTPicks):
+                picks.steps = sampler.steps_max
+            names = {learner.properties[one].name for one in sampler.at_risk}
+            session.count_elsewhere(_statistics(sampler), names)
+            if session.progress is not None:
+                session.progress(session.statistics(), session.found)
+        learner.recheck(_RECHECKS_MAX)
+        session.kernel.performed |= sampler.performed()
+
+    def _picks(self, draw: Draw) -> Picks:
+        depth = _PCT_DEPTHS.get(self._strategy)
+        if depth is None:
+            return UniformPicks(draw)
+        return PCTPicks(draw, depth=depth, steps=_STEPS_ASSUMED)
+
+    def _perform(self, session: Session, learner: Learner, hit: Hit) -> None:
+        """Show a violation on the session's kernel, if it is shorter than known."""
+        name = learner.properties[hit.property_index].name
+        known = session.found.get(name)
+        if known is not None and known.violation.step <= len(hit.steps):
+            return
+        session.executions_count = hit.execution  # which is when it was found
+        rule = Follow(session.kernel, hit.steps)
+        if name not in session.show(rule, self._strategy):
+            raise HarnessBug(f"{name} was violated as sampled, and not on the kernel")
+
+
+def _statistics(sampler: Sampler) -> Statistics:
+    return Statistics(
+        executions_count=sampler.executions,
+        drawn_count=sampler.executions,
+        steps_count=sampler.steps,
+        schedules_count=sampler.schedules_count,
+        final_states_count=len(sampler.final_states),
+        final_states_once=sum(n == 1 for n in sampler.final_states.values()),
+        last_new_final_state=sampler.last_new_final_state,
+        seconds=0.0,
+    )
+
+
+def _reason(refused: CannotLearn) -> str:
+    """Return the first line of a refusal."""
+    return str(refused).partition("\n")[0]

@@ -1,0 +1,1 @@
+"""WD, the reference model: the incident's race at its smallest."""

@@ -1,0 +1,270 @@
+"""WD, the reference model: the incident's race at its smallest.
+
+The project's yardstick: exact numbers of states and schedules are known for its small
+sizes. L listeners each create K batches one after another and call `dispatch` after
+each; a completion for each batch may call it again. Every statement below is one atomic
+step; the model has no other.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from scenarios.scenario import Scenario
+from scenarios.wd.mutants import WD_MUTANTS
+from sim.faults import Adversary, FaultPlan
+from sim.kernel import Kernel
+from sim.operation import statement
+from sim.parts import Flag, Table
+from sim.pipeline.settings import Count
+from sim.property import Moment, Property
+
+ABSENT: Final = "absent"
+PENDING: Final = "pending"
+DISPATCHED: Final = "dispatched"
+DONE: Final = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WDSettings:
+    """The sizes of the model.
+
+    Attributes:
+        listeners: L.
+        batches_per_listener: K.
+        retrigger: a completion calls `dispatch` again.
+    """
+
+    listeners: Count = 2
+    batches_per_listener: Count = 1
+    retrigger: bool = False
+
+
+class WDBatch(NamedTuple):
+    """One batch; `sent` counts how often it was put on the queue, up to two."""
+
+    number: int
+    status: str
+    sent: int
+
+
+class WDStore:
+    """The shared state of the model and its atomic steps."""
+
+    def __init__(self, kernel: Kernel, batches_count: int) -> None:
+        self.is_processing = Flag(kernel, "wave_is_processing")
+        self.batches = Table(kernel, "batches", WDBatch, key=("number",))
+        for number in range(batches_count):
+            self.batches.insert(WDBatch(number, ABSENT, 0))
+
+    @statement
+    def create(self, number: int) -> None:
+        """A listener creates a batch."""
+        self.batches.update(number, status=PENDING)
+
+    @statement(
+        enabled=lambda self, number: self.batches.get(number).status == DISPATCHED,
+        wakes_on=lambda self, number: self.batches,
+    )
+    def complete(self, number: int) -> None:
+        """A dispatched batch is done."""
+        self.batches.update(number, status=DONE)
+
+    @statement
+    def wave_is_processing(self) -> bool:
+        """Read the wave's status."""
+        return self.is_processing.is_set()
+
+    @statement
+    def has_batches(self, status: str) -> bool:
+        """Read whether any batch has this status."""
+        return self.batches.count(status=status) > 0
+
+    @statement
+    def demote_wave(self) -> None:
+        """Set the wave back to pending, whatever it was."""
+        self.is_processing.set(False)
+
+    @statement
+    def take_wave(self) -> bool:
+        """Set the wave to processing if it is pending; say whether it was."""
+        if self.is_processing.is_set():
+            return False
+        self.is_processing.set()
+        return True
+
+    @statement
+    def pending(self) -> tuple[int, ...]:
+        """Read the numbers of the pending batches, ascending."""
+        return tuple(row.number for row in self.batches.select(status=PENDING))
+
+    @statement
+    def send(self, number: int) -> None:
+        """Put a batch on the queue, whatever it was."""
+        self.put(number)
+
+    @statement
+    def claim_and_send(self, number: int) -> None:
+        """Put a batch on the queue if it is pending."""
+        if self.batches.get(number).status == PENDING:
+            self.put(number)
+
+    def put(self, number: int) -> None:
+        """Count a batch as sent; not a step of its own."""
+        sent = self.batches.get(number).sent
+        self.batches.update(number, status=DISPATCHED, sent=min(2, sent + 1))
+
+
+class WDCoordinator(Protocol):
+    """A dispatch rule of the model."""
+
+    def __init__(self, store: WDStore) -> None: ...
+
+    async def dispatch(self) -> None:
+        """Dispatch what can be dispatched."""
+        ...
+
+
+class WDStalling:
+    """Leaves a wave alone that is under way."""
+
+    def __init__(self, store: WDStore) -> None:
+        self.store = store
+
+    async def dispatch(self) -> None:
+        """Dispatch what can be dispatched."""
+        store = self.store
+        if await store.wave_is_processing():
+            if await store.has_batches(DISPATCHED):
+                return
+            await store.demote_wave()
+        if await store.take_wave():
+            for number in await store.pending():
+                await store.send(number)
+
+
+class WDProgressive:
+    """Looks for pending batches first, and sends them without a claim."""
+
+    def __init__(self, store: WDStore) -> None:
+        self.store = store
+
+    async def dispatch(self) -> None:
+        """Dispatch what can be dispatched."""
+        store = self.store
+        # One place for each step of the model: the engine tells places apart.
+        is_processing = await store.wave_is_processing()
+        if not (is_processing and await store.has_batches(PENDING)):
+            if is_processing:
+                if await store.has_batches(DISPATCHED):
+                    return
+                await store.demote_wave()
+            if not await store.take_wave():
+                return
+        for number in await store.pending():
+            await self.send(number)
+
+    async def send(self, number: int) -> None:
+        """Send one batch."""
+        await self.store.send(number)
+
+
+class WDClaiming(WDProgressive):
+    """Looks for pending batches first, and claims each one as it sends it."""
+
+    async def send(self, number: int) -> None:
+        """Send one batch if it is still pending."""
+        await self.store.claim_and_send(number)
+
+
+def _stranded(world: "WDWorld") -> str | None:
+    pending = [row.number for row in world.store.batches.select(status=PENDING)]
+    return f"pending for ever: batches {pending}" if pending else None
+
+
+def _double(
+    world: "WDWorld", key: object, before: WDBatch | None, after: WDBatch
+) -> str | None:
+    return f"batch {key} was put on the queue twice" if after.sent == 2 else None
+
+
+class WDWorld:
+    """Listeners and completions over one wave."""
+
+    properties = (
+        Property(
+            name="no_stranded_batch",
+            meaning="no batch is pending when nothing can happen any more",
+            moment=Moment.AT_QUIESCENCE,
+            at_end=_stranded,
+        ),
+        Property(
+            name="no_double_dispatch",
+            meaning="no batch is put on the queue twice",
+            moment=Moment.ALWAYS,
+            on_change={"batches": _double},
+        ),
+    )
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        coordinator_type: type[WDCoordinator],
+        settings: WDSettings,
+    ) -> None:
+        self.kernel = kernel
+        self.settings = settings
+        self.coordinator_type = coordinator_type
+        self.batches_count = settings.listeners * settings.batches_per_listener
+        self.store = WDStore(kernel, self.batches_count)
+        self.under_test: WDCoordinator | None = None
+        kernel.mark()
+
+    def plan_faults(self, plan: FaultPlan) -> None:
+        """Refuse any fault: the model has none."""
+        Adversary(self.kernel, {}, plan)
+
+    def heal(self) -> bool:
+        """Return False: there is nothing to recover."""
+        return False
+
+    def interchangeable(self) -> list[list[str]]:
+        """Return the listeners, which look alike; a proof finds that they are not."""
+        return [[f"listener-{index}" for index in range(self.settings.listeners)]]
+
+    def start(self) -> None:
+        """Spawn the listeners and the completions."""
+        coordinator, spawn = self.coordinator_type(self.store), self.kernel.spawn
+        self.under_test = coordinator
+        for index in range(self.settings.listeners):
+            spawn(self._listener(coordinator, index), f"listener-{index}")
+        for number in range(self.batches_count):
+            spawn(self._completion(coordinator, number), f"completion-{number}")
+
+    async def _listener(self, coordinator: WDCoordinator, index: int) -> None:
+        batches_count = self.settings.batches_per_listener
+        for number in range(index * batches_count, (index + 1) * batches_count):
+            await self.store.create(number)
+            await coordinator.dispatch()
+
+    async def _completion(self, coordinator: WDCoordinator, number: int) -> None:
+        await self.store.complete(number)
+        if self.settings.retrigger:
+            await coordinator.dispatch()
+
+
+WD: Final = Scenario(
+    name="wd",
+    summary="the reference model: listeners, completions and one wave",
+    settings_type=WDSettings,
+    coordinators={
+        "stalling": WDStalling,
+        "progressive": WDProgressive,
+        "claiming": WDClaiming,
+    },
+    methods=("dispatch",),
+    build=WDWorld,
+    small={},
+    sizes={"batches_per_listener": 1, "listeners": 1},
+    is_timed=False,
+    mutants=WD_MUTANTS,
+)

@@ -1,0 +1,276 @@
+"""Proofs from a subject: numbers, limits, loops, and what is refused."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from scenarios import find_scenario
+from scenarios.scenario import Scenario
+from scenarios.subject import Subject
+from scenarios.verdicts import proving
+from scenarios.verdicts.proving import (
+    ProofLimits,
+    exact_no_return,
+    explained,
+    prove,
+    sweep,
+)
+from sim.errors import InvalidScenario
+from sim.faults import Adversary
+from sim.operation import statement
+from sim.parts import Flag
+from sim.property import Moment, Property
+from sim.search.explain import explain
+from sim.verdict import Outcome
+
+
+def wd(rule, **given):
+    """A subject of the reference model."""
+    return Subject.of(find_scenario("wd"), rule, {k: str(v) for k, v in given.items()})
+
+
+def test_a_violated_property_comes_with_a_shortest_schedule_and_its_odds():
+    """WD progressive: 10 steps, found by 31 in 128 uniformly random schedules."""
+    result = prove(wd("progressive"))
+    assert len(result.schedules["no_double_dispatch"].steps) == 10
+    assert str(result.odds["no_double_dispatch"].exact) == "31/128"
+    assert result.schedules_count == 4876
+    assert [one.outcome for one in result.verdicts] == [
+        Outcome.EXHAUSTED,
+        Outcome.VIOLATED,
+    ]
+
+
+def test_the_point_of_no_return_is_counted():
+    """60 of the 198 states lead to a double dispatch whatever happens next."""
+    recovered = prove(wd("progressive")).recoveries["no_double_dispatch"]
+    assert (recovered.lost, recovered.states) == (60, 198)
+    assert len(recovered.point_of_no_return) == 8
+
+
+@pytest.mark.parametrize("rule", ["progressive", "stalling"])
+def test_the_point_of_no_return_of_a_schedule_is_that_of_all_continuations(rule):
+    """Wherever the search runs every continuation, the graph says the same step."""
+    subject = wd(rule)
+    result = prove(subject)
+    for name, schedule in result.schedules.items():
+        told = explain(subject.world(), schedule)
+        assert told.no_return.is_exact
+        assert told.no_return.step == result.no_returns[name].step
+        assert exact_no_return(subject, schedule) == result.no_returns[name]
+
+
+def test_an_explanation_is_exact_where_the_world_is_small_enough():
+    """Of three listeners some continuations are only sampled; the graph knows all."""
+    subject = wd("progressive", listeners=3)
+    schedule = prove(subject).schedules["no_double_dispatch"]
+    assert not explain(subject.world(), schedule).no_return.is_exact
+    exact = explained(subject, schedule).no_return
+    assert (exact.is_exact, exact.states_count) == (True, 17670)
+
+
+def test_a_world_that_is_too_large_is_not_explored_to_explain(monkeypatch):
+    """The limit is on states, so that the explanation is the same everywhere."""
+    monkeypatch.setattr(proving, "EXPLAINED_STATES_MAX", 100)
+    subject = wd("progressive", listeners=3)
+    schedule = prove(subject).schedules["no_double_dispatch"]
+    assert exact_no_return(subject, schedule) is None
+
+
+def test_levels_leave_memory_when_it_is_short():
+    """A limit below what all levels take: they go to files, and the proof goes on."""
+    roomy = prove(wd("claiming", listeners=3, retrigger=True))
+    limits = ProofLimits(memory_bytes=roomy.exploration.peak_bytes * 9 // 10)
+    tight = prove(wd("claiming", listeners=3, retrigger=True), limits=limits)
+    assert tight.exploration.is_complete
+    assert tight.exploration.peak_bytes <= roomy.exploration.peak_bytes
+    assert tight.exploration.states == roomy.exploration.states
+
+
+def test_a_time_limit_ends_a_proof_without_one():
+    """A limit that is over at once: BUDGET_SPENT, and the limit is named."""
+    limits = ProofLimits(seconds=1e-9)
+    result = prove(wd("claiming", listeners=3), limits=limits)
+    assert {one.outcome for one in result.verdicts} == {Outcome.BUDGET_SPENT}
+    assert "the budget of 1e-09 s" in result.exploration.stopped_by
+    assert result.schedules_count is None
+
+
+def test_a_memory_limit_ends_a_proof_without_one():
+    """A few kilobytes do not hold the model: BUDGET_SPENT, and memory is named."""
+    result = prove(wd("claiming", listeners=3), limits=ProofLimits(memory_bytes=4096))
+    assert {one.outcome for one in result.verdicts} == {Outcome.BUDGET_SPENT}
+    assert "memory" in result.exploration.stopped_by
+
+
+SMALL = {"parents": "1", "parents_per_batch": "1", "workers": "1"}
+
+
+def small(rule, **faults):
+    """A subject of the smallest import job, with faults."""
+    return Subject.of(find_scenario("import-job"), rule, SMALL, faults)
+
+
+@pytest.mark.parametrize("kind", ["crash", "fail", "lose", "duplicate", "expire"])
+def test_leased_is_proved_to_survive_any_one_fault(kind):
+    """Every property, in every state, whenever it strikes; healing rounds included."""
+    result = prove(small("leased", **{kind: 1}))
+    assert {one.outcome for one in result.verdicts} == {Outcome.EXHAUSTED}
+
+
+def test_claiming_is_refuted_by_one_crash_with_a_shortest_schedule():
+    """A redelivered batch is processed twice; the schedule replays with its fault."""
+    result = prove(small("claiming", crash=1))
+    schedule = result.schedules["legal_transitions"]
+    assert len(schedule.steps) == 12
+    assert any(step.task == "fault crash-1" for step in schedule.steps)
+    assert result.no_returns["job_completes"].is_exact
+
+
+def test_a_sweep_grows_one_size_after_the_other():
+    """From the least sizes upwards; states grow with them."""
+    results = []
+    for result in sweep(wd("claiming"), 30.0):
+        results.append(result)
+        if len(results) == 3:
+            break
+    sizes = [
+        (one.subject.settings.listeners, one.subject.settings.batches_per_listener)
+        for one in results
+    ]
+    assert sizes == [(1, 1), (1, 2), (2, 2)]
+    states = [one.exploration.states for one in results]
+    assert states == sorted(states)
+
+
+def test_a_scenario_without_sizes_has_no_sweep():
+    """The recorded incident cannot grow."""
+    subject = Subject.of(find_scenario("incident"), "claiming")
+    with pytest.raises(InvalidScenario, match="no sizes"):
+        next(sweep(subject, 1.0))
+
+
+class PollStore:
+    """A flag that somebody may set, and a poller that looks at it."""
+
+    def __init__(self, kernel):
+        self.is_done = Flag(kernel, "is_done")
+
+    @statement
+    def look(self):
+        """Read the flag."""
+        return self.is_done.is_set()
+
+    @statement
+    def finish(self):
+        """Set the flag."""
+        self.is_done.set()
+
+
+class Looks:
+    """Polls until somebody else is done."""
+
+    def __init__(self, store):
+        self.store = store
+
+    async def poll(self):
+        """Look again and again; nobody finishes."""
+        while not await self.store.look():
+            pass
+
+
+class Finishes(Looks):
+    """Finishes what it finds undone."""
+
+    async def poll(self):
+        """Look, and finish."""
+        while not await self.store.look():
+            await self.store.finish()
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Nothing can be set."""
+
+
+class PollWorld:
+    """One poller that never stops while the flag is not set."""
+
+    properties = (
+        Property(
+            name="gets_done",
+            meaning="the flag is set at the end",
+            moment=Moment.AT_QUIESCENCE,
+            at_end=lambda world: None if world.store.is_done.is_set() else "not done",
+        ),
+    )
+
+    def __init__(self, kernel, rule, settings):
+        self.kernel, self.rule, self.store = kernel, rule, PollStore(kernel)
+        self.under_test = None
+        kernel.mark()
+
+    def start(self):
+        """Spawn the poller."""
+        self.under_test = self.rule(self.store)
+        self.kernel.spawn(self.under_test.poll(), "poller")
+
+    def plan_faults(self, plan):
+        """Refuse faults."""
+        Adversary(self.kernel, {}, plan)
+
+    def heal(self):
+        """Nothing to heal."""
+        return False
+
+
+POLLS = Scenario(
+    name="polls",
+    summary="a poller",
+    settings_type=NoSettings,
+    coordinators={"looks": Looks, "finishes": Finishes},
+    methods=("poll",),
+    build=PollWorld,
+    small={},
+    sizes={},
+    mutants={},
+    is_timed=False,
+)
+
+
+def test_a_loop_that_never_helps_is_a_violation_with_a_stem_and_a_loop():
+    """A poller that only looks goes round for ever while the flag is not set."""
+    result = prove(Subject.of(POLLS, "looks"))
+    assert result.verdicts[0].outcome is Outcome.VIOLATED
+    lasso = result.lassos["gets_done"]
+    assert [task for task, _ in lasso.loop] == ["poller"]
+    assert lasso.message == "not done"
+
+
+class TwoPollers(PollWorld):
+    """Two pollers that are alike."""
+
+    def start(self):
+        """Spawn both."""
+        self.under_test = self.rule(self.store)
+        for name in ("poller", "second"):
+            self.kernel.spawn(self.under_test.poll(), name)
+
+    def interchangeable(self):
+        """Say so."""
+        return [["poller", "second"]]
+
+
+def test_loops_are_asked_of_every_single_task():
+    """Fairness tells alike tasks apart: where there are loops, they are not merged."""
+    result = prove(Subject.of(replace(POLLS, build=TwoPollers), "looks"))
+    assert result.verdicts[0].outcome is Outcome.VIOLATED
+    assert {task for task, _ in result.lassos["gets_done"].loop} == {"poller", "second"}
+    assert "loops" in result.exploration.not_merged
+
+
+def test_a_loop_that_helps_is_none():
+    """A poller that finishes leaves no fair loop: proved."""
+    result = prove(Subject.of(POLLS, "finishes"))
+    assert result.verdicts[0].outcome is Outcome.EXHAUSTED
+    assert not result.lassos
