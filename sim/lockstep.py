@@ -27,7 +27,7 @@ from sim.parts import Change
 from sim.task import Task
 from sim.trace import plain
 from sim.transactions import Blocked as WaitsInModel
-from sim.transactions import Failed
+from sim.transactions import Failed, Failure
 
 ASK_AFTER_SECONDS: Final = 0.004
 """A statement that takes longer is asked about; blocked ones are known within 20 ms."""
@@ -59,6 +59,10 @@ class Twin(Protocol):
 
     async def blockers(self, task: str) -> tuple[str, ...]:
         """Return for which tasks a task's statement is waiting; empty: for none."""
+        ...
+
+    async def give_way(self, task: str) -> None:
+        """End a statement that waits in a circle: the model has made it the victim."""
         ...
 
 
@@ -166,6 +170,8 @@ class Lockstep:
             # meets somebody else.
             if type(result) is not WaitsInModel:
                 waiting.expected = result
+                if result == Failed(Failure.DEADLOCK):
+                    await self.twin.give_way(task)
                 await self._settle(task)
             return
         kernel = self.kernel

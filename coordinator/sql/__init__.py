@@ -32,7 +32,12 @@ from coordinator.sql.scripting import (
 from coordinator.sql.sessions import Session, open_session
 from coordinator.sql.store import Clock, SQLStore, Wait
 from coordinator.sql.transactions import in_one_transaction
-from coordinator.sql.waiting import backend_of, blockers_of, version_of
+from coordinator.sql.waiting import (
+    backend_of,
+    blockers_of,
+    break_circle,
+    version_of,
+)
 from coordinator.sql.workspace import Workspace, workspace
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "as_unusable",
     "backend_of",
     "blockers_of",
+    "break_circle",
     "connected",
     "create_tables",
     "in_one_transaction",

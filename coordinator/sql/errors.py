@@ -19,6 +19,7 @@ _PASSING: Final[dict[str, tuple[type[StatementFailed], str]]] = {
     "40001": (SerializationFailure, "could not serialize access"),
     "40P01": (Deadlock, "deadlock detected"),
     "55P03": (StatementFailed, "lock not available"),
+    "57014": (StatementFailed, "the statement was cancelled"),
     "25P02": (StatementFailed, "the transaction has failed already"),
 }
 _BUSY: Final = (SerializationFailure, "database is locked")

@@ -52,10 +52,6 @@ class Session:
         """Roll back."""
         await execute(self.connection, "ROLLBACK")
 
-    async def be_the_victim(self) -> None:
-        """Be the first to look for a deadlock in what this transaction does next."""
-        await execute(self.connection, "SET LOCAL deadlock_timeout TO '1ms'")
-
     async def close(self) -> None:
         """End the connection; what it had not committed is rolled back."""
         await self.connection.close()
@@ -74,8 +70,8 @@ async def open_session(
     """
     connection = await engine.connect()
     if engine.dialect.name == "postgresql":
-        # Who looks for deadlocks is decided by `be_the_victim`, not by time. Only a
-        # superuser may say so; otherwise time decides.
+        # Who is the victim of a deadlock is for whoever drives the sessions to say, not
+        # for time. Only a superuser may do this; otherwise time decides after a second.
         with suppress(DBAPIError):
             await execute(connection, "SET deadlock_timeout TO '100s'")
     return Session(

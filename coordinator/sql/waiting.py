@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _BACKEND = text("SELECT pg_backend_pid()")
 _BLOCKERS = text("SELECT pg_blocking_pids(:backend)")
+_CANCEL = text("SELECT pg_cancel_backend(:backend)")
 _VERSION = {
     "postgresql": text("SELECT 'PostgreSQL ' || current_setting('server_version')"),
     "sqlite": text("SELECT 'SQLite ' || sqlite_version()"),
@@ -28,6 +29,27 @@ async def blockers_of(control: AsyncConnection, backend: int) -> tuple[int, ...]
         return ()
     found = await control.execute(_BLOCKERS, {"backend": backend})
     return tuple(found.scalar_one())
+
+
+async def break_circle(control: AsyncConnection, backend: int) -> bool:
+    """Cancel a connection's statement if the server has it wait for itself.
+
+    PostgreSQL does the same to the victim of a deadlock, whom it finds by time.
+
+    Returns:
+        Whether there was such a circle.
+    """
+    seen: set[int] = set()
+    todo = [*await blockers_of(control, backend)]
+    while todo:
+        other = todo.pop()
+        if other == backend:
+            await control.execute(_CANCEL, {"backend": backend})
+            return True
+        if other not in seen:
+            seen.add(other)
+            todo += await blockers_of(control, other)
+    return False
 
 
 async def version_of(connection: AsyncConnection) -> str:

@@ -1,9 +1,14 @@
 """What the model allows: every state a world can be in, given what was seen so far.
 
 A database decides some things by a race that nobody controls: which of two waiting
-sessions goes on first when both may. So the model is run as a set of possible states,
-each with what it would have shown; what the database shows narrows them down, and a
-database that shows what none of them would is a disagreement.
+sessions goes on first when both may, or which of them is the victim when they lock each
+other out. So the model is run as a set of possible states, each with what it would have
+shown; what the database shows narrows them down, and a database that shows what none of
+them would is a disagreement.
+
+In the model any session of a circle may be the victim. Here the database looks for
+circles at once, so that only a session that has begun to wait in the step can be: the
+others have looked already.
 """
 
 from collections.abc import Hashable, Iterator
@@ -52,6 +57,21 @@ class State(NamedTuple):
 
 Shown = tuple[Any, ...]
 """For each session what this step has shown: a result, `BLOCKED`, or None: nothing."""
+
+
+class _Moment(NamedTuple):
+    """A state within a step, while sessions go on.
+
+    Attributes:
+        state: of the model.
+        shown: so far.
+        looking: the sessions that have begun to wait in this step, if they wait: they
+            look for a circle.
+    """
+
+    state: State
+    shown: Shown
+    looking: frozenset[int]
 
 
 class TooManyStates(Exception):
@@ -127,43 +147,65 @@ class Model:
     def _stepped(
         self, state: State, session: int, what: GeneralStatement | str
     ) -> Iterator[tuple[State, Shown]]:
-        self._load(state)
-        sessions = list(state.sessions)
-        shown: list[Any] = [None] * len(sessions)
-        shown[session] = self._perform(sessions, session, what)
-        first = self._save(tuple(sessions))
-        todo = [(first, tuple(shown))]
+        nothing = (None,) * len(state.sessions)
+        start = _Moment(state, nothing, frozenset([session]))
+        todo = [self._after(start, session, what)]
         seen = dict.fromkeys(todo)
         while todo:
-            current, so_far = todo.pop()
-            woken = self._woken(current)
-            if not woken:
-                yield current, so_far
-            for other in woken:
-                after = self._resumed(current, so_far, other)
+            moment = todo.pop()
+            able = self._able(moment)
+            if not able:
+                yield moment.state, moment.shown
+            for other in able:
+                waiting = moment.state.sessions[other].waiting
+                assert waiting is not None
+                after = self._after(moment, other, waiting)
                 if after not in seen:
                     seen[after] = None
                     todo.append(after)
 
-    def _woken(self, state: State) -> list[int]:
-        self._load(state)
+    def _able(self, moment: "_Moment") -> list[int]:
+        """Return the sessions whose wait is over."""
+        self._load(moment.state)
+        may_go_on = self._transactions.may_go_on
+        is_in_circle = self._transactions.locks.is_in_circle
         return [
             number
-            for number, one in enumerate(state.sessions)
-            if one.waiting is not None and self._transactions.may_go_on(one.slot)
+            for number, one in enumerate(moment.state.sessions)
+            if one.waiting is not None
+            and may_go_on(one.slot)
+            and (number in moment.looking or not is_in_circle(one.slot))
         ]
 
-    def _resumed(self, state: State, shown: Shown, session: int) -> tuple[State, Shown]:
-        self._load(state)
-        sessions = list(state.sessions)
-        waiting = sessions[session].waiting
-        assert waiting is not None
-        now = list(shown)
-        outcome = self._perform(sessions, session, waiting)
+    def _after(
+        self, moment: "_Moment", session: int, what: GeneralStatement | str
+    ) -> "_Moment":
+        """Return the moment after a session has done something."""
+        self._load(moment.state)
+        sessions, shown = list(moment.state.sessions), list(moment.shown)
+        before = self._fronts(sessions)
+        outcome = self._perform(sessions, session, what)
         # Who stays blocked has shown nothing, unless it was its own step.
-        if outcome != BLOCKED:
-            now[session] = outcome
-        return self._save(tuple(sessions)), tuple(now)
+        if outcome != BLOCKED or moment.state.sessions[session].waiting is None:
+            shown[session] = outcome
+        moved = [
+            number
+            for number, front in enumerate(self._fronts(sessions))
+            if front != before[number]
+        ]
+        return _Moment(
+            self._save(tuple(sessions)), tuple(shown), moment.looking.union(moved)
+        )
+
+    def _fronts(self, sessions: list[Session]) -> list[tuple[int, ...]]:
+        """Return for each session who has the row that it waits for, and who is next.
+
+        When these change, the server wakes it, and it begins to wait anew.
+        """
+        return [
+            self._transactions.locks.front(one.slot) if one.waiting is not None else ()
+            for one in sessions
+        ]
 
     def _perform(
         self, sessions: list[Session], session: int, what: GeneralStatement | str

@@ -35,6 +35,10 @@ class Part:
         self._marked: Any = None
         kernel.register(self)
 
+    def wake_with(self, other: "Part") -> None:
+        """Let changes of another part ask this one's waiters, too, and the reverse."""
+        self.waiters = other.waiters
+
     def mark(self) -> None:
         """Remember the state as it is, for `rewind`."""
         self._marked = self.snapshot()

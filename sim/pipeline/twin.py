@@ -20,7 +20,14 @@ from coordinator import (
     StatementFailed,
     Wave,
 )
-from coordinator.sql import Session, Workspace, add_rows, blockers_of, open_session
+from coordinator.sql import (
+    Session,
+    Workspace,
+    add_rows,
+    blockers_of,
+    break_circle,
+    open_session,
+)
 from coordinator.sql import recording as put
 from sim.errors import InvalidScenario
 from sim.operation import Kind, Operation
@@ -61,6 +68,7 @@ class PipelineTwin:
         self._epoch = epoch
         self._now = epoch
         self.sessions: dict[str, Session] = {}
+        self._victims: dict[str, None] = {}
         store, settings = world.store, world.settings
         self._stale_after = round(settings.stale_after_seconds * 1_000_000)
         self._lease = round(settings.lease_seconds * 1_000_000)
@@ -109,6 +117,11 @@ class PipelineTwin:
         found = await blockers_of(self._place.control, session.backend)
         return tuple(names.get(one, f"connection {one}") for one in found)
 
+    async def give_way(self, task: str) -> None:
+        """End a statement that waits in a circle: the model has made it the victim."""
+        if await break_circle(self._place.control, self.sessions[task].backend):
+            self._victims[task] = None
+
     async def perform(
         self,
         task: str,
@@ -133,10 +146,11 @@ class PipelineTwin:
         try:
             if name in _ENDS:
                 return await self._end(session, name, operation, result)
-            if result == Failed(Failure.DEADLOCK):
-                await session.be_the_victim()
             answer = await getattr(session.store, name)(*operation.args)
         except StatementFailed as failed:
+            if task in self._victims:
+                del self._victims[task]
+                return Failed(Failure.DEADLOCK)
             return Failed(_failure_of(failed))
         return _shifted(answer, -self._epoch)
 

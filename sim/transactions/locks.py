@@ -11,8 +11,13 @@ before a queue that has not noticed yet. All this is as in PostgreSQL.
 An insert waits for the end of a transaction that has changed a row with the same key,
 and has no place in a queue either.
 
-Source: PostgreSQL, src/backend/access/heap/README.tuplock. Complexity: a check for a
-circle follows each waiting transaction once.
+Transactions that wait for each other in a circle are a deadlock, and one of them is the
+victim. PostgreSQL lets each look for a circle once, `deadlock_timeout` after it began
+to wait, so that it depends on time which of them finds it; here any of them may.
+
+Source: PostgreSQL, src/backend/access/heap/README.tuplock, and "Deadlock Detection" in
+src/backend/storage/lmgr/README. Complexity: a check for a circle follows each waiting
+transaction once.
 """
 
 from sim.kernel import Kernel
@@ -35,6 +40,7 @@ class Locks:
 
     def __init__(self, kernel: Kernel, name: str, transactions: Table[Open]) -> None:
         self.rows = Table(kernel, name, Lock, key=("table", "key"))
+        self.rows.wake_with(transactions)  # a circle is closed by who begins to wait
         self._open = transactions
 
     def find(self, place: Place) -> Lock | None:
@@ -108,19 +114,10 @@ class Locks:
             self.rows.update(place, is_superseded=True)
 
     def may_go_on(self, slot: int) -> bool:
-        """Return whether a waiting transaction can try again."""
-        waiting = self._open.get(slot)
-        if waiting.waits_for is None:
-            return True
-        lock = self.rows.find(waiting.waits_for)
-        if lock is None:
-            return True
-        if waiting.is_inserting:
-            return not (lock.slot and lock.is_changed)
-        is_next = slot not in lock.queue or lock.queue[0] == slot
-        return not lock.slot and (lock.is_superseded or is_next)
+        """Return whether a waiting transaction can try again, or be a victim."""
+        return self._is_let_go(slot) or self.is_in_circle(slot)
 
-    def closes_circle(self, slot: int) -> bool:
+    def is_in_circle(self, slot: int) -> bool:
         """Return whether a transaction waits, in the end, for itself."""
         seen: dict[int, None] = {}
         todo = self._waits_for(slot)
@@ -133,18 +130,35 @@ class Locks:
                 todo.extend(self._waits_for(other))
         return False
 
+    def front(self, slot: int) -> tuple[int, ...]:
+        """Return who has the row that a transaction waits for, and who is next."""
+        place = self._open.get(slot).waits_for
+        lock = None if place is None else self.rows.find(place)
+        return () if lock is None else (lock.slot, *lock.queue[:1])
+
+    def _is_let_go(self, slot: int) -> bool:
+        """Return whether what a transaction waits for is over, if it waits."""
+        waiting = self._open.get(slot)
+        if waiting.waits_for is None:
+            return True
+        lock = self.rows.find(waiting.waits_for)
+        if lock is None:
+            return True
+        if waiting.is_inserting:
+            return not (lock.slot and lock.is_changed)
+        is_next = slot not in lock.queue or lock.queue[0] == slot
+        return not lock.slot and (lock.is_superseded or is_next)
+
     def _waits_for(self, slot: int) -> list[int]:
         """Return the transactions that stand before another.
 
-        Who may go on waits for nobody, also before it has tried again.
+        Who is let go waits for nobody, also before it has tried again.
         """
         waiting = self._open.get(slot)
-        if waiting.waits_for is None or self.may_go_on(slot):
+        if waiting.waits_for is None or self._is_let_go(slot):
             return []
-        lock = self.rows.find(waiting.waits_for)
-        if lock is None:
-            return []
+        lock = self.rows.get(waiting.waits_for)
         if waiting.is_inserting:
-            return [lock.slot] if lock.slot and lock.is_changed else []
+            return [lock.slot]
         ahead = lock.queue[: lock.queue.index(slot)] if slot in lock.queue else ()
         return [*([lock.slot] if lock.slot else []), *ahead]

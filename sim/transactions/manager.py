@@ -8,10 +8,10 @@ still sees it as it was. So there are no version numbers, and the state stays fi
 
 A statement is attempted in one step. If it must wait, it keeps the locks that it has
 taken, its effects are dropped, and it is attempted again from its start, in a step that
-is enabled when the wait is over. It sees the same rows as at first, but those of which
-it has met a newer version: these it evaluates again, as PostgreSQL does (EvalPlanQual).
-That gives the same result as going on row by row, because nobody else can change what
-it has locked.
+is enabled when the wait is over, or when it can only end as a deadlock. It sees the
+same rows as at first, but those of which it has met a newer version: these it evaluates
+again, as PostgreSQL does (EvalPlanQual). That gives the same result as going on
+row by row, because nobody else can change what it has locked.
 
 Rejected: a coroutine that goes on row by row, because each place in it is one more
 local state; numbered versions, because numbers never come back.
@@ -288,6 +288,9 @@ class Transactions:
         current = self._open.get(slot)
         if current.is_failed:
             return Failed(Failure.ABORTED)
+        if self.locks.is_in_circle(slot):
+            self._fail(slot)
+            return Failed(Failure.DEADLOCK)
         had_snapshot = current.has_snapshot
         if current.level is not Level.READ_COMMITTED and not had_snapshot:
             self._open.update(slot, has_snapshot=True)
@@ -313,7 +316,10 @@ class Transactions:
             self._statement = self._idle
 
     def may_go_on(self, slot: int) -> bool:
-        """Return whether a blocked statement can be attempted again."""
+        """Return whether a blocked statement can be attempted again.
+
+        It then goes on, or is the victim of a deadlock.
+        """
         return self.locks.may_go_on(slot)
 
     def defer(self, slot: int, item: Any) -> None:
@@ -392,7 +398,7 @@ class Transactions:
 
     # Ends -----------------------------------------------------------------------------
 
-    def _block(self, statement: _Statement, wait: Waits) -> Blocked | Failed:
+    def _block(self, statement: _Statement, wait: Waits) -> Blocked:
         """Let a statement wait: it keeps its locks and what it sees."""
         slot = statement.slot
         for place in statement.written:
@@ -406,12 +412,7 @@ class Transactions:
         is_newer = (slot, *wait.place) in self.images
         queues = not wait.is_insert and not is_newer
         self.locks.wait(slot, wait.place, is_insert=wait.is_insert, queues=queues)
-        if self.locks.closes_circle(slot):
-            self._fail(slot)
-            return Failed(Failure.DEADLOCK)
-        lock = self.locks.find(wait.place)
-        assert lock is not None
-        return Blocked(slot, lock.slot)
+        return Blocked(slot, self.locks.rows.get(wait.place).slot)
 
     def _finish(self, statement: _Statement) -> None:
         """Keep what a statement has done to the end of its transaction."""

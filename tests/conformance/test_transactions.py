@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.conformity import Agreement, Step, TableWorld, conform, open_sessions
+from scenarios.conformity import (
+    Agreement,
+    Step,
+    TableWorld,
+    conform,
+    open_sessions,
+    read_worlds,
+)
 from scenarios.conformity import run_both as run_on_both
 from scenarios.conformity.world import describe
 from sim.transactions.level import Level
 
 ANOMALIES = Path(__file__).parent / "data" / "anomalies.txt"
+KEPT = Path(__file__).parent / "data" / "kept"
 POSTGRES = (Level.READ_COMMITTED, Level.REPEATABLE_READ, Level.SERIALIZABLE)
 SQLITE = (Level.DEFERRED, Level.IMMEDIATE)
 COMMIT, ROLLBACK = Step(kind="commit"), Step(kind="rollback")
@@ -202,6 +210,16 @@ def test_postgres_and_the_model_agree_on(postgres, name, level):
 def test_sqlite_and_the_model_agree_on(sqlite, name, level):
     """Model and SQLite show the same, and what the record says."""
     check(name, level, sqlite)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("kept", read_worlds(KEPT), ids=lambda one: one.level)
+def test_what_disagreed_once_agrees(postgres, kept):
+    """Sessions that move up together lock each other out; time decides who fails."""
+    for _ in range(3):
+        result = run_on_both(kept, postgres)
+        assert isinstance(result, Agreement), str(result)
+        assert result.was_open
 
 
 @pytest.mark.postgres

@@ -57,7 +57,7 @@ def test_a_wrong_model_is_found_and_shrunk(sqlite):
 @pytest.mark.postgres
 def test_a_model_without_deadlocks_is_found(postgres_url, monkeypatch):
     """A model that finds no circle of waiting sessions disagrees with PostgreSQL."""
-    monkeypatch.setattr(Locks, "closes_circle", lambda self, slot: False)
+    monkeypatch.setattr(Locks, "is_in_circle", lambda self, slot: False)
     sessions = open_sessions(postgres_url)
 
     def put(key):

@@ -201,7 +201,7 @@ def test_a_statement_outside_waits_for_a_transaction(store):
 
 
 def test_two_transactions_in_a_circle(store):
-    """Who closes the circle is told of a deadlock; the other goes on."""
+    """Who looks first is told of a deadlock; the other goes on."""
     results = []
 
     async def claim(first, second):
