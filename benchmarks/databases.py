@@ -23,6 +23,7 @@ COMMAND: Final = "python -m benchmarks databases"
 EXAMPLE: Final = Path(__file__).parents[1] / "examples" / "real_import.py"
 RATE_MIN: Final = 300
 BLOCKED_MS_MAX: Final = 20
+LEASE_SECONDS: Final = 60
 LOCKING: Final = '''
 from coordinator import Isolation
 from coordinator.claiming import Claiming
@@ -157,14 +158,16 @@ def _blocked(url: str, folder: Path, *, wanted_count: int) -> Table:
 def _imports(url: str, *, batches: int) -> Table:
     claiming = _import(url, "--batches", batches, "--workers", 8)
     leased = _import(
-        url, "-c", "leased", "--batches", batches, "--workers", 8, "--kills", 20
+        *(url, "-c", "leased", "--batches", batches, "--workers", 8),
+        *("--kills", 20, "--lease", LEASE_SECONDS),
     )
     runs = {"claiming": claiming, "leased": leased}
     return Table(
         title="A real import on PostgreSQL",
         command=COMMAND,
-        note="`examples/real_import.py` with 8 worker processes; under `leased`, 20"
-        " workers are ended by SIGKILL while batches are under way.",
+        note="`examples/real_import.py` with 8 worker processes and one that polls;"
+        f" under `leased`, with leases of {LEASE_SECONDS} s, 20 workers are ended by"
+        " SIGKILL while batches are under way.",
         columns=(
             *("rule", "batches", "completed", "sent twice", "workers killed"),
             *("leases taken again", "statements", "seconds", "statements a second"),

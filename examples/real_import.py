@@ -7,9 +7,10 @@ r"""A small real import: several processes, one database, the verified class.
 Half of the batches are parents (SalesOrder), the other half is derived from them as
 they finish (TransactionLine). Each worker is a process of its own; what it imports goes
 into the table `imported`. At the end every batch must be completed, every record
-imported, and no message sent twice. `--kills` ends workers by SIGKILL, spread at random
-over the job while batches are under way, and starts others in their place: that takes
-`leased`, whose claims run out.
+imported, and no message sent twice. One process more starts the job and then polls.
+`--kills` ends workers by SIGKILL, spread at random over the job while batches are under
+way, and starts others in their place: that takes `leased`, whose claims run out after
+`--lease` seconds.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from coordinator import (
     ImportPlan,
     Job,
     JobState,
+    Leased,
     Wave,
     WaveKind,
     WaveState,
@@ -52,8 +54,15 @@ from coordinator.sql import (
 )
 from coordinator.worker import WORKERS, Worker
 
+
+class Bounded(Leased):
+    """`leased`, which hands out no more than its workers can do within a lease."""
+
+    waiting_max = 100
+
+
+RULES = {**VARIANTS, "leased": Bounded}
 JOB = "import-1"
-LEASE_SECONDS = 3.0
 PROCESSES = get_context("fork")
 
 
@@ -66,6 +75,7 @@ class Options:
     workers: int
     batches: int
     kills: int
+    lease: float
     service_ms: float
     seed: int
 
@@ -81,14 +91,14 @@ class Options:
         )
 
 
-def make_store(engine: AsyncEngine) -> SQLStore:
+def make_store(engine: AsyncEngine, lease_seconds: float) -> SQLStore:
     """Return the store as a service makes it: its clock, its way to wait."""
     return SQLStore(
         engine,
         clock=lambda: time.time_ns() // 1_000,
         wait=lambda: asyncio.sleep(0.02),
         stale_after=600_000_000,
-        lease=round(LEASE_SECONDS * 1_000_000),
+        lease=round(lease_seconds * 1_000_000),
     )
 
 
@@ -97,7 +107,7 @@ def make_store(engine: AsyncEngine) -> SQLStore:
 
 def make_worker(options: Options, store: SQLStore, engine: AsyncEngine) -> Worker:
     """Put the verified classes together."""
-    coordinator_type, plan = VARIANTS[options.coordinator], options.plan()
+    coordinator_type, plan = RULES[options.coordinator], options.plan()
 
     async def import_records(batch: Batch) -> None:
         """Import what a batch stands for; a record that is there already stays."""
@@ -130,20 +140,20 @@ def make_worker(options: Options, store: SQLStore, engine: AsyncEngine) -> Worke
 
 
 async def serve(options: Options, number: int, tallies: Any) -> None:
-    """Work until the job is done; one of the workers also starts it."""
+    """Work until the job is done; process 0 starts the job, and then polls."""
     engine = make_engine(options.url, pool_size=2)
 
     @event.listens_for(engine.sync_engine, "after_cursor_execute")
     def count(*details: object) -> None:
         tallies[number] += 1
 
-    worker = make_worker(options, make_store(engine), engine)
+    worker = make_worker(options, make_store(engine, options.lease), engine)
 
-    async def recover() -> None:
+    async def poll() -> None:
         """Now and then do what somebody may have left undone."""
         while True:
             await worker.recover()
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            await asyncio.sleep(options.lease / 3)
 
     async def watch() -> None:
         while True:
@@ -153,21 +163,18 @@ async def serve(options: Options, number: int, tallies: Any) -> None:
                 return
             await asyncio.sleep(0.2)
 
-    tasks = [asyncio.create_task(worker.run())]
-    if number == 0 or options.coordinator == "leased":
-        tasks.append(asyncio.create_task(recover()))
+    task = asyncio.create_task(worker.run() if number else poll())
     done = asyncio.create_task(watch())
-    await asyncio.wait([done, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        if task.done():
-            task.result()  # a worker never ends by itself: this raises
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait([done, task], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()  # it never ends by itself: this raises
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     await engine.dispose()
 
 
 def work(options: Options, number: int, tallies: Any) -> None:
-    """Run one worker process."""
+    """Run one process."""
     asyncio.run(serve(options, number, tallies))
 
 
@@ -259,7 +266,7 @@ def run(options: Options) -> dict[str, Any]:
     """Run the whole import; return what was counted."""
     asyncio.run(set_up(options))
     # Plain shared numbers: a worker that dies can leave no lock behind.
-    tallies = PROCESSES.Array("q", options.workers, lock=False)
+    tallies = PROCESSES.Array("q", 1 + options.workers, lock=False)
     draw = random.Random(options.seed)
     began = time.perf_counter()
 
@@ -268,36 +275,33 @@ def run(options: Options) -> dict[str, Any]:
         process.start()
         return process
 
-    workers = [start(number) for number in range(options.workers)]
+    processes = [start(number) for number in range(1 + options.workers)]
     kill_at = sorted(
         draw.randrange(options.batches * 3 // 4) for _ in range(options.kills)
     )
     killed = 0
     engine = make_engine(options.url)
     with asyncio.Runner() as runner:
-        while any(one.is_alive() for one in workers):
-            time.sleep(0.05 if killed == options.kills else 0.005)
+        while any(one.is_alive() for one in processes):
+            time.sleep(0.05 if killed == options.kills else 0.01)
             if killed == options.kills:
                 continue
             completed, under_way = runner.run(progress(engine))
-            number = draw.randrange(options.workers)
-            if (
-                completed >= kill_at[killed]
-                and under_way
-                and workers[number].is_alive()
-            ):
-                os.kill(workers[number].pid or 0, signal.SIGKILL)
-                workers[number].join()
-                workers[number] = start(number)
+            number = draw.randint(1, options.workers)  # workers, not the poller
+            victim = processes[number]
+            if completed >= kill_at[killed] and under_way and victim.is_alive():
+                os.kill(victim.pid or 0, signal.SIGKILL)
+                victim.join()
+                processes[number] = start(number)
                 killed += 1
         runner.run(engine.dispose())
     seconds = time.perf_counter() - began
-    failed = sum(one.exitcode != 0 for one in workers)
+    failed = sum(one.exitcode != 0 for one in processes)
     statements = sum(tallies)
     return {
         **asyncio.run(check(options)),
         "workers": options.workers,
-        "workers_failed": failed,
+        "processes_failed": failed,
         "workers_killed": killed,
         "statements": statements,
         "seconds": round(seconds, 2),
@@ -309,10 +313,11 @@ def main() -> int:
     """Run it from the command line; 0: nothing was lost and nothing came twice."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("url")
-    parser.add_argument("-c", "--coordinator", default="claiming", choices=VARIANTS)
+    parser.add_argument("-c", "--coordinator", default="claiming", choices=RULES)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--lease", type=float, default=3.0, metavar="SECONDS")
     parser.add_argument("--service-ms", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
     options = Options(**vars(parser.parse_args()))

@@ -118,6 +118,36 @@ def test_leased_is_proved_to_survive_any_one_fault(kind):
     assert {one.outcome for one in result.verdicts} == {Outcome.EXHAUSTED}
 
 
+BOUNDED = """
+from coordinator import Leased
+
+
+class Bounded(Leased):
+    waiting_max = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("faults", "derived_call", "outcome"),
+    [
+        ({}, "yes", Outcome.EXHAUSTED),
+        ({"lose": 1}, "yes", Outcome.EXHAUSTED),
+        ({}, "no", Outcome.VIOLATED),
+    ],
+)
+def test_a_limit_to_what_waits_strands_nothing(tmp_path, faults, derived_call, outcome):
+    """One batch waits at a time; whoever finishes one must call, to send the next."""
+    rules = tmp_path / "bounded.py"
+    rules.write_text(BOUNDED)
+    job = find_scenario("import-job")
+    sizes = {"parents": "2", "parents_per_batch": "1", "workers": "1"}
+    sizes["derived_call"] = derived_call
+    result = prove(Subject.of(job, f"{rules}:Bounded", sizes, faults))
+    found = {one.property_name: one.outcome for one in result.verdicts}
+    assert found["no_stranded_batch"] is outcome
+    assert found["no_double_dispatch"] is Outcome.EXHAUSTED
+
+
 def test_claiming_is_refuted_by_one_crash_with_a_shortest_schedule():
     """A redelivered batch is processed twice; the schedule replays with its fault."""
     result = prove(small("claiming", crash=1))
