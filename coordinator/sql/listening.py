@@ -82,9 +82,10 @@ WITH uncovered AS (
     FROM wave_batches AS done, {parents}
     WHERE done.job_id = :of_job AND done.wave_number = :of_parents
         AND done.status = 'completed'
-        AND {parent_id} NOT IN (
+        AND {is_outside} (
             SELECT {covered_id} FROM wave_batches AS derived, {covered}
             WHERE derived.job_id = :of_job AND derived.wave_number = :of_wave
+                {is_it}
         )
 ),
 folded AS (
@@ -124,6 +125,10 @@ _POSTGRESQL: Final = {
     "place": "parents.place",
     "covered": "jsonb_array_elements_text(derived.parent_ids) AS covered(parent_id)",
     "covered_id": "covered.parent_id",
+    # An anti join that hashes. NOT IN compares every parent with every covered one as
+    # soon as the server believes that they do not fit its working memory.
+    "is_outside": "NOT EXISTS",
+    "is_it": "AND covered.parent_id = parents.parent_id",
     "folded": "jsonb_agg(parent_id ORDER BY place)",
     "length": "jsonb_array_length(parent_ids)",
 }
@@ -137,6 +142,9 @@ _SQLITE: Final = {
     "place": "parents.key",
     "covered": "json_each(derived.parent_ids) AS covered",
     "covered_id": "covered.value",
+    # Looked up in a temporary index; it has none for NOT EXISTS.
+    "is_outside": "parents.value NOT IN",
+    "is_it": "",
     "folded": "json_group_array(parent_id)",
     "length": "json_array_length(parent_ids)",
 }
