@@ -73,11 +73,6 @@ def _options(
         raise typer.Exit
 
 
-def main() -> None:
-    """Run the command line and exit."""
-    sys.exit(run_command(sys.argv[1:]))
-
-
 def run_command(arguments: list[str]) -> int:
     """Run one command line; return its exit status. Never shows a traceback."""
     # The coordinators' log lines belong to the run that collects them.

@@ -13,6 +13,7 @@ from rich.status import Status
 
 from reports.tables import make_console
 from scenarios.campaign.campaign import CampaignProgress, Tell
+from scenarios.campaign.spread import SweepProgress
 from scenarios.conformity.conforming import LevelResult
 from scenarios.conformity.conforming import Progress as ConformProgress
 from scenarios.verdicts.checking import SearchProgress
@@ -123,6 +124,20 @@ def showing_proof() -> Iterator[ProofProgress]:
                 f" {reached.states:,} states,"
                 f" {reached.states / max(seconds, 1e-9):,.0f}/s,"
                 f" {reached.bytes / 1e6:,.0f} MB"
+            )
+
+        yield report
+
+
+@contextmanager
+def showing_sweep() -> Iterator[Callable[[SweepProgress], None]]:
+    """Yield the function that takes where a sweep over several processes stands."""
+    with _line() as line:
+
+        def report(now: SweepProgress) -> None:
+            line.tell(
+                f"{now.proofs:,} sizes proved, {now.states:,} states;"
+                f" {now.under_way:,} under way, {_duration(now.seconds)}"
             )
 
         yield report

@@ -24,7 +24,6 @@ from reports.commands.options import (
     write_page,
 )
 from reports.files import check_folder, write_whole
-from reports.pictures import write_pictures
 from reports.progress import showing_progress
 from scenarios import comparison as comparisons
 from scenarios import find_scenario
@@ -145,7 +144,7 @@ def compare(
         comparison = comparisons.compare(
             found, names, settings=given, steps_max=steps, progress=progress
         )
-        written = [] if no_pictures else write_pictures(comparison, pictures)
+        written = [] if no_pictures else _draw(comparison, pictures)
     if not write_json(json_file, data.comparison_data(comparison)):
         console = tables.make_console()
         console.print(tables.comparison_report(comparison, console.width))
@@ -153,3 +152,9 @@ def compare(
             console.print(f"picture: {path}")
     write_page(html_file, comparison, json_file=json_file)
     return int(comparison.has_violation())
+
+
+def _draw(comparison: Comparison, folder: Path) -> list[Path]:
+    from reports.pictures import write_pictures  # matplotlib is slow to load
+
+    return write_pictures(comparison, folder)

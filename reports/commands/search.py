@@ -54,6 +54,7 @@ from scenarios.verdicts.checking import (
 from scenarios.verdicts.proving import ProofResult, explained
 from scenarios.verdicts.strategies import EXHAUSTIVE
 from sim.errors import InvalidScenario
+from sim.exhaustive.explore import INTERRUPTED
 from sim.search.schedule import Schedule
 from sim.search.schedule import replay as replay_schedule
 
@@ -201,9 +202,19 @@ def _write_files(
     html_file: Path | None,
     json_file: Path | None,
 ) -> None:
-    """Write what CI and people read of a result, as far as it was asked for."""
+    """Write what CI and people read of a result, as far as it was asked for.
+
+    Raises:
+        KeyboardInterrupt: it ended the result; everything is written.
+    """
     files.write(result)
     write_page(html_file, result, json_file=json_file)
+    if isinstance(result, CheckResult):
+        was_interrupted = result.was_interrupted
+    else:
+        was_interrupted = result.exploration.stopped_by == INTERRUPTED
+    if was_interrupted:
+        raise KeyboardInterrupt
 
 
 def _search(
@@ -219,8 +230,9 @@ def _search(
         if engine is IN_PROCESS:
             result = check_subject(subject, effort, properties, progress)
         else:
-            result = check_spread(subject, effort, engine, properties)
-    compare_hash_seeds(result)
+            result = check_spread(subject, effort, engine, properties, progress)
+    if not result.was_interrupted:
+        compare_hash_seeds(result)
     saved = {} if save is None else save_schedules(result.schedules, save)
     if not write_json(json_file, data.check_data(result)):
         _show(result, saved)

@@ -1,5 +1,6 @@
 """The command `sweep`: prove growing sizes until a budget ends it."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -22,14 +23,15 @@ from reports.commands.search import (
     faults_of,
     seconds_of,
 )
-from reports.progress import showing_proof
+from reports.progress import showing_proof, showing_sweep
 from reports.tables import make_console
 from reports.verdicts.proof import proof_data, sweep_table
 from scenarios import find_scenario
-from scenarios.campaign.engines import IN_PROCESS
+from scenarios.campaign.engines import IN_PROCESS, Engine
 from scenarios.campaign.spread import sweep_spread
 from scenarios.subject import Subject
-from scenarios.verdicts.proving import sweep
+from scenarios.verdicts.proving import ProofResult, sweep
+from sim.exhaustive.explore import INTERRUPTED
 
 
 def sweep_command(
@@ -53,20 +55,37 @@ def sweep_command(
     given = collect_settings(found, settings, is_small=True)
     check_outputs(json_file, html_file)
     subject = Subject.of(found, coordinator, given, faults_of(faults or ""))
-    results = []
+    results: list[ProofResult] = []
     seconds = seconds_of(budget)
-    with showing_proof() as progress, engine_of(jobs, cluster) as engine:
-        if engine is IN_PROCESS:
-            proofs = sweep(subject, seconds, properties or (), progress)
-        else:
-            proofs = sweep_spread(subject, seconds, engine, properties or ())
-        for result in proofs:
-            results.append(result)
-            if result.has_violation():
-                break
+    was_interrupted = False
+    with engine_of(jobs, cluster) as engine:
+        try:
+            for result in _proofs(subject, seconds, engine, properties or ()):
+                results.append(result)
+                if result.has_violation():
+                    break
+        except KeyboardInterrupt:
+            was_interrupted = True
     if not write_json(json_file, {"proofs": [proof_data(one) for one in results]}):
         console = make_console()
         console.print(f"{coordinator} in {found.name}, growing until {budget}")
-        console.print(sweep_table(results))
-    write_page(html_file, *results, json_file=json_file)
+        console.print(sweep_table(results) if results else "no size was proved")
+    if results:
+        write_page(html_file, *results, json_file=json_file)
+    if was_interrupted or any(
+        one.exploration.stopped_by == INTERRUPTED for one in results
+    ):
+        raise KeyboardInterrupt
     return int(any(result.has_violation() for result in results))
+
+
+def _proofs(
+    subject: Subject, seconds: float, engine: Engine, properties: Sequence[str]
+) -> Iterator[ProofResult]:
+    """Yield the proofs of a sweep, here one by one, elsewhere several at once."""
+    if engine is IN_PROCESS:
+        with showing_proof() as progress:
+            yield from sweep(subject, seconds, properties, progress)
+    else:
+        with showing_sweep() as progress:
+            yield from sweep_spread(subject, seconds, engine, properties, progress)

@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any, Final
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.trace import plain
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -23,6 +24,8 @@ def graphml(graph: "nx.Graph[int]") -> str:
     Args:
         graph: as `scenarios.happens_before` or `scenarios.state_graph` gives it.
     """
+    import networkx as nx  # slow to load
+
     flat: nx.Graph[int] = nx.MultiDiGraph() if graph.is_multigraph() else nx.DiGraph()
     for node, attributes in graph.nodes(data=True):
         flat.add_node(node, **_flat(attributes))

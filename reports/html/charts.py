@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from coordinator import Batch
 from sim.kernel import TICKS_PER_SECOND
@@ -237,7 +236,7 @@ def _x(ticks: int, end: int) -> float:
 
 def _seconds(end: int) -> tuple[Tick, ...]:
     last = max(1, end) / TICKS_PER_SECOND
-    found = map(float, MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, last))
+    found = _tick_values(last, 6)
     return tuple(
         Tick(at=_x(round(one * TICKS_PER_SECOND), end), text=f"{one:g}")
         for one in found
@@ -245,9 +244,15 @@ def _seconds(end: int) -> tuple[Tick, ...]:
     )
 
 
+def _tick_values(last: float, count: int, **options: bool) -> list[float]:
+    from matplotlib.ticker import MaxNLocator  # slow to load
+
+    locator = MaxNLocator(count, steps=[1, 2, 5, 10], **options)
+    return [float(one) for one in locator.tick_values(0, last)]
+
+
 def _counts(most: int) -> tuple[Tick, ...]:
-    locator = MaxNLocator(4, steps=[1, 2, 5, 10], integer=True)
-    found = map(float, locator.tick_values(0, most))
+    found = _tick_values(most, 4, integer=True)
     floor = TOP + PLOT_HEIGHT
     return tuple(
         Tick(at=round(floor - one / most * PLOT_HEIGHT, 1), text=f"{one:g}")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from scipy.stats import binom
-
 from reports.html.charts import LEFT, WIDTH
 from sim.kernel import TICKS_PER_SECOND
 from sim.pipeline.timed_run import TimedRun
@@ -63,6 +61,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
     Returns:
         None if there are too few values: fewer than 6.
     """
+    from scipy.stats import binom  # slow to load
+
     ordered = sorted(values)
     count = len(ordered)
     # Ranks k and count - 1 - k leave out at most 2.5 % on each side.

@@ -1,7 +1,9 @@
 """Running a campaign: which runs are missing, who makes them, when it is enough.
 
 Knows plans, engines and stores. The wall clock is read for progress and for the size of
-pieces; no result depends on it.
+pieces; no result depends on it. Pieces shrink towards the end, so that no process is
+left with half a second of work while the others have none (guided self-scheduling;
+Polychronopoulos and Kuck, 1987).
 
 A campaign that ends early does so at looks that are fixed before (100, 200, 400... runs
 of a point, those with its lowest seeds), so which runs there are depends on neither the
@@ -34,6 +36,7 @@ from sim.search.biased_walk import SHARE, Weights, learn_weights
 FIRST_LOOK: Final = 100
 PILOT_EXECUTIONS: Final = 4_000
 PIECE_SECONDS: Final = 0.5
+PIECE_SECONDS_MIN: Final = 0.05
 PIECE_RUNS_MAX: Final = 500
 _FIRST_PIECE_RUNS: Final = 4
 
@@ -111,7 +114,7 @@ def complete(
         NondeterminismError: a run made twice is not the same twice.
         EngineLost: the engine is gone; what was finished is in the store.
     """
-    work = _Work(plan, store, progress)
+    work = _Work(plan, store, engine.processes, progress)
     was_interrupted = False
     try:
         for look in _looks(plan):
@@ -188,10 +191,13 @@ class _Tally:
 class _Work:
     """What is left to do, and how fast it goes."""
 
-    def __init__(self, plan: Plan, store: ResultsStore, progress: Tell | None) -> None:
+    def __init__(
+        self, plan: Plan, store: ResultsStore, processes: int, progress: Tell | None
+    ) -> None:
         self.made = 0
         self._plan = plan
         self._store = store
+        self._processes = processes
         self._progress = progress
         self._began = time.monotonic()
         self._properties = plan.properties()
@@ -212,16 +218,16 @@ class _Work:
 
     def pieces(self, look: int) -> Iterator[Piece]:
         """Yield pieces of the missing runs up to a look, sized by what runs took."""
-        for point in self._plan.points:
-            if self._is_enough(point, look):
-                continue
+        points = [one for one in self._plan.points if not self._is_enough(one, look)]
+        left = sum(max(0, look - self._tallies[one.index].runs) for one in points)
+        for point in points:
             first = self._plan.first_seed
             known = self._store.seeds(point.index)
             missing = [seed for seed in range(first, first + look) if seed not in known]
             while missing:
-                size = self._piece_runs(point.index)
-                block = _leading(missing, size)
+                block = _leading(missing, self._piece_runs(point.index, left))
                 missing = missing[len(block) :]
+                left -= len(block)
                 yield self._piece(point, (block[0], block[-1] + 1))
 
     def _is_enough(self, point: Point, look: int) -> bool:
@@ -239,11 +245,14 @@ class _Work:
                 return True
         return False
 
-    def _piece_runs(self, point: int) -> int:
-        seconds = self._seconds_per_run.get(point)
-        if seconds is None:
+    def _piece_runs(self, point: int, left: int) -> int:
+        """Return how many runs the next piece has; `left`: of all points, about."""
+        each = self._seconds_per_run.get(point)
+        if each is None:
             return _FIRST_PIECE_RUNS
-        return max(1, min(PIECE_RUNS_MAX, int(PIECE_SECONDS / max(seconds, 1e-6))))
+        seconds = min(PIECE_SECONDS, each * left / (2.0 * self._processes))
+        runs = int(max(seconds, PIECE_SECONDS_MIN) / max(each, 1e-6))
+        return max(1, min(PIECE_RUNS_MAX, runs))
 
     def _piece(self, point: Point, seeds: tuple[int, int]) -> Piece:
         plan = self._plan

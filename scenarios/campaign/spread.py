@@ -3,24 +3,35 @@
 A search is cut into blocks of executions, each with a seed of its own; a sweep into its
 sizes. Blocks and sizes are put together in their order, whatever finished first, so
 that the answer does not depend on the engine. Only how far a budget in seconds reaches
-does.
+does. A piece that knows how much time is left never waits in a queue.
+
+Ctrl-C ends the work, not the call: pieces that are not finished are dropped.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any, Final
 
 from scenarios.campaign.code_version import code_digest
-from scenarios.campaign.engines import Engine, run_pieces
+from scenarios.campaign.engines import AHEAD, Engine, run_pieces
 from scenarios.campaign.runs import refuse_other_code
 from scenarios.catalogue import find_scenario
 from scenarios.subject import Subject
-from scenarios.verdicts.checking import CheckResult, Effort, check_subject, smallest
+from scenarios.verdicts.checking import (
+    CheckResult,
+    Effort,
+    SearchProgress,
+    check_subject,
+    chosen_properties,
+    smallest,
+)
 from scenarios.verdicts.proving import ProofLimits, ProofResult, growing, prove
 from scenarios.verdicts.strategies import STRATEGIES
 from sim.errors import InvalidScenario
+from sim.search.judgement import verdicts_of
+from sim.search.schedule import Schedule
 from sim.search.session import Found, Statistics
 from sim.verdict import Outcome, Verdict
 
@@ -87,17 +98,50 @@ def run_proof(piece: SubjectPiece) -> ProofResult:
     return replace(result, subject=None)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepProgress:
+    """Where a sweep stands.
+
+    Attributes:
+        proofs: finished.
+        states: visited by all of them.
+        under_way: sizes that are being proved.
+        seconds: since the beginning.
+    """
+
+    proofs: int
+    states: int
+    under_way: int
+    seconds: float
+
+
 def sweep_spread(
-    subject: Subject, seconds: float, engine: Engine, properties: Sequence[str] = ()
+    subject: Subject,
+    seconds: float,
+    engine: Engine,
+    properties: Sequence[str] = (),
+    progress: Callable[[SweepProgress], None] = lambda now: None,
 ) -> Iterator[ProofResult]:
     """Prove a subject in growing sizes at once; as `sweep`, one after another.
+
+    Args:
+        subject: what; its own sizes are not used.
+        seconds: for all sizes together.
+        engine: where.
+        properties: which; all that need no time if empty.
+        progress: called when a size is finished, and once a second while none is.
 
     Yields:
         The proofs in the order of the sizes. Each has what was left of the time when it
         began, and its own memory: mind that they run beside one another.
+
+    Raises:
+        KeyboardInterrupt: after the last finished proof.
     """
     began = time.monotonic()
     grown: list[Subject] = []
+    done: dict[int, ProofResult] = {}
+    shown: list[int] = []
 
     def pieces() -> Iterator[SubjectPiece]:
         for one in growing(subject):
@@ -107,13 +151,29 @@ def sweep_spread(
             grown.append(one)
             yield _piece(one, properties, number=len(grown) - 1, seconds=left)
 
-    waiting: dict[int, ProofResult] = {}
-    shown = 0
-    for piece, result, _ in run_pieces(engine, run_proof, pieces()):
-        waiting[piece.number] = result
-        while shown in waiting:
-            yield replace(waiting.pop(shown), subject=grown[shown])
-            shown += 1
+    def tell() -> None:
+        progress(
+            SweepProgress(
+                proofs=len(done),
+                states=sum(one.exploration.states for one in done.values()),
+                under_way=len(grown) - len(done),
+                seconds=time.monotonic() - began,
+            )
+        )
+
+    try:
+        for piece, result, _ in run_pieces(
+            engine, run_proof, pieces(), ahead=1, idle=tell
+        ):
+            done[piece.number] = replace(result, subject=grown[piece.number])
+            tell()
+            while len(shown) in done:
+                shown.append(len(shown))
+                yield done[shown[-1]]
+    except KeyboardInterrupt:
+        for number in sorted(set(done) - set(shown)):
+            yield done[number]
+        raise
 
 
 # Searches -----------------------------------------------------------------------
@@ -128,7 +188,11 @@ def run_block(piece: SubjectPiece) -> CheckResult:
 
 
 def check_spread(
-    subject: Subject, effort: Effort, engine: Engine, properties: Sequence[str] = ()
+    subject: Subject,
+    effort: Effort,
+    engine: Engine,
+    properties: Sequence[str] = (),
+    progress: SearchProgress | None = None,
 ) -> CheckResult:
     """Search a subject in blocks at once; a counterexample is shrunk here, at the end.
 
@@ -137,6 +201,10 @@ def check_spread(
         effort: how hard to search; with neither budget ten seconds.
         engine: where.
         properties: which; all that need no time if empty.
+        progress: called after each block, and once a second while none ends.
+
+    Returns:
+        The verdicts with their evidence. Ctrl-C ends the search, not the call.
 
     Raises:
         InvalidScenario: a strategy that is no matter of seeds, or keeps a database.
@@ -149,15 +217,59 @@ def check_spread(
         )
     began = time.monotonic()
     done: dict[int, CheckResult] = {}
-    for piece, result, _ in run_pieces(
-        engine, run_block, _blocks(subject, effort, properties, began)
-    ):
-        done[piece.number] = result
-        if effort.stops_at_first and _first_hit(done) is not None:
-            break
+    was_interrupted = False
+
+    def tell() -> None:
+        if progress is not None and done:
+            parts = [one.statistics for one in done.values()]
+            progress(_sum(parts, time.monotonic() - began), _best(done.values()))
+
+    try:
+        for piece, result, _ in run_pieces(
+            engine,
+            run_block,
+            _blocks(subject, effort, properties, began),
+            ahead=AHEAD if effort.seconds is None and effort.executions else 1,
+            idle=tell,
+        ):
+            done[piece.number] = result
+            tell()
+            if effort.stops_at_first and _first_hit(done) is not None:
+                break
+    except KeyboardInterrupt:
+        was_interrupted = True
     last = _first_hit(done) if effort.stops_at_first else None
     kept = [done[number] for number in sorted(done) if last is None or number <= last]
-    return _together(subject, effort, kept, time.monotonic() - began)
+    if not kept:
+        return _nothing(subject, effort, properties)
+    return _together(
+        subject, effort, kept, time.monotonic() - began, was_interrupted=was_interrupted
+    )
+
+
+def _nothing(
+    subject: Subject, effort: Effort, properties: Sequence[str]
+) -> CheckResult:
+    """Return the result of a search that ended before its first execution."""
+    world = subject.world()
+    judged = chosen_properties(world, properties)
+    session = effort.session(world, judged)
+    return CheckResult(
+        scenario=subject.scenario,
+        settings=subject.settings,
+        faults=subject.faults,
+        coordinator=subject.coordinator,
+        strategy=effort.strategy,
+        seed=effort.seed,
+        verdicts=verdicts_of(session, judged, is_proved=False),
+        statistics=session.statistics(),
+        schedules={},
+        first_found={},
+        best_found={},
+        samples=(),
+        never_performed=(),
+        was_interrupted=True,
+    )
 
 
 def _blocks(
@@ -192,22 +304,46 @@ def _first_hit(done: Mapping[int, CheckResult]) -> int | None:
     return None
 
 
-def _together(
-    subject: Subject, effort: Effort, blocks: Sequence[CheckResult], seconds: float
-) -> CheckResult:
+def _best(blocks: Iterable[CheckResult]) -> dict[str, Found]:
+    """Return the shortest violation of each property that any block found."""
     found: dict[str, Found] = {}
-    first: dict[str, Found] = {}
-    before = 0
     for block in blocks:
         for name, one in block.best_found.items():
             best = found.get(name)
             if best is None or one.violation.step < best.violation.step:
                 found[name] = one
-            earliest = block.first_found[name]
-            first.setdefault(
-                name, replace(earliest, execution=before + earliest.execution)
-            )
+    return found
+
+
+def _first(blocks: Iterable[CheckResult]) -> dict[str, Found]:
+    """Return the violation of each property that came first, counted over blocks."""
+    first: dict[str, Found] = {}
+    before = 0
+    for block in blocks:
+        for name, one in block.first_found.items():
+            first.setdefault(name, replace(one, execution=before + one.execution))
         before += block.statistics.executions_count
+    return first
+
+
+def _together(
+    subject: Subject,
+    effort: Effort,
+    blocks: Sequence[CheckResult],
+    seconds: float,
+    *,
+    was_interrupted: bool,
+) -> CheckResult:
+    found = _best(blocks)
+    schedules: dict[str, Schedule] = {}
+    try:
+        for name, one in found.items():
+            shrinks = effort.shrinks and not was_interrupted
+            schedules[name] = smallest(subject, name, one, shrinks=shrinks)
+    except KeyboardInterrupt:
+        was_interrupted = True
+        for name in [one for one in found if one not in schedules]:
+            schedules[name] = smallest(subject, name, found[name], shrinks=False)
     return CheckResult(
         scenario=subject.scenario,
         settings=subject.settings,
@@ -220,11 +356,8 @@ def _together(
             for place in range(len(blocks[0].verdicts))
         ),
         statistics=_sum([block.statistics for block in blocks], seconds),
-        schedules={
-            name: smallest(subject, name, one, shrinks=effort.shrinks)
-            for name, one in found.items()
-        },
-        first_found=first,
+        schedules=schedules,
+        first_found=_first(blocks),
         best_found=found,
         samples=blocks[0].samples,
         never_performed=tuple(
@@ -232,7 +365,7 @@ def _together(
             for name in blocks[0].never_performed
             if all(name in block.never_performed for block in blocks)
         ),
-        was_interrupted=False,
+        was_interrupted=was_interrupted,
         note=f"{len(blocks):,} blocks; distinct schedules and states: those of the"
         " block with most",
     )

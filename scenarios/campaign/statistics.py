@@ -21,12 +21,11 @@ its two sides apart at half the error each).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import betaln
 
 CONFIDENCE: Final = 0.95
 FEW: Final = 10
@@ -96,17 +95,30 @@ def rate_interval(hits: int, count: int, *, confidence: float = CONFIDENCE) -> I
     """
     if count == 0:
         return Interval(low=0.0, high=1.0, confidence=confidence, method="no runs")
-    from scipy.stats import binomtest  # a third of a second; few commands need it
+    if min(hits, count - hits) < FEW:
+        return _clopper_pearson(hits, count, confidence)
+    return _wilson(hits, count, confidence)
 
-    is_exact = min(hits, count - hits) < FEW
-    found = binomtest(hits, count).proportion_ci(
-        confidence, method="exact" if is_exact else "wilson"
-    )
+
+def _clopper_pearson(hits: int, count: int, confidence: float) -> Interval:
+    from scipy.special import betaincinv  # scipy.stats takes several times as long
+
+    error, misses = (1.0 - confidence) / 2.0, count - hits
     return Interval(
-        low=float(found.low),
-        high=float(found.high),
+        low=float(betaincinv(hits, misses + 1, error)) if hits else 0.0,
+        high=float(betaincinv(hits + 1, misses, 1.0 - error)) if misses else 1.0,
         confidence=confidence,
-        method="Clopper-Pearson" if is_exact else "Wilson",
+        method="Clopper-Pearson",
+    )
+
+
+def _wilson(hits: int, count: int, confidence: float) -> Interval:
+    normal = NormalDist().inv_cdf((1.0 + confidence) / 2.0) ** 2
+    middle = (hits + normal / 2.0) / (count + normal)
+    variance = hits * (count - hits) / count + normal / 4.0
+    half = float(np.sqrt(normal * variance)) / (count + normal)
+    return Interval(
+        low=middle - half, high=middle + half, confidence=confidence, method="Wilson"
     )
 
 
@@ -120,6 +132,8 @@ def rate_sequence(hits: int, count: int, *, confidence: float = CONFIDENCE) -> I
     method = "confidence sequence"
     if count == 0:
         return Interval(low=0.0, high=1.0, confidence=confidence, method=method)
+    from scipy.special import betaln
+
     limit = float(np.log(1.0 / (1.0 - confidence)))
     misses = count - hits
     mixed = float(betaln(_PRIOR + hits, _PRIOR + misses) - betaln(_PRIOR, _PRIOR))
@@ -188,6 +202,8 @@ def _bets(scaled: Floats, error: float) -> Floats:
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
     """Return where a function crosses zero; an end, where it does not between them."""
+    from scipy.optimize import brentq  # slow to load
+
     at_low, at_high = function(low), function(high)
     if at_low * at_high > 0.0:
         return low if abs(at_low) < abs(at_high) else high

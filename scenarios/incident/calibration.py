@@ -21,8 +21,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
-from scipy.special import digamma
 
 from scenarios.incident.timeline import BatchRecord, CallRecord, read_records
 from sim.errors import InvalidScenario, unknown_name
@@ -271,6 +269,9 @@ def _fitted(name: str, data: Floats) -> dict[str, float]:
     """Return the parameters of greatest likelihood."""
     if name == "exponential":
         return {"loc": 0.0, "scale": float(data.mean())}
+    from scipy.optimize import brentq  # slow to load
+    from scipy.special import digamma
+
     if name == "lognormal":
         logs = np.log(data)
         spread = float(logs.std()) or 1e-9

@@ -17,12 +17,10 @@ Source: C. Baier, J.-P. Katoen, "Principles of Model Checking", sections 3.5 and
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from sim.errors import HarnessBug
 from sim.exhaustive.counterexample import Follow, path_to, step_between
@@ -34,6 +32,9 @@ from sim.kernel import Kernel
 from sim.operation import Operation
 from sim.property import Property
 from sim.task import Task
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Array = npt.NDArray[Any]
 Steps = tuple[tuple[str, tuple[int, ...]], ...]
@@ -116,14 +117,20 @@ def fair_cycle(search: Search, graph: Graph, property_index: int) -> Lasso | Non
     )
 
 
+def _matrix(sources: Array, targets: Array, size: int) -> "csr_array":
+    from scipy.sparse import csr_array  # slow to load, and cycles are rare
+
+    ones = np.ones(len(sources), np.int8)
+    return csr_array((ones, (sources, targets)), shape=(size, size))
+
+
 def _components(graph: Graph, sources: Array, is_member: Array) -> Array:
     """Return the number of each member's strongly connected component, else -1."""
+    from scipy.sparse.csgraph import connected_components
+
     kept = is_member[sources] & is_member[graph.targets]
     size = graph.states_count
-    matrix = csr_array(
-        (np.ones(int(kept.sum()), np.int8), (sources[kept], graph.targets[kept])),
-        shape=(size, size),
-    )
+    matrix = _matrix(sources[kept], graph.targets[kept], size)
     _, labels = connected_components(matrix, directed=True, connection="strong")
     return np.where(is_member, labels, -1)
 
@@ -181,10 +188,7 @@ class _Walk:
         self._edges = edges
         self._tasks = graph.tasks[edges]
         size = len(self._states)
-        self._matrix = csr_array(
-            (np.ones(len(edges), np.int8), (self._sources, self._targets)),
-            shape=(size, size),
-        )
+        self._matrix = _matrix(self._sources, self._targets, size)
         self._is_disabled = np.ones((self._tasks_count, size), np.bool_)
         every, places = graph.edges_of(self._states)
         self._is_disabled[graph.tasks[every], places] = False
@@ -220,6 +224,8 @@ class _Walk:
 
     def _way(self, here: int, is_goal: Array) -> list[int]:
         """Return the places of the edges on a shortest way to some goal."""
+        from scipy.sparse.csgraph import breadth_first_order
+
         order, before = breadth_first_order(self._matrix, here)
         state = int(order[is_goal[order].argmax()])
         way = []

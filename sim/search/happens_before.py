@@ -11,9 +11,7 @@ Mazurkiewicz traces. Complexity: quadratic in steps; meant for one counterexampl
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from sim.exhaustive.recording import Projection, Recorder, record
 from sim.exhaustive.reduction import Reduction
@@ -24,6 +22,9 @@ from sim.search.recorded import RecordedChoices
 from sim.search.schedule import Schedule
 from sim.task import Task
 from sim.world import World
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Place = tuple[str, Hashable]
 """A part's name and a row's key."""
@@ -82,6 +83,8 @@ def happens_before(world: World, schedule: Schedule) -> "nx.DiGraph[int]":
         step to a later one, with `why`: "task", or the part and row of the conflict.
     """
     steps = _footprints(world, schedule)
+    import networkx as nx  # slow to load
+
     graph: nx.DiGraph[int] = nx.DiGraph()
     for number, step in enumerate(steps, start=1):
         graph.add_node(number, task=step.task, operation=step.operation)

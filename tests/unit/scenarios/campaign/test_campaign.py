@@ -1,10 +1,13 @@
 """Campaigns: what the runs say, when they end, that nothing but the plan counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scenarios import run
 from scenarios.campaign.campaign import campaign, complete
+from scenarios.campaign.engines import IN_PROCESS
 from scenarios.campaign.plan import Plan
 from scenarios.campaign.runs import OtherCode, Piece, run_piece
 from scenarios.campaign.store import create_store
@@ -100,6 +103,24 @@ def test_progress_tells_rate_and_intervals(plan_of):
     label, name, rate, interval = seen[-1].rates[0]
     assert (label, name) == ("stalling", "no_stranded_batch")
     assert interval.low <= rate <= interval.high
+
+
+def test_pieces_shrink_towards_the_end(plan_of, monkeypatch):
+    """Half a second of work each, and at the end no process is left with a long one."""
+    sizes = []
+
+    def run_slowly(engine, function, pieces):
+        for one in pieces:
+            sizes.append(one.seeds[1] - one.seeds[0])
+            yield one, function(one), 0.01 * sizes[-1]
+
+    monkeypatch.setattr("scenarios.campaign.campaign.run_pieces", run_slowly)
+    engine = replace(IN_PROCESS, processes=2)
+    result = campaign(plan_of(["claiming"], seeds_count=400), engine=engine)
+    assert result.runs == sum(sizes) == 400
+    assert sizes[:3] == [4, 50, 50]
+    assert sizes[3:] == sorted(sizes[3:], reverse=True)
+    assert max(sizes[-4:]) == 5
 
 
 def test_an_interrupt_ends_the_campaign_not_the_call(plan_of):

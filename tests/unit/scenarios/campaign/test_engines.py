@@ -116,6 +116,55 @@ def test_a_piece_that_kills_every_process_is_given_up():
         list(run_pieces(local_engine(2), die, [5]))
 
 
+def die_at_five(number):
+    if number == 5:
+        die(number)
+    return number
+
+
+def test_of_several_pieces_the_one_that_kills_is_named():
+    """Those beside it are run alone, and come to their end."""
+    found = []
+    work = run_pieces(local_engine(2), die_at_five, range(9))
+    with pytest.raises(EngineLost, match="died 3 times while it ran 5"):
+        found.extend(result for _, result, _ in work)
+    assert {0, 1, 2, 3, 4} <= set(found)
+
+
+def test_pieces_that_must_not_wait_are_not_handed_over_ahead():
+    """With ahead=1 no more pieces are out than there are processes."""
+    taken, finished = [], []
+
+    def numbers():
+        for number in range(20):
+            taken.append(number)
+            assert len(taken) - len(finished) <= 6
+            yield number
+
+    for piece, _, _ in run_pieces(shuffled(), square, numbers(), ahead=1):
+        finished.append(piece)
+    assert sorted(finished) == list(range(20))
+
+
+def test_somebody_is_told_that_nothing_ends(monkeypatch):
+    """While pieces are long, `idle` is called again and again."""
+    monkeypatch.setattr("scenarios.campaign.engines.IDLE_SECONDS", 0.01)
+    calls = []
+    engine = Engine(
+        name="a thread", processes=1, open=lambda: ThreadPoolExecutor(max_workers=1)
+    )
+    found = run_pieces(engine, nap, [0.2], idle=lambda: calls.append(1))
+    assert [result for _, result, _ in found] == [0.2]
+    assert len(calls) > 2
+
+
+def nap(seconds):
+    import time
+
+    time.sleep(seconds)
+    return seconds
+
+
 def test_a_campaign_keeps_what_was_finished_before_an_engine_was_lost(plan_of):
     """The store has whole pieces, and the message says how to go on."""
 

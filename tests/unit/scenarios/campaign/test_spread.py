@@ -11,7 +11,7 @@ from scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread, sweep_spre
 from scenarios.catalogue import find_scenario
 from scenarios.subject import Subject
 from scenarios.verdicts.checking import Effort
-from scenarios.verdicts.proving import sweep
+from scenarios.verdicts.proving import growing, sweep
 from sim.errors import InvalidScenario
 from sim.verdict import Outcome
 
@@ -68,6 +68,61 @@ def test_nothing_found_in_any_block_is_a_spent_budget():
     assert result.verdicts[0].odds_max() < 0.003
 
 
+def interrupt(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_the_finished_blocks(monkeypatch):
+    """What they found is told, as it was found; before the first one, nothing is."""
+    effort = Effort(strategy="random", executions=20 * BLOCK_EXECUTIONS)
+    seen = []
+
+    def second(statistics, found):
+        seen.append((statistics.executions_count, sorted(found)))
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    result = check_spread(wd("stalling"), effort, THREADS, progress=second)
+    assert result.was_interrupted
+    assert seen[0][0] < seen[1][0] == result.statistics.executions_count
+    assert sorted(result.schedules) == seen[1][1] != []
+    monkeypatch.setattr("scenarios.campaign.spread.run_pieces", interrupt)
+    nothing = check_spread(wd("stalling"), effort, THREADS)
+    assert nothing.was_interrupted
+    assert not nothing.has_violation()
+    assert nothing.statistics.executions_count == 0
+
+
+def test_an_interrupt_while_shrinking_keeps_the_schedules_as_found(monkeypatch):
+    """All of them, also those that were not begun yet."""
+    monkeypatch.setattr("sim.search.shrink.Shrinker.shrink", interrupt)
+    effort = Effort(strategy="random", executions=BLOCK_EXECUTIONS)
+    result = check_spread(wd("stalling"), effort, THREADS)
+    assert result.was_interrupted
+    assert set(result.schedules) == set(result.best_found)
+    assert len(result.schedules) == 2
+
+
+def test_an_interrupted_sweep_yields_what_was_proved(monkeypatch):
+    """Also sizes after one that was not finished; then the interrupt goes on."""
+
+    def gap(engine, function, pieces, **options):
+        first = list(islice(pieces, 3))
+        for piece in (first[0], first[2]):
+            yield piece, function(piece), 0.0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scenarios.campaign.spread.run_pieces", gap)
+    told, seen = [], []
+
+    proofs = sweep_spread(wd("claiming"), 600.0, IN_PROCESS, progress=told.append)
+    with pytest.raises(KeyboardInterrupt):
+        seen.extend(one.subject.settings for one in proofs)
+    sizes = [one.settings for one in islice(growing(wd("claiming")), 3)]
+    assert seen == [sizes[0], sizes[2]]
+    assert [(one.proofs, one.under_way) for one in told] == [(1, 2), (2, 1)]
+
+
 @pytest.mark.parametrize("strategy", ["dfs", "hypothesis", "exhaustive"])
 def test_a_strategy_without_seeds_is_refused(strategy):
     """More blocks of it would be the same block again."""
@@ -78,7 +133,7 @@ def test_a_strategy_without_seeds_is_refused(strategy):
 def test_a_sweep_yields_its_sizes_in_order(monkeypatch):
     """Whatever finished first: the proofs of one after another, with their subjects."""
 
-    def backwards(engine, function, pieces):
+    def backwards(engine, function, pieces, **options):
         first = list(islice(pieces, 3))
         for piece in reversed(first):
             yield piece, function(piece), 0.0
