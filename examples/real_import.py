@@ -33,6 +33,7 @@ from coordinator import (
     VARIANTS,
     Batch,
     BatchState,
+    Coordinator,
     ImportPlan,
     Job,
     JobState,
@@ -61,7 +62,7 @@ class Bounded(Leased):
     waiting_max = 100
 
 
-RULES = {**VARIANTS, "leased": Bounded}
+RULES: dict[str, type[Coordinator]] = {**VARIANTS, "leased": Bounded}
 JOB = "import-1"
 PROCESSES = get_context("fork")
 
