@@ -102,6 +102,11 @@ def no_return_sentence(explanation: Explanation, wording: Wording) -> str:
             f" passes: all {point.states_count:,} states of this world were visited."
         )
     count = point.continuations_count
+    if not count:  # the violation itself: there is nothing left to try after it
+        return (
+            f"Point of no return: step {point.step}{where}, the last one; until then,"
+            " some continuation passes."
+        )
     strength = f"none of {count} continuations tried passes"
     if point.is_exact:
         strength = f"all {count} continuations were run, and all fail"

@@ -6,7 +6,11 @@ import pytest
 from rich.console import Console
 
 from reports.explanation.episodes import ROWS_MAX, episodes_of
-from reports.explanation.text import explanation_markdown, explanation_text
+from reports.explanation.text import (
+    explanation_markdown,
+    explanation_plain,
+    explanation_text,
+)
 from scenarios import find_scenario
 from scenarios.verdicts.checking import check, world_of
 from sim.search.explain import explain
@@ -117,4 +121,16 @@ def test_the_faults_of_a_job_are_told_in_forty_lines(coordinator, property_name)
     markdown = explanation_markdown(explanation, is_full=True)
     assert len([row for row in markdown.splitlines() if row.startswith("|")]) == (
         len(explanation.steps) + 2
+    )
+
+
+def test_a_violation_that_could_be_avoided_until_it_happened_says_so():
+    """After the last step there is no continuation, so none is counted."""
+    exhibit = find_scenario("zoo/laravel-ideas-2664")
+    result = check(exhibit, "original", executions=50)
+    schedule = result.schedules["batch_finishes_after_all_jobs"]
+    told = explanation_plain(explain(world_of(schedule, exhibit), schedule))
+    assert (
+        "Point of no return: step 4 (worker-0: finish_batch()), the last one; until"
+        " then, some continuation passes." in told
     )
