@@ -48,73 +48,71 @@ def story_of(evidence: Evidence) -> list[Beat]:
         beats += _stale_beats(stale, steps, wording)
     beats += _earlier(evidence, wording, [beat.step for beat in beats])
     beats.sort(key=lambda beat: beat.step or 0)
-    if stale is not None and stale.acted_step is None:
-        beats.append(
-            Beat(
-                step=None,
-                mark="",
-                pieces=(
-                    ("strong", stale.task),
-                    ("", " has already decided by the old answer ("),
-                    ("code", wording.value(stale.value)),
-                    ("", ") and does not look again."),
-                ),
-            )
-        )
     if stale is None:
         beats.append(
-            Beat(
-                step=None,
-                mark="",
-                pieces=(
-                    ("", "No step acted on a value that had changed: "),
-                    ("", "the rule itself leads here, whoever is faster."),
-                ),
+            _beat(
+                None,
+                "",
+                "No step acted on a value that had changed: the rule itself leads here,"
+                " whoever is faster.",
+            )
+        )
+    elif stale.acted_step is None:
+        beats.append(
+            _beat(
+                None,
+                "",
+                ("strong", stale.task),
+                " has already decided by the old answer (",
+                ("code", wording.value(stale.value)),
+                ") and does not look again.",
             )
         )
     return [*beats, _end(evidence)]
+
+
+def _beat(step: int | None, mark: str, *pieces: Piece | str) -> Beat:
+    """Return a sentence; a piece that is a plain string has no style."""
+    styled = tuple(("", one) if isinstance(one, str) else one for one in pieces)
+    return Beat(step=step, mark=mark, pieces=styled)
+
+
+def _deed(step: Step, wording: Wording) -> tuple[Piece, Piece, Piece]:
+    """Say who does what in a step."""
+    return ("strong", step.task), ("", " does "), ("code", wording.call(step))
 
 
 def _stale_beats(
     stale: StaleRead, steps: dict[int, Step], wording: Wording
 ) -> Iterator[Beat]:
     read, changed = steps[stale.read_step], steps[stale.changed_step]
-    yield Beat(
-        step=read.number,
-        mark="reads",
-        pieces=(
-            ("strong", read.task),
-            ("", " asks "),
-            ("code", wording.call(read)),
-            ("", " and gets "),
-            ("code", wording.value(stale.value)),
-            ("", "."),
-        ),
+    yield _beat(
+        read.number,
+        "reads",
+        ("strong", read.task),
+        " asks ",
+        ("code", wording.call(read)),
+        " and gets ",
+        ("code", wording.value(stale.value)),
+        ".",
     )
-    yield Beat(
-        step=changed.number,
-        mark="makes it stale",
-        pieces=(
-            ("strong", changed.task),
-            ("", " does "),
-            ("code", wording.call(changed)),
-            ("", ". Asked again now, the answer would be "),
-            ("code", wording.value(stale.value_then)),
-            ("", f", but {stale.task} does not ask again."),
-        ),
+    yield _beat(
+        changed.number,
+        "makes it stale",
+        *_deed(changed, wording),
+        ". Asked again now, the answer would be ",
+        ("code", wording.value(stale.value_then)),
+        f", but {stale.task} does not ask again.",
     )
     if stale.acted_step is not None:
         acted = steps[stale.acted_step]
-        yield Beat(
-            step=acted.number,
-            mark="acts on it",
-            pieces=(
-                ("strong", acted.task),
-                ("", " still goes by the old answer of step "),
-                ("", f"{read.number} and does "),
-                ("code", wording.call(acted)),
-                ("", "."),
-            ),
+        yield _beat(
+            acted.number,
+            "acts on it",
+            ("strong", acted.task),
+            f" still goes by the old answer of step {read.number} and does ",
+            ("code", wording.call(acted)),
+            ".",
         )
 
 
@@ -134,17 +132,13 @@ def _left_over(evidence: Evidence, wording: Wording) -> Iterator[Beat]:
         and re.search("batch", change.part)
     ]
     for step, change in stranded[:_LEFT_MAX]:
-        yield Beat(
-            step=step.number,
-            mark="left over",
-            pieces=(
-                ("strong", step.task),
-                ("", " does "),
-                ("code", wording.call(step)),
-                ("", ": "),
-                ("code", wording.changes([change])),
-                ("", ". From here to the end nobody touches it."),
-            ),
+        yield _beat(
+            step.number,
+            "left over",
+            *_deed(step, wording),
+            ": ",
+            ("code", wording.changes([change])),
+            ". From here to the end nobody touches it.",
         )
 
 
@@ -161,17 +155,13 @@ def _earlier(
             if (change.part, change.key) not in rows or step.task == steps[-1].task:
                 continue
             if step.number not in told:
-                yield Beat(
-                    step=step.number,
-                    mark="before",
-                    pieces=(
-                        ("strong", step.task),
-                        ("", " does "),
-                        ("code", wording.call(step)),
-                        ("", ": "),
-                        ("code", wording.changes([change])),
-                        ("", "."),
-                    ),
+                yield _beat(
+                    step.number,
+                    "before",
+                    *_deed(step, wording),
+                    ": ",
+                    ("code", wording.changes([change])),
+                    ".",
                 )
             return
 
@@ -179,13 +169,10 @@ def _earlier(
 def _end(evidence: Evidence) -> Beat:
     told = evidence.explanation
     violation = told.violation
-    is_at_end = evidence.is_judged_at_end
-    return Beat(
-        step=violation.step,
-        mark="VIOLATED",
-        pieces=(
-            ("", "Then nothing can happen any more: " if is_at_end else "So "),
-            ("strong", violation.message),
-            ("", "."),
-        ),
+    return _beat(
+        violation.step,
+        "VIOLATED",
+        "Then nothing can happen any more: " if evidence.is_judged_at_end else "So ",
+        ("strong", violation.message),
+        ".",
     )
