@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from reports.data import header, verdict_data
-from reports.verdicts.search import OUTCOME_STYLE
+from reports.verdicts.search import OUTCOME_STYLE, judged_table
 from scenarios.verdicts.proving import ProofResult
 from sim.exhaustive.paths import Odds
 from sim.verdict import Outcome, Verdict
@@ -17,23 +17,12 @@ from sim.verdict import Outcome, Verdict
 
 def proof_table(result: ProofResult) -> RenderableType:
     """Return one row per property, and what was explored."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("property", style="bold", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("strength")
-    for verdict in result.verdicts:
-        table.add_row(
-            verdict.property_name,
-            Text(verdict.outcome.name, style=OUTCOME_STYLE[verdict.outcome]),
-            proof_strength(result, verdict),
-        )
     subject = result.subject
-    faults = ", ".join(f"{kind}={count}" for kind, count in subject.faults.items())
-    return Group(
-        Text(f"{subject.coordinator} in {subject.scenario.name}, {sizes_of(result)}"),
-        Text(f"faults: {faults or 'none'}"),
-        table,
-        *(Text(line) for line in proof_lines(result)),
+    return judged_table(
+        f"{subject.coordinator} in {subject.scenario.name}, {sizes_of(result)}",
+        subject.faults,
+        [(verdict, proof_strength(result, verdict)) for verdict in result.verdicts],
+        proof_lines(result),
     )
 
 
@@ -60,12 +49,12 @@ def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
             f"{explored.transitions:,}",
             str(explored.levels),
             f"{result.seconds:.1f}",
-            *(_short(result, verdict) for verdict in result.verdicts),
+            *(_short(verdict) for verdict in result.verdicts),
         )
     return table
 
 
-def _short(result: ProofResult, verdict: Verdict) -> Text:
+def _short(verdict: Verdict) -> Text:
     text = verdict.outcome.name
     if verdict.violation is not None:
         text += f" in {verdict.violation.step}"

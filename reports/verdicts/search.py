@@ -1,5 +1,7 @@
 """The result of a search as tables and sentences."""
 
+from collections.abc import Mapping, Sequence
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -18,22 +20,31 @@ OUTCOME_STYLE = {
 
 def verdict_table(result: CheckResult) -> RenderableType:
     """Return one row per property: verdict and strength."""
+    return judged_table(
+        f"{result.coordinator} in {result.scenario.name}, {sizes_text(result)}",
+        result.faults,
+        [(verdict, strength(result, verdict)) for verdict in result.verdicts],
+        statistics_lines(result),
+    )
+
+
+def judged_table(
+    subject: str,
+    faults: Mapping[str, int],
+    judged: Sequence[tuple[Verdict, str]],
+    lines: Sequence[str],
+) -> RenderableType:
+    """Return what was judged, one row per verdict with its strength, and some lines."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("property", style="bold", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("strength")
-    for verdict in result.verdicts:
-        table.add_row(
-            verdict.property_name,
-            Text(verdict.outcome.name, style=OUTCOME_STYLE[verdict.outcome]),
-            strength(result, verdict),
-        )
-    faults = ", ".join(f"{kind}={count}" for kind, count in result.faults.items())
+    for verdict, told in judged:
+        outcome = Text(verdict.outcome.name, style=OUTCOME_STYLE[verdict.outcome])
+        table.add_row(verdict.property_name, outcome, told)
+    struck = ", ".join(f"{kind}={count}" for kind, count in faults.items())
     return Group(
-        Text(f"{result.coordinator} in {result.scenario.name}, {sizes_text(result)}"),
-        Text(f"faults: {faults or 'none'}"),
-        table,
-        *(Text(line) for line in statistics_lines(result)),
+        Text(subject), Text(f"faults: {struck or 'none'}"), table, *map(Text, lines)
     )
 
 
