@@ -212,6 +212,25 @@ def finally_(
     )
 
 
+def once(name: str, what: str, counter: str) -> Property:
+    """Return a property that nothing counted happens a second time.
+
+    Args:
+        name: as on the command line.
+        what: what is counted, such as "the callback runs".
+        counter: name of the counter, which is also the store's attribute.
+    """
+    return always(
+        name,
+        f"{what} once",
+        counter,
+        lambda store, key, before, after: (
+            f"{what} {after} times" if after > 1 else None
+        ),
+        at_risk=lambda store: getattr(store, counter).get() > 0,
+    )
+
+
 def always(
     name: str,
     meaning: str,

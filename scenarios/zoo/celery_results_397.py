@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, always, finally_
+from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_, once
 from sim.kernel import Kernel
 from sim.mutant import Mutant
 from sim.operation import statement
@@ -132,15 +132,7 @@ EXHIBIT = Exhibit(
             lambda store: None if store.callbacks.get() else "never sent",
             at_risk=lambda store: len(store.results.items()) == store.parts_total,
         ),
-        always(
-            "callback_is_sent_once",
-            "the callback is sent once",
-            "callbacks",
-            lambda store, key, before, after: (
-                f"the callback is sent {after} times" if after > 1 else None
-            ),
-            at_risk=lambda store: store.callbacks.get() > 0,
-        ),
+        once("callback_is_sent_once", "the callback is sent", "callbacks"),
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("callback_is_sent",)),

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, always, finally_
+from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_, once
 from sim.kernel import Kernel
 from sim.mutant import Mutant
 from sim.operation import statement
@@ -95,15 +95,7 @@ EXHIBIT = Exhibit(
     store=Store,
     story=story,
     properties=(
-        always(
-            "callback_is_enqueued_once",
-            "the callback is enqueued once",
-            "callbacks",
-            lambda store, key, before, after: (
-                f"the callback is enqueued {after} times" if after > 1 else None
-            ),
-            at_risk=lambda store: store.callbacks.get() > 0,
-        ),
+        once("callback_is_enqueued_once", "the callback is enqueued", "callbacks"),
         finally_(
             "callback_is_enqueued",
             "the callback is enqueued when all jobs are finished",

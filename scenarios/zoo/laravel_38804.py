@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, always, finally_
+from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_, once
 from sim.kernel import Kernel
 from sim.mutant import Mutant
 from sim.operation import statement
@@ -97,15 +97,7 @@ EXHIBIT = Exhibit(
     store=Store,
     story=story,
     properties=(
-        always(
-            "then_is_called_once",
-            "then() is called once",
-            "thens",
-            lambda store, key, before, after: (
-                f"then() is called {after} times" if after > 1 else None
-            ),
-            at_risk=lambda store: store.thens.get() > 0,
-        ),
+        once("then_is_called_once", "then() is called", "thens"),
         finally_(
             "then_is_called",
             "then() has been called when all jobs are done",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, always, finally_
+from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_, once
 from sim.kernel import Kernel
 from sim.mutant import Mutant
 from sim.operation import statement
@@ -141,15 +141,7 @@ EXHIBIT = Exhibit(
             lambda store: None if store.callbacks.get() else "never called",
             at_risk=lambda store: store.pending.get() == 0,
         ),
-        always(
-            "callback_runs_once",
-            "the callback runs once",
-            "callbacks",
-            lambda store, key, before, after: (
-                f"the callback runs {after} times" if after > 1 else None
-            ),
-            at_risk=lambda store: store.callbacks.get() > 0,
-        ),
+        once("callback_runs_once", "the callback runs", "callbacks"),
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("callback_runs",)),
