@@ -13,7 +13,6 @@ from reports.explanation.evidence import Track
 from sim.search.stale import StaleRead
 
 ROW_HEIGHT: Final = 46
-HEAD_HEIGHT: Final = 92
 _LANE_WIDTHS: Final = ((4, 46), (6, 36), (9, 26), (16, 18))
 _NARROWEST: Final = 10
 _WIDE: Final = 60  # between lanes that are not neighbours

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.uint64]
 
-_MASK: Final = (1 << 64) - 1
 _FIRST: Final = 0xBF58476D1CE4E5B9
 _SECOND: Final = 0x94D049BB133111EB
 _SHIFT: Final = np.uint64(32)

@@ -140,7 +140,7 @@ def test_other_names_are_mapped_and_quoted(command, theirs):
     ]
 
 
-def test_a_name_is_never_pasted(command, query, theirs, tmp_path):
+def test_a_name_is_never_pasted(command, query, theirs):
     """A column name that would be SQL is looked for as a name, and is not there."""
     url, mapping = theirs
     evil = 'state FROM x; DROP TABLE "import batch"; --'

@@ -186,7 +186,7 @@ def test_an_empty_table_and_other_tables_stay(doubled, query, tmp_path):
     assert names == ["theirs"]
 
 
-def test_a_scenario_without_tables_is_refused(command, tmp_path):
+def test_a_scenario_without_tables_is_refused():
     """The reference model has no tables on a database, and it is said what has."""
     result = check(find_scenario("wd"), "stalling", executions=50)
     schedule = next(iter(result.schedules.values()))

@@ -90,7 +90,7 @@ def test_the_six_orders_of_two_tasks_of_two_steps(toy_type, all_schedules):
     }
 
 
-def test_a_choice_inside_a_step_is_recorded(toy_type, scripted_rule):
+def test_a_choice_inside_a_step_is_recorded(scripted_rule):
     """`choose` asks the rule, bounds its answer by the options, and is a choice."""
     rule = scripted_rule([2])
     kernel = Kernel(timed=False, rule=rule)

@@ -222,7 +222,7 @@ def test_a_counter_is_zero_until_something_is_added(untimed):
     ]
 
 
-def test_counters_that_differ_only_in_zeros_have_one_state(untimed):
+def test_counters_that_differ_only_in_zeros_have_one_state():
     """A key at zero equals a key never added to, and order does not matter."""
     kernel = Kernel(timed=False)
     one, other = Counter(kernel, "one"), Counter(kernel, "other")

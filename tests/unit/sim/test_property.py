@@ -101,6 +101,6 @@ def test_a_closed_judge_watches_no_more(judged):
     assert seen == [("k", 1, 10)]
 
 
-def test_a_property_is_at_risk_unless_it_says_otherwise(judged):
+def test_a_property_is_at_risk_unless_it_says_otherwise():
     """The default is not vacuous."""
     assert ALWAYS.is_at_risk(None)

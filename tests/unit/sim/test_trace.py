@@ -165,7 +165,7 @@ def test_the_digest_tells_traces_apart(run_traced):
     assert run_traced()[0].digest() != run_traced("other")[0].digest()
 
 
-def test_a_trace_that_keeps_nothing_still_writes_and_digests(toy_type, run_traced):
+def test_a_trace_that_keeps_nothing_still_writes_and_digests(toy_type):
     """`keeps=False` bounds the memory and changes neither lines nor digest."""
     toy = toy_type(Kernel(timed=False))
     lines = StringIO()

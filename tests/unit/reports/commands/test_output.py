@@ -241,7 +241,7 @@ def test_a_wave_without_batches_can_be_drawn(tmp_path):
     assert write_pictures(comparison, tmp_path)
 
 
-def test_a_title_with_dollar_signs_is_no_formula(tmp_path, monkeypatch):
+def test_a_title_with_dollar_signs_is_no_formula(tmp_path):
     """A coordinator's path may hold any character."""
     folder = tmp_path / "a$b$_{"
     folder.mkdir()

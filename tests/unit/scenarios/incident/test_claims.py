@@ -156,7 +156,7 @@ def test_many_calls_mean_trouble_unless_an_alarm_is_false(measured):
     assert answer(only, text).answer is SUPPORTED
 
 
-def test_where_nothing_completes_the_first_fix_is_not_in_play(measured):
+def test_where_nothing_completes_the_first_fix_is_not_in_play():
     """The incident completes nothing, so it cannot decide the 2x2."""
     names = ["original", "stalling", "premature", "progressive"]
     comparison = compare(find_scenario("incident"), names)

@@ -287,7 +287,7 @@ def test_a_missing_file_is_refused(tmp_path, name):
     )
 
 
-def test_a_folder_is_no_file(tmp_path, refusal):
+def test_a_folder_is_no_file(tmp_path):
     """A folder in place of a file is refused, not a crash."""
     with pytest.raises(InvalidScenario, match="cannot be read: Is a directory"):
         read_timeline(str(tmp_path), str(tmp_path))

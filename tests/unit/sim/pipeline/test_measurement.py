@@ -135,7 +135,7 @@ def test_the_log_of_calls_is_a_sequence_of_values():
         log[3]
 
 
-def test_a_reseeded_world_is_another_seed(small_job):
+def test_a_reseeded_world_is_another_seed():
     """The settings name the seed that the run was made with."""
     made = world("claiming")
     SeededRuns(made).run(17)
