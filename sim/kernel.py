@@ -95,9 +95,8 @@ class Kernel(simpy.Environment):
         self.on_step: StepListener | None = None
         self.is_stopped = False
         self._acting: Task | None = None  # whose step lets another task fail
-        # SimPy's queue, which also holds tasks here; its own type knows events only.
         self._pause_at = min(steps_max, PROGRESS_EVERY)
-        self._due: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]
+        self._due: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]  # here it holds tasks as well
         self._has_rule = rule is not None
         self._is_single = False
 
@@ -393,11 +392,12 @@ class Kernel(simpy.Environment):
             raise error
         if self._acting is not None:
             self.current = self._acting  # what is left open now belongs to its step
-        is_over = isinstance(error, Exception) and self.survives is not None
-        if not is_over or not self.survives(task, error):  # type: ignore[misc, arg-type]
-            raise CoordinatorError(
-                describe_failure(error, task.name, task.operation, self.steps_count)
-            ) from error
+        survives = self.survives
+        if survives and isinstance(error, Exception) and survives(task, error):
+            return
+        raise CoordinatorError(
+            describe_failure(error, task.name, task.operation, self.steps_count)
+        ) from error
 
     def _place(self, task: Task, operation: object) -> None:
         """Let a task wait for its turn to perform an operation."""

@@ -112,10 +112,10 @@ class Operation(Generic[T]):
 
     def __await__(self) -> Generator["Operation[Any]", Any, T]:
         try:
-            return (yield self)  # type: ignore[no-any-return]
+            return (yield self)  # type: ignore[no-any-return]  # the driver's answer
         except Postponed as postponed:
             instead = postponed.instead
-        return (yield from instead(self).__await__())  # type: ignore[no-any-return]
+        return (yield from instead(self).__await__())  # type: ignore[no-any-return]  # as above
 
 
 @overload
@@ -157,7 +157,7 @@ def statement(
                 args = parameters.bind(owner, *args, **keywords).args[1:]
             return Operation(described, owner, args)
 
-        make.statement = described  # type: ignore[attr-defined]
+        make.statement = described  # type: ignore[attr-defined]  # no field of a function
         return update_wrapper(make, method)
 
     return decorate if function is None else decorate(function)

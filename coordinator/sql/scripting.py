@@ -18,7 +18,9 @@ from coordinator.sql.schema import BATCHES, JOBS, METADATA, WAVES
 from coordinator.sql.store import SQLTransaction
 from coordinator.states import Batch, Job, Wave
 
-_DIALECT: Final = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+_DIALECT: Final = postgresql.dialect(  # type: ignore[no-untyped-call]  # SQLAlchemy does not say
+    paramstyle="named"
+)
 
 
 class _Caught(Exception):

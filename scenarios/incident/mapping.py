@@ -53,7 +53,7 @@ class _Table(BaseModel):
 _Mapping = create_model(
     "_Mapping",
     __config__=ConfigDict(extra="forbid"),
-    **{name: (_Table, _Table()) for name in REQUIRED},  # type: ignore[call-overload]
+    **{name: (_Table, _Table()) for name in REQUIRED},  # type: ignore[call-overload]  # the names are data
 )
 
 

@@ -178,7 +178,7 @@ def prove(
     judged = [one.name for one in chosen]
     if limits.leaves_out:
         # What no judged property needs can be left out of the state.
-        world.properties = tuple(chosen)  # type: ignore[misc]
+        world.properties = tuple(chosen)  # type: ignore[misc]  # the protocol only reads it
 
     def tell(reached: Progress) -> None:
         if progress is not None:

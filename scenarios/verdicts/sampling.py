@@ -77,7 +77,7 @@ class ArraySearch:
 
     def _run_arrays(self, session: Session) -> None:
         world = self._build()
-        world.properties = self._judged  # type: ignore[misc]
+        world.properties = self._judged  # type: ignore[misc]  # the protocol only reads it
         learner = Learner(world)
         while True:
             try:

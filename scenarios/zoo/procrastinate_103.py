@@ -209,7 +209,7 @@ EXHIBIT = Exhibit(
         Mutant(
             name="selects a younger job",
             statement="select_oldest",
-            weaker=Store.select_job.statement.function,  # type: ignore[attr-defined]
+            weaker=Store.select_job.statement.function,  # type: ignore[attr-defined]  # `statement` adds it
         ),
         Mutant(
             name="does not ask for the lock's row",

@@ -242,7 +242,7 @@ class Crowd:
             return
         survives = self._kernel.survives
         assert survives is not None
-        if not survives(view, escaped):  # type: ignore[arg-type]
+        if not survives(view, escaped):  # type: ignore[arg-type]  # a view stands in for the task
             raise self.refusal("an error that nobody takes as a task's end")
 
     def spawn(

@@ -197,7 +197,7 @@ def record(kernel: Kernel, recorder: Recorder, crowd: _Crowd | None = None) -> N
 def _recording_kernel(
     kind: type[Kernel], recorder: Recorder, crowd: _Crowd | None
 ) -> type[Kernel]:
-    class RecordingKernel(kind):  # type: ignore[valid-type, misc]
+    class RecordingKernel(kind):  # type: ignore[valid-type, misc]  # mypy: no variable as a base
         def __getattribute__(self, name: str) -> Any:
             if recorder.is_active and crowd is not None and recorder.is_statement:
                 if name in _ANSWERED:
@@ -218,7 +218,7 @@ def _recording_whole(kind: type[Part], recorder: Recorder) -> type[Part]:
     """
     write = _WRITES.get(kind, "")
 
-    class RecordingPart(kind):  # type: ignore[valid-type, misc]
+    class RecordingPart(kind):  # type: ignore[valid-type, misc]  # mypy: no variable as a base
         def __getattribute__(self, name: str) -> Any:
             if recorder.is_active and name not in _PLAIN and name != write:
                 recorder.note(self, WHOLE)
@@ -227,7 +227,7 @@ def _recording_whole(kind: type[Part], recorder: Recorder) -> type[Part]:
     def length(self: Any) -> int:
         if recorder.is_active:
             recorder.note(self, WHOLE, LENGTH)
-        return int(recorder.unrecorded(kind.__len__, self))  # type: ignore[attr-defined]
+        return int(recorder.unrecorded(kind.__len__, self))  # type: ignore[attr-defined]  # where it has one
 
     def written(self: Any, *args: Any, **named: Any) -> None:
         if recorder.is_active:

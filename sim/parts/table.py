@@ -63,7 +63,7 @@ class Table(Part, Generic[Row]):
         super().__init__(kernel, name)
         self._unique = dict(unique or {})
         self.is_constrained = bool(self._unique)
-        columns: tuple[str, ...] = row_type._fields  # type: ignore[attr-defined]
+        columns: tuple[str, ...] = row_type._fields  # type: ignore[attr-defined]  # a NamedTuple
         self.columns = columns
         self._values_of: dict[tuple[str, ...], Callable[[Row], tuple[Any, ...]]] = {}
         self._make: Callable[[Iterable[Any]], Row] = partial(tuple.__new__, row_type)

@@ -171,7 +171,7 @@ class Observation:
         kernel, store, note = self._kernel, self._store, self.calls.note
         sent_by = self._sent_by
 
-        class Observed(coordinator_type):  # type: ignore[misc, valid-type]
+        class Observed(coordinator_type):  # type: ignore[misc, valid-type]  # mypy: no variable as a base
             def __init__(self, db: Database) -> None:
                 super().__init__(db)
 

@@ -99,17 +99,17 @@ class PipelineTransaction(DispatchStatements):
         self.slot = slot
 
     @property
-    def jobs(self) -> TableView[Job]:  # type: ignore[override]
+    def jobs(self) -> TableView[Job]:  # type: ignore[override]  # a view of the table
         """Rows of `jobs`."""
         return TableView(self.transactions, self.slot, self._store.jobs)
 
     @property
-    def waves(self) -> TableView[Wave]:  # type: ignore[override]
+    def waves(self) -> TableView[Wave]:  # type: ignore[override]  # a view of the table
         """Rows of `waves`."""
         return TableView(self.transactions, self.slot, self._store.waves)
 
     @property
-    def batches(self) -> TableView[Batch]:  # type: ignore[override]
+    def batches(self) -> TableView[Batch]:  # type: ignore[override]  # a view of the table
         """Rows of `wave_batches`."""
         return TableView(self.transactions, self.slot, self._store.batches)
 

@@ -170,7 +170,7 @@ class _RandomWeights(dict[str, int]):
         super().__init__()
         self._below = Stream(seed, "weights").below
 
-    def get(self, kind: str, default: int = ONE) -> int:  # type: ignore[override]
+    def get(self, kind: str, default: int = ONE) -> int:  # type: ignore[override]  # the default is never asked for
         task = kind.partition(" ")[0]
         if task not in self:
             self[task] = _RANDOM_WEIGHTS[self._below(len(_RANDOM_WEIGHTS))]

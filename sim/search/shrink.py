@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from sim.kernel import Kernel
 from sim.search.pct import PCTStrategy
 from sim.search.portfolio import Portfolio
 from sim.search.random_walk import RandomWalk
@@ -229,8 +230,8 @@ class _Follower:
 class _Notes(Script):
     """A script that only takes notes: the options come from a recording."""
 
-    def __init__(self, kernel: object, recorded: RecordedChoices) -> None:
-        super().__init__(kernel, ())  # type: ignore[arg-type]
+    def __init__(self, kernel: Kernel, recorded: RecordedChoices) -> None:
+        super().__init__(kernel, ())
         self._recorded = recorded
 
     def choose(self, options_count: int) -> int:
