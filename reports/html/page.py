@@ -18,6 +18,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+_SCRIPTS: Final = ("parts.js", "player.js", "explorer.js", "page.js")  # one, in order
 _NEVER_IN_JSON: Final = {
     "<": "\\u003c",
     ">": "\\u003e",
@@ -54,7 +55,7 @@ def render_page(title: str, summary: str, sections: Sequence[Section]) -> bytes:
         summary: one sentence under it; may be empty.
         sections: from top to bottom.
     """
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _asset("page.css"), "\n".join(map(_asset, _SCRIPTS))
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none';"
         f" style-src {_hash(style)}; script-src {_hash(script)}"
