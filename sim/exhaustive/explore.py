@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from sim.exhaustive.exploration import Progress
+from sim.exhaustive.gathered import Gathered
 from sim.exhaustive.interruption import Interruption
 from sim.exhaustive.layout import Layout, Words, joined, taken
 from sim.exhaustive.learning import Learner
 from sim.exhaustive.levels import Levels
 from sim.exhaustive.lookup import Ints
 from sim.exhaustive.packed import PackedSystem
-from sim.exhaustive.seen import SeenStates, restored, store_in_place
+from sim.exhaustive.seen import SeenStates, store_in_place
 from sim.exhaustive.tables import Relaid
 
 CHUNK: Final = 1 << 15
@@ -113,7 +113,7 @@ class Search:
         self.peak_bytes = 0
         self.rechecked = 0
         self._fresh: list[Words] = []
-        self._batch = _Batch(words_count)
+        self._gathered = Gathered(words_count)
         self._judged: set[tuple[int, ...]] = set()
         self._frontier: Words = []
         self._interruption = Interruption()
@@ -126,7 +126,7 @@ class Search:
         """Pack everything that is held in another layout."""
         self.levels.convert(new, old)
         self._fresh = [new.converted(words, old) for words in self._fresh]
-        self._batch = self._batch.converted(new, old)
+        self._gathered = self._gathered.converted(new, old)
         self._frontier = new.converted(self._frontier, old) if self._frontier else []
         self.seen = SeenStates(new.words_count, self._threads)
         for words in self.levels:
@@ -157,7 +157,7 @@ class Search:
         """Go on from levels that another process has written."""
         words_count = self.system.layout.words_count
         self.levels.adopt(sizes, words_count, generation)
-        self._batch = _Batch(words_count)
+        self._gathered = Gathered(words_count)
         self.seen = SeenStates(words_count, self._threads)
         for words in self.levels:
             self._see(words)
@@ -209,7 +209,7 @@ class Search:
             self.seen.bytes_used
             + self.levels.bytes_used
             + fresh
-            + self._batch.bytes_used * 3  # the batch, its sorted copy, its look-ups
+            + self._gathered.bytes_used * 3  # those, their sorted copy, their look-ups
         )
 
     def _expand_level(self) -> str:
@@ -230,7 +230,7 @@ class Search:
                 continue
             transitions += self._expand(chunk, outcomes)
             start += CHUNK
-            if self._batch.count >= self._batch_size() or start >= size:
+            if self._gathered.count >= self._batch_size() or start >= size:
                 self._flush()
                 reason = self._over_limit()
                 if reason and (start < size or len(self._fresh)):
@@ -253,8 +253,8 @@ class Search:
 
     def _flush(self) -> None:
         """Add the collected successors to the states seen."""
-        if self._batch.count:
-            self._fresh.append(self.seen.add(self._batch.take()))
+        if self._gathered.count:
+            self._fresh.append(self.seen.add(self._gathered.take()))
         self.peak_bytes = max(self.peak_bytes, self.bytes_used)
 
     def _over_limit(self) -> str:
@@ -282,13 +282,13 @@ class Search:
                 for words, where, _ in self.system.successors(chunk, task, outcome):
                     has_step[where] = True
                     transitions += len(where)
-                    self._batch.add(words)
+                    self._gathered.add(words)
                 continue
             delta = held.delta[0].take(outcome)
             steps = delta != 0
             has_step |= steps
             delta ^= chunk[0]
-            transitions += self._batch.add_where(steps, delta)
+            transitions += self._gathered.add_where(steps, delta)
         ends = np.flatnonzero(~has_step)
         if len(ends):
             self._judge_ends(taken(chunk, ends))
@@ -353,54 +353,3 @@ class Search:
 
 def _one_state(words: Words) -> tuple[int, ...]:
     return tuple([int(word[0]) for word in words])
-
-
-class _Batch:
-    """Successors that wait to be sorted, in the form in which the set stores them."""
-
-    def __init__(self, words_count: int) -> None:
-        self.count = 0
-        self._words = [np.empty(1 << 12, np.uint64) for _ in range(words_count)]
-
-    @property
-    def bytes_used(self) -> int:
-        return sum(word.nbytes for word in self._words)
-
-    def _reserve(self, count: int) -> None:
-        if self.count + count > len(self._words[0]):
-            size = max(len(self._words[0]) * 5 // 4, self.count + count)
-            for index, word in enumerate(self._words):
-                larger = np.empty(size, np.uint64)
-                larger[: self.count] = word[: self.count]
-                self._words[index] = larger
-
-    def add(self, words: Words) -> None:
-        self._reserve(len(words[0]))
-        end = self.count + len(words[0])
-        for held, word in zip(self._words, words, strict=True):
-            held[self.count : end] = word
-        store_in_place([held[self.count : end] for held in self._words])
-        self.count = end
-
-    def add_where(
-        self, condition: npt.NDArray[np.bool_], words: npt.NDArray[np.uint64]
-    ) -> int:
-        count = int(np.count_nonzero(condition))
-        self._reserve(count)
-        end = self.count + count
-        added = self._words[0][self.count : end]
-        np.compress(condition, words, out=added)
-        store_in_place([added])
-        self.count = end
-        return count
-
-    def take(self) -> Words:
-        words = [word[: self.count] for word in self._words]
-        self.count = 0
-        return words
-
-    def converted(self, new: Layout, old: Layout) -> "_Batch":
-        batch = _Batch(new.words_count)
-        held = restored([word[: self.count] for word in self._words])
-        batch.add(new.converted(held, old))
-        return batch
