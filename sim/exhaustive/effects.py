@@ -9,20 +9,20 @@ A leaf has several alternatives where the statement lets the kernel choose, and 
 where its guard says that it is not enabled.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.exhaustive.crowd import SELF, Birth, Crowd, CrowdGrew, Unlearned, task_of
+from sim.exhaustive.crowd import SELF, Birth, Crowd, task_of
 from sim.exhaustive.decisions import Alternative, Node, Reads, ReadsDiffer, grow
 from sim.exhaustive.identity import Identity, Key
+from sim.exhaustive.performing import LearnedOperation, Performer, Prepare
 from sim.exhaustive.recording import Projection, Recorder
 from sim.exhaustive.reduction import Reduction
-from sim.exhaustive.refusal import CannotLearn, refuse
-from sim.exhaustive.results import Results, Script
+from sim.exhaustive.refusal import refuse
+from sim.exhaustive.results import Results
 from sim.exhaustive.shared import SharedState
 from sim.exhaustive.thinning import Thinning
-from sim.kernel import Kernel
 from sim.operation import Operation
 from sim.property import Property
 from sim.task import Task
@@ -32,28 +32,6 @@ RERUNS_MAX: Final = 4_000
 
 _RERUNS_MIN: Final = 256
 _ROUNDS_MAX: Final = 40
-
-Prepare = Callable[[Callable[[], None]], None]
-
-
-@dataclass(slots=True, kw_only=True)
-class LearnedOperation:
-    """One statement with its arguments, and what is known about it.
-
-    Attributes:
-        operation: as the first task that came to it made it.
-        task: index of the task it was made by.
-        root: of the decision tree; None while nothing is known.
-        prepare: makes the world ready to run it, given how to load the state; None:
-            nothing is needed.
-        whole_parts: parts of which it has looked at every row.
-    """
-
-    operation: Operation[Any]
-    task: int
-    prepare: Prepare | None = None
-    root: Node | None = None
-    whole_parts: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +61,6 @@ class Effects:
     Attributes:
         operations: by number.
         results: of all statements.
-        runs_count: how often a statement was run in Python.
     """
 
     def __init__(
@@ -99,24 +76,31 @@ class Effects:
     ) -> None:
         self.operations: list[LearnedOperation] = []
         self.results = Results(identity)
-        self.runs_count = 0
         self._numbers: dict[Key, int] = {}
         self._performed: Thinning[_Performed] = Thinning(RERUNS_MAX)
-        self._kernel: Kernel = world.kernel
-        self._world = world
         self._shared = shared
         self._recorder = recorder
         self._reduction = reduction
         self._crowd = crowd
         self._identity = identity
-        self._checks: Mapping[str, list[tuple[int, Any]]] = {
-            part: [
-                (index, one.on_change[part])
-                for index, one in enumerate(properties)
-                if part in one.on_change
-            ]
-            for part in self._kernel.parts
-        }
+        self._performer = Performer(
+            world,
+            properties,
+            shared,
+            recorder=recorder,
+            reduction=reduction,
+            crowd=crowd,
+            results=self.results,
+        )
+
+    @property
+    def runs_count(self) -> int:
+        """How often a statement was run in Python."""
+        return self._performer.runs_count
+
+    def give_birth(self, birth: Birth) -> Task:
+        """Run a statement once more to get the coroutine of a task that it spawns."""
+        return self._performer.give_birth(self.operations[birth.operation], birth)
 
     def number(self, operation: Operation[Any], task: int) -> int:
         """Return the number of an operation that a task stands at."""
@@ -221,7 +205,9 @@ class Effects:
     ) -> None:
         """Run an operation in a state and add what it read and did to its tree."""
         learned = self.operations[number]
-        reads, alternatives = self._perform(number, state, task, places)
+        reads, alternatives = self._performer.perform(
+            number, learned, state, task=task, places=places
+        )
         self._reduction.check()
         learned.whole_parts |= self._recorder.whole_parts
         self._performed.offer(
@@ -247,7 +233,7 @@ class Effects:
             raise refuse(
                 f"statement {learned.operation.statement.name!r} reads other things"
                 " in the same state",
-                task=self._task_name(learned),
+                task=self._performer.task_name(learned),
                 likely="randomness, a clock or hidden state inside the statement",
             ) from None
 
@@ -266,8 +252,12 @@ class Effects:
         for _ in range(rounds):
             for before in self._performed:
                 learned = self.operations[before.operation]
-                reads, alternatives = self._perform(
-                    before.operation, before.state, before.task, before.places
+                reads, alternatives = self._performer.perform(
+                    before.operation,
+                    learned,
+                    before.state,
+                    task=before.task,
+                    places=before.places,
                 )
                 if (
                     alternatives != before.alternatives
@@ -276,145 +266,10 @@ class Effects:
                     name = learned.operation.statement.name
                     raise refuse(
                         f"statement {name!r} comes out differently in the same state",
-                        task=self._task_name(learned),
+                        task=self._performer.task_name(learned),
                         likely="randomness, a clock or hidden state inside it",
                     )
         return count * rounds
-
-    def _perform(
-        self,
-        number: int,
-        state: Sequence[int],
-        task: int,
-        places: Sequence[int] | None,
-    ) -> tuple[Reads, tuple[Alternative, ...]]:
-        """Run an operation in a state, once for each list of answers it may get."""
-        learned, recorder, script = self.operations[number], self._recorder, Script()
-        kernel = self._kernel
-        alternatives = []
-        rule, kernel.rule = kernel.rule, script
-
-        def birth(count: int) -> Birth:
-            return Birth(
-                operation=number,
-                task=task,
-                state=tuple(state),
-                places=tuple(places or ()),
-                answers=tuple(script.answers),
-                number=count,
-            )
-
-        recorder.start()
-        try:
-            while True:
-                recorder.is_active = False
-                self._set_up(learned, state)
-                script.restart()
-                self._crowd.enter(task, places, birth)
-                recorder.is_active = True
-                try:
-                    found = self._run(learned.operation, script)
-                except Unlearned as first:
-                    failing = self._crowd.tasks[first.task]
-                    with recorder.aside():
-                        failing.next_failed(first.place, first.failure)
-                    continue
-                if found is None:
-                    break
-                alternatives.append(found)
-                if not script.advance():
-                    break
-        except BaseException:
-            self._shared.forget()  # the parts are as the step left them
-            kernel.journal.clear()
-            raise
-        finally:
-            recorder.is_active = False
-            kernel.rule = rule
-        if recorder.is_task_asked:
-            raise refuse(
-                f"statement {learned.operation.statement.name!r} looks at the tasks",
-                task=self._task_name(learned),
-                likely="a fault, or a part that keeps an owner without being told who",
-            )
-        return recorder.reads, tuple(alternatives)
-
-    def _set_up(self, learned: LearnedOperation, state: Sequence[int]) -> None:
-        """Bring world and parts to where an operation can be run."""
-        shared = self._shared
-        numbers = [*state, *[0] * (len(shared.components) - len(state))]
-        if learned.prepare is not None:
-            learned.prepare(lambda: shared.load(numbers))
-            shared.forget()
-        shared.load(numbers)
-
-    def give_birth(self, birth: Birth) -> Task:
-        """Run a statement once more to get the coroutine of a task that it spawns."""
-        learned, kernel, script = (
-            self.operations[birth.operation],
-            self._kernel,
-            Script(),
-        )
-        self._set_up(learned, birth.state)
-        script.answers = list(birth.answers)
-        rule, kernel.rule = kernel.rule, script
-        self._crowd.enter(birth.task, birth.places, lambda count: birth)
-        self._recorder.start()
-        try:
-            statement = learned.operation.statement
-            statement.function(learned.operation.owner, *learned.operation.args)
-        finally:
-            self._recorder.is_active = False
-            kernel.rule = rule
-            kernel.journal.clear()
-            self._shared.forget()
-        return self._crowd.spawned[birth.number]
-
-    def _task_name(self, learned: LearnedOperation) -> str:
-        return self._crowd.tasks[learned.task].name
-
-    def _run(self, operation: Operation[Any], script: Script) -> Alternative | None:
-        """Perform an operation on the loaded parts; None if it is not enabled."""
-        kernel, statement = self._kernel, operation.statement
-        self.runs_count += 1
-        if statement.enabled is not None and not statement.enabled(
-            operation.owner, *operation.args
-        ):
-            return None
-        kernel.journal.clear()
-        error: Exception | None = None
-        value = None
-        try:
-            value = statement.function(operation.owner, *operation.args)
-        except (CannotLearn, CrowdGrew, Unlearned):
-            raise
-        except Exception as raised:
-            error = raised
-        changes = list(kernel.journal)
-        violated: dict[int, None] = {}
-        for part, key, before, after in changes:
-            for index, check in self._checks[part.name]:
-                self._recorder.note(part, self._shared.key(part, key))
-                if check(self._world, key, before, after) is not None:
-                    violated[index] = None
-        self._recorder.is_active = False
-        kernel.journal.clear()
-        shared = self._shared
-        writes = []
-        for component in shared.touched(changes):
-            one = shared.components[component]
-            if self._reduction.leaves_out(one.part, one.key):
-                continue
-            new = shared.number(component, shared.value(one.part, one.key))
-            writes.append((component, new))
-            self._recorder.note(one.part, one.key)
-        return Alternative(
-            choices=tuple(script.answers),
-            result=self.results.number(value, error),
-            writes=tuple(writes),
-            violated=tuple(violated),
-            moves=tuple(sorted(self._crowd.moves.items())),
-        )
 
 
 def _known(reads: Reads, components_count: int) -> tuple[tuple[int, Hashable], ...]:
