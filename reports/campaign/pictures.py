@@ -34,6 +34,9 @@ COLOURS: Final = (
 )
 MARKERS: Final = "osD^vPX"
 BOXES_MAX: Final = 24
+_AIR: Final = 1.04
+"""Beyond the largest value, so that no mark is cut by the edge of its panel."""
+
 _STYLE: Final[Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -218,7 +221,7 @@ def _box_panel(
         )
     unit = " (s)" if name.endswith("_us") else ""
     panel.set_xlabel(TIMED[name] + unit)
-    panel.set_xlim(left=0)
+    panel.set_xlim(0, panel.get_xlim()[1] * _AIR)
 
 
 def _infinite(found: Distribution) -> str:
@@ -249,8 +252,8 @@ def _trade_off(result: CampaignResult) -> Figure | None:
         panel.set_xlabel("first derived dispatch (s)")
         unit = " (s)" if name.endswith("_us") else ""
         panel.set_ylabel(TIMED[name] + unit)
-        panel.set_xlim(left=0)
-        panel.set_ylim(bottom=0)
+        panel.set_xlim(0, panel.get_xlim()[1] * _AIR)
+        panel.set_ylim(0, panel.get_ylim()[1] * _AIR)
     handles, labels = panels[0].get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=7)
@@ -294,23 +297,28 @@ def write_tornado(
         for row, one in enumerate(ranked):
             colour = COLOURS[1] if one.mean > 0 else COLOURS[0]
             panel.barh(row, one.strength / scale, color=colour, alpha=0.7, height=0.6)
+            ends = np.array([one.low(), one.high()])
             panel.errorbar(
                 one.strength / scale,
                 row,
-                xerr=one.strength_error / scale,
+                xerr=np.abs(ends - one.strength)[:, None] / scale,
                 color="black",
                 capsize=3,
                 linewidth=1,
             )
-            sign = "raises it" if one.mean > 0 else "lowers it"
-            text = f"  {measure_text(measure, one.strength)}, {sign}"
-            panel.text(
-                (one.strength + one.strength_error) / scale, row, text, va="center"
-            )
-        panel.set_yticks(range(len(ranked)), [one.parameter for one in ranked])
-        panel.set_xlim(0, max(one.strength for one in ranked) / scale * 1.6 or 1.0)
+        labels = [
+            f"{one.parameter}\n{_direction(one)} it by"
+            f" {measure_text(measure, one.strength)}"
+            for one in ranked
+        ]
+        panel.set_yticks(range(len(ranked)), labels)
+        panel.set_xlim(0, max(one.high() for one in ranked) / scale * _AIR or 1.0)
         unit = " (s)" if measure.endswith("_us") else ""
         panel.set_xlabel(f"mean effect on {TIMED.get(measure, measure)}{unit}")
         panel.set_title(title)
         panel.grid(visible=False, axis="y")
         write_whole(path, _png(figure))
+
+
+def _direction(effect: Effect) -> str:
+    return "raises" if effect.mean > 0 else "lowers"

@@ -73,8 +73,10 @@ def measure_text(name: str, value: float) -> str:
     if value == float("inf"):
         return "for ever"
     if name.endswith("_us"):
-        return f"{value / TICKS_PER_SECOND:,.3g} s" if value else "0 s"
-    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+        seconds = value / TICKS_PER_SECOND
+        text = f"{seconds:.3g}" if abs(seconds) < 999.5 else f"{seconds:,.0f}"
+        return f"{text} s" if value else "0 s"
+    return f"{value:.4g}" if abs(value) < 9_999.5 else f"{value:,.0f}"
 
 
 def _effort(result: CampaignResult) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
+from reports import data
 from reports.commands.options import JSONFile, check_outputs, write_json
 from reports.files import check_folder, write_whole
 from reports.progress import showing_conformity
@@ -158,9 +159,9 @@ def _show(result: ConformResult, files: list[Path]) -> None:
 
 
 def _data(result: ConformResult, files: list[Path]) -> dict[str, Any]:
-    return {
-        "format": "wavecheck conform result",
-        "version": 1,
+    document = data.header("conform", "", {})
+    del document["scenario"], document["settings"]
+    return document | {
         "database": result.database,
         "was_interrupted": result.was_interrupted,
         "levels": [

@@ -126,7 +126,7 @@ def _table(made: Design, ranked: tuple[Effect, ...], measure: str) -> Table:
     ranges = {one.parameter: one for one in made.ranges}
     for one in ranked:
         within = ranges[one.parameter]
-        low, high = one.strength - one.strength_error, one.strength + one.strength_error
+        low, high = one.low(), one.high()
         table.add_row(
             one.parameter,
             f"{within.low:g} to {within.high:g}",

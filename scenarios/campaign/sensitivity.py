@@ -61,6 +61,14 @@ class Effect:
     mean: float
     spread: float
 
+    def low(self) -> float:
+        """Return the lower end of the interval; a strength is never negative."""
+        return max(0.0, self.strength - self.strength_error)
+
+    def high(self) -> float:
+        """Return the upper end of the interval."""
+        return self.strength + self.strength_error
+
 
 def parse_ranges(texts: Sequence[str]) -> tuple[Range, ...]:
     """Read NAME=LOW:HIGH as given on a command line.
