@@ -33,6 +33,9 @@ COLOURS: Final = (
     "#000000",
 )
 MARKERS: Final = "osD^vPX"
+_DASHES: Final = (("-", True), ("--", False), (":", True), ("-.", False))
+"""Line style, and whether markers are filled."""
+
 BOXES_MAX: Final = 24
 _AIR: Final = 1.04
 """Beyond the largest value, so that no mark is cut by the edge of its panel."""
@@ -119,8 +122,14 @@ def _rates(result: CampaignResult) -> Figure | None:
 def _rate_panel(panel: Axes, result: CampaignResult, name: str) -> None:
     parameter, ticks = _axis(result)
     lines = _lines(result.points, parameter)
+    others: list[list[str]] = []  # what tells two lines of one coordinator apart
     for number, (label, points) in enumerate(lines.items()):
         colour, marker = _look(result, points[0].point.coordinator)
+        cell = points[0].point.cell
+        other = [value for name, value in cell.items() if name != parameter]
+        if other not in others:
+            others.append(other)
+        dashes, is_filled = _DASHES[others.index(other) % len(_DASHES)]
         # A little apart, or equal rates would hide one another.
         shift = (number - (len(lines) - 1) / 2.0) * 0.5 / max(4, len(lines))
         cells = [point.point.cell.get(parameter, "") for point in points]
@@ -138,7 +147,8 @@ def _rate_panel(panel: Axes, result: CampaignResult, name: str) -> None:
             markersize=5,
             capsize=3,
             linewidth=1.2,
-            linestyle="-" if number < len(COLOURS) else ":",
+            linestyle=dashes,
+            markerfacecolor=colour if is_filled else "white",
             label=label,
         )
     panel.set_title(name)

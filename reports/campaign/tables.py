@@ -73,10 +73,16 @@ def measure_text(name: str, value: float) -> str:
     if value == float("inf"):
         return "for ever"
     if name.endswith("_us"):
-        seconds = value / TICKS_PER_SECOND
-        text = f"{seconds:.3g}" if abs(seconds) < 999.5 else f"{seconds:,.0f}"
-        return f"{text} s" if value else "0 s"
+        return _seconds_text(value / TICKS_PER_SECOND)
     return f"{value:.4g}" if abs(value) < 9_999.5 else f"{value:,.0f}"
+
+
+def _seconds_text(seconds: float) -> str:
+    """Return a time with three digits, or all before the point; never an exponent."""
+    size = abs(seconds)
+    if 0.0 < size < 1e-3:
+        return f"{seconds * 1e6:.3g} µs"
+    return f"{seconds:,.0f} s" if size >= 999.5 else f"{seconds:.3g} s"
 
 
 def _effort(result: CampaignResult) -> str:

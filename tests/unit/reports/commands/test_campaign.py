@@ -160,6 +160,9 @@ def test_a_share_has_the_digits_it_deserves():
 def test_a_measure_has_its_unit():
     """Microseconds become seconds; counts stay; what never ends is said."""
     assert measure_text("makespan_us", 1_500_000) == "1.5 s"
+    assert measure_text("makespan_us", 1_234_567_890) == "1,235 s"
+    assert measure_text("makespan_us", -45.4) == "-45.4 µs"
+    assert measure_text("makespan_us", 0) == "0 s"
     assert measure_text("makespan_us", float("inf")) == "for ever"
     assert measure_text("statements", 12_345) == "12,345"
     assert measure_text("statements", 612.25) == "612.2"
