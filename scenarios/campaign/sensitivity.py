@@ -240,8 +240,8 @@ def _problem(ranges: Sequence[Range]) -> dict[str, Any]:
 def _library(name: str) -> Any:
     try:
         # SALib has no types.
-        from SALib.analyze import morris as analyze  # type: ignore[import-untyped]
-        from SALib.sample import morris as sample  # type: ignore[import-untyped]
+        from SALib.analyze import morris as analyze  # type: ignore[import-untyped]  # SALib has no types
+        from SALib.sample import morris as sample  # type: ignore[import-untyped]  # SALib has no types
     except ImportError as error:
         raise InvalidScenario(
             "a sensitivity analysis needs SALib, which is not installed\n"

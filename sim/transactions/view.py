@@ -80,7 +80,7 @@ class TableView(Generic[R]):
                 rows[key] = row
         if self._position:
             return sorted(rows.values(), key=self._place)
-        return [rows[key] for key in sorted(rows)]  # type: ignore[type-var]
+        return [rows[key] for key in sorted(rows)]  # type: ignore[type-var]  # keys sort
 
     def ghosts(self) -> list[R]:
         """Return rows that are seen beside an own row that has the same key."""
@@ -114,7 +114,7 @@ class TableView(Generic[R]):
         Raises:
             KeyError: the statement sees no such row.
         """
-        self.change(key, lambda row: row._replace(**columns))  # type: ignore[attr-defined]
+        self.change(key, lambda row: row._replace(**columns))  # type: ignore[attr-defined]  # a named tuple
 
     def change(self, key: Hashable, alter: Callable[[R], R]) -> None:
         """Put another row in the place of one.
@@ -152,4 +152,4 @@ class TableView(Generic[R]):
         if not self._position:
             return row
         number = self._transactions.next_position(self._table.name)
-        return row._replace(**{self._position: number})  # type: ignore[attr-defined, no-any-return]
+        return row._replace(**{self._position: number})  # type: ignore[attr-defined, no-any-return]  # a named tuple

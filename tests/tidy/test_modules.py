@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from pathlib import PurePosixPath
 
 import pytest
@@ -80,3 +81,22 @@ def test_exported_names_exist(package_files):
 def test_exported_names_are_read_from_source(source, expected):
     """The reader of __all__ sees each way of writing it."""
     assert exported_names(ast.parse(source)) == expected
+
+
+# What the ignored rule is called, and then a reason.
+IGNORES = re.compile(r"#\s*(noqa|type:\s*ignore)\b(.*)$")
+WITH_REASON = re.compile(
+    r"^(: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)*|\[[a-z, -]+\])(  #|,| -|  ) *\S"
+)
+
+
+def test_whatever_is_ignored_says_why(python_files):
+    """A line that a checker must overlook names the rule and gives a reason."""
+    offences = [
+        f"{file.path}:{number}: {line.strip()}; say why at the end of the line"
+        for file in python_files
+        for number, line in enumerate(file.text.splitlines(), start=1)
+        for found in [IGNORES.search(line)]
+        if found and not WITH_REASON.match(found[2])
+    ]
+    assert not offences, "\n".join(offences)

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import distributed
 import pytest
 
 from scenarios.campaign.campaign import campaign, complete
@@ -11,8 +12,6 @@ from scenarios.campaign.engines import EngineLost, run_pieces
 from scenarios.campaign.runs import OtherCode
 from scenarios.campaign.store import create_store
 from sim.errors import InvalidScenario
-
-distributed = pytest.importorskip("distributed")
 
 # What Dask's own threads and processes warn of at their end is not ours.
 pytestmark = pytest.mark.filterwarnings("default")
