@@ -39,13 +39,18 @@ class Typed:
     def workers(self) -> list[psutil.Process]:
         """Return the processes that make runs."""
         children = psutil.Process(self._process.pid).children(recursive=True)
-        return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+        found = []
+        for one in children:
+            with suppress(psutil.NoSuchProcess):  # it has come to its end meanwhile
+                if "spawn_main" in " ".join(one.cmdline()):
+                    found.append(one)
+        return found
 
     def has_shown(self, pattern: str) -> bool:
         """Read what is on the screen by now; return whether it has this."""
         os.set_blocking(self._screen, False)
         with suppress(BlockingIOError):
-            self.shown += os.read(self._screen, 1 << 16).decode()
+            self.shown += _text(os.read(self._screen, 1 << 16))
         return re.search(pattern, self.shown) is not None
 
     def wait_until(self, holds: Callable[[], object]) -> None:
@@ -70,9 +75,16 @@ class Typed:
         os.set_blocking(self._screen, True)
         with suppress(OSError):  # nobody writes to this terminal any more
             while part := os.read(self._screen, 1 << 16):
-                self.shown += part.decode()
+                self.shown += _text(part)
         os.close(self._screen)
         return self._process.returncode, output.decode()
+
+    def clear_away(self) -> None:
+        """Leave nothing behind where a test has failed."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
+            os.close(self._screen)
 
     def is_gone(self) -> bool:
         """Return whether no process of the session is left."""
@@ -81,6 +93,25 @@ class Typed:
         except ProcessLookupError:
             return True
         return False
+
+
+def _text(part: bytes) -> str:
+    # What is read may end within a character of the moving line.
+    return part.decode(errors="replace")
+
+
+@pytest.fixture
+def typed():
+    """Start commands; none is left when the test is over."""
+    commands = []
+
+    def start(*arguments: str) -> Typed:
+        commands.append(Typed(*arguments))
+        return commands[-1]
+
+    yield start
+    for command in commands:
+        command.clear_away()
 
 
 def gone(command: Typed) -> bool:
@@ -100,9 +131,9 @@ def gone(command: Typed) -> bool:
         (CAMPAIGN, r"[1-9][\d,]* of [\d,]+ runs, ", "; interrupted"),
     ],
 )
-def test_ctrl_c_keeps_what_was_finished(arguments, progress, kept):
+def test_ctrl_c_keeps_what_was_finished(typed, arguments, progress, kept):
     """Progress is shown; then 130, the partial result, no traceback, nobody left."""
-    command = Typed(*arguments)
+    command = typed(*arguments)
     command.wait_until(lambda: command.has_shown(progress))
     began = time.monotonic()
     command.press(signal.SIGINT)
@@ -116,9 +147,9 @@ def test_ctrl_c_keeps_what_was_finished(arguments, progress, kept):
 
 
 @pytest.mark.parametrize("arguments", [CHECK, SWEEP, CAMPAIGN])
-def test_ctrl_c_while_processes_start(arguments):
+def test_ctrl_c_while_processes_start(typed, arguments):
     """They import for a while, and must not answer with tracebacks of their own."""
-    command = Typed(*arguments)
+    command = typed(*arguments)
     command.wait_until(command.workers)
     command.press(signal.SIGINT)
     status, output = command.end()
@@ -127,9 +158,9 @@ def test_ctrl_c_while_processes_start(arguments):
     assert gone(command)
 
 
-def test_processes_end_with_a_killed_parent():
+def test_processes_end_with_a_killed_parent(typed):
     """Killed without a word: nobody goes on computing for it."""
-    command = Typed(*CAMPAIGN)
+    command = typed(*CAMPAIGN)
     command.wait_until(lambda: command.has_shown(r"[1-9][\d,]* of [\d,]+ runs, "))
     assert len(command.workers()) == 2
     command.kill()
