@@ -32,6 +32,8 @@ from sim.world import World
 DEFAULT_SECONDS: Final = 10.0
 _RESIZE_EXECUTIONS: Final = 400
 _SAMPLES: Final = 8
+_SAMPLE_STEPS_MAX: Final = 20_000
+"""After so many recorded steps there are samples enough."""
 
 SearchProgress = Callable[[Statistics, Mapping[str, Found]], None]
 """Called now and then with what was seen and what was found so far."""
@@ -296,7 +298,12 @@ def smallest(
 
 def _samples(subject: Subject, seed: int) -> tuple[Schedule, ...]:
     walk = RandomWalk(seed)
-    return tuple(subject.record(walk) for _ in range(_SAMPLES))
+    samples: list[Schedule] = []
+    steps_count = 0
+    while len(samples) < _SAMPLES and steps_count < _SAMPLE_STEPS_MAX:
+        samples.append(subject.record(walk))
+        steps_count += len(samples[-1].steps)
+    return tuple(samples)
 
 
 def _search_small(world: World, property_name: str) -> Sequence[int] | None:

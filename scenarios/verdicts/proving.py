@@ -38,6 +38,9 @@ GRAPH_BYTES_PER_TRANSITION: Final = 60
 EXPLAINED_STATES_MAX: Final = 20_000
 """In larger worlds the point of no return is looked for by trying continuations."""
 
+EXPLAINED_TASKS_MAX: Final = 64
+"""With more tasks a world is larger than that, and to learn it takes minutes."""
+
 MEMORY_MAX: Final = 8 << 30
 """Bytes, unless the user says otherwise."""
 
@@ -288,6 +291,10 @@ def exact_no_return(subject: Subject, schedule: Schedule) -> NoReturn | None:
         None where the world is too large for that or cannot be learned, or where the
         very first step is already beyond it.
     """
+    world = subject.world()
+    steps = steps_with_answers(world, schedule)
+    if len(world.kernel.tasks) > EXPLAINED_TASKS_MAX:
+        return None
     try:
         search, stopped_by = searched(
             subject.world(), limits=Limits(states_max=EXPLAINED_STATES_MAX)
@@ -298,7 +305,6 @@ def exact_no_return(subject: Subject, schedule: Schedule) -> NoReturn | None:
         return None
     graph = graph_of(search)
     names = [one.name for one in search.learner.properties]
-    steps = steps_with_answers(subject.world(), schedule)
     index = names.index(schedule.property_name)
     step = first_lost(search, graph, index, steps)
     return None if step is None else _exactly(step, graph)

@@ -28,6 +28,9 @@ from sim.world import World
 CONTINUATIONS_MAX: Final = 200
 """How many continuations of each kind are tried after a step before it is given up."""
 
+CONTINUATION_STEPS_MAX: Final = 50_000
+"""Likewise, steps of all of them: thousands of steps each take too long otherwise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoReturn:
@@ -276,11 +279,15 @@ def _passing(
     tried: set[tuple[int, ...]] = set()  # the rounds of depth-first search overlap
     for strategy in (DepthFirst(), RandomWalk(0)):
         rule = _Prefix(prefix, strategy)
+        steps_left = CONTINUATION_STEPS_MAX
         for _ in range(CONTINUATIONS_MAX):
+            if steps_left <= 0:
+                break
             if not rule.begin(world.kernel):
                 return None, True, len(tried)
             has_passed = passes(world, rule, schedule.property_name)
             rule.end(world.kernel)
+            steps_left -= world.kernel.steps_count
             choices = tuple(world.kernel.choices)
             if has_passed:
                 return choices, False, len(tried)

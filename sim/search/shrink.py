@@ -32,6 +32,7 @@ from sim.task import Rule
 from sim.world import World
 
 EXECUTIONS_MAX = 4_000
+STEPS_MAX = 320_000
 FAULT_PREFIX = "fault"
 _RESTART_EXECUTIONS = 1_200
 _RESTARTS_MAX = 10
@@ -72,6 +73,8 @@ class Shrinker:
         world: on an untimed kernel.
         property_name: what must stay violated.
         executions_max: when to give up; the best so far is the result.
+        steps_max: likewise, steps of all executions together: with schedules of
+            thousands of steps they are what takes the time.
     """
 
     def __init__(
@@ -80,9 +83,11 @@ class Shrinker:
         property_name: str,
         *,
         executions_max: int = EXECUTIONS_MAX,
+        steps_max: int = STEPS_MAX,
     ) -> None:
         self._world = world
         self._executions_left = executions_max
+        self._steps_left = steps_max
         self._property_name = property_name
         self._tried: set[tuple[Entry, ...]] = set()
         self._cost: Callable[[Attempt], Cost] = Attempt.by_steps
@@ -118,10 +123,12 @@ class Shrinker:
         strategy = Portfolio([RandomWalk(0), PCTStrategy(0, 2), PCTStrategy(0, 3)])
         least = max(_RESERVE, self._executions_left - _RESTART_EXECUTIONS)
         while self._executions_left >= least and starts_count < _RESTARTS_MAX:
+            if self._is_over():
+                return
             strategy.begin(kernel)
-            self._executions_left -= 1
             is_passed = passes(self._world, strategy, self._property_name)
             strategy.end(kernel)
+            self._count_execution()
             if not is_passed:
                 starts_count += 1
                 yield tuple(kernel.choices)
@@ -130,7 +137,7 @@ class Shrinker:
         self._cost = cost
         self._tried.clear()
         is_smaller = True
-        while is_smaller and self._executions_left > 0:
+        while is_smaller and not self._is_over():
             before = cost(best)
             best = self._move_runs(self._cut(best))
             is_smaller = cost(best) < before
@@ -149,10 +156,9 @@ class Shrinker:
         return found
 
     def _try(self, entries: tuple[Entry, ...]) -> Attempt | None:
-        if entries in self._tried or self._executions_left <= 0:
+        if entries in self._tried:
             return None
         self._tried.add(entries)
-        self._executions_left -= 1
         script = Script(self._world.kernel, entries)
         if not self._run(script, script):
             return None
@@ -171,6 +177,14 @@ class Shrinker:
             return not passes(self._world, rule, self._property_name)
         finally:
             kernel.on_step = None
+            self._count_execution()
+
+    def _count_execution(self) -> None:
+        self._executions_left -= 1
+        self._steps_left -= self._world.kernel.steps_count
+
+    def _is_over(self) -> bool:
+        return self._executions_left <= 0 or self._steps_left <= 0
 
     def _better(self, best: Attempt, entries: tuple[Entry, ...]) -> Attempt:
         found = self._try(entries)
@@ -182,7 +196,7 @@ class Shrinker:
         size = max(1, len(best.entries) // 2)
         while size:
             position = 0
-            while position < len(best.entries):
+            while position < len(best.entries) and not self._is_over():
                 entries = best.entries
                 shorter = entries[:position] + entries[position + size :]
                 best_now = self._better(best, shorter)
@@ -197,7 +211,7 @@ class Shrinker:
         position = 0
         while True:
             runs = [tuple(run) for _, run in groupby(best.entries, _task_of)]
-            if position >= len(runs):
+            if position >= len(runs) or self._is_over():
                 return best
             run = runs[position]
             rest = runs[:position] + runs[position + 1 :]

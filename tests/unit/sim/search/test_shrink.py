@@ -158,3 +158,33 @@ def test_a_statement_that_fails_ends_its_process_the_same_way_again():
         faults={"duplicate": 1, "delay": 1, "fail": 1},
     )
     assert "every_parent_covered_once" in result.schedules
+
+
+def test_a_limit_in_steps_ends_shrinking_of_long_schedules(monkeypatch):
+    """What was found until then is the result, and nothing is even put together after.
+
+    A schedule of the incident has thousands of steps, and millions of ways to cut it.
+    """
+    subject = Subject.of(find_scenario("import-job"), "progressive", {"parents": "8"})
+    world = subject.world()
+    choices = first_violation(world, "no_double_dispatch", 0)
+    done = []
+    run = Shrinker._run
+
+    def counted(self, rule, script):
+        try:
+            return run(self, rule, script)
+        finally:
+            done.append(world.kernel.steps_count)
+
+    monkeypatch.setattr(Shrinker, "_run", counted)
+    asked = []
+    better = Shrinker._better
+    monkeypatch.setattr(
+        Shrinker, "_better", lambda self, *args: asked.append(1) or better(self, *args)
+    )
+    shrinker = Shrinker(world, "no_double_dispatch", steps_max=2_000)
+    shrunk = shrinker.shrink(choices)
+    assert not passes(world, RecordedChoices(shrunk.choices), "no_double_dispatch")
+    assert 2_000 <= sum(done) <= 2_000 + 4 * max(done)
+    assert len(asked) <= len(done) + 2_000 // min(done)
