@@ -266,6 +266,8 @@ def _trade_off(result: CampaignResult) -> Figure | None:
         panel.set_ylim(0, panel.get_ylim()[1] * _AIR)
     handles, labels = panels[0].get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
+    if result.plan.grid:
+        figure.supxlabel(f"at each point: {', '.join(result.plan.grid)}", size=8)
     figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=7)
     return figure
 
@@ -289,6 +291,14 @@ def _trade_point(
         linewidth=0.8,
         alpha=0.8,
         label=_short(one.point.coordinator),
+    )
+    panel.annotate(
+        ", ".join(one.point.cell.values()),
+        (x[2], y[2]),
+        xytext=(4, 4),
+        textcoords="offset points",
+        size=7,
+        color="0.35",
     )
 
 
