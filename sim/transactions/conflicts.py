@@ -36,9 +36,8 @@ class Serializable(NamedTuple):
         is_doomed: it must not commit.
         is_out: it has committed with a conflict out to an earlier commit.
         has_written: it has written.
-        reads: tables it has read.
         writes: tables it has written.
-        readers: numbers of those that have a conflict out to it.
+        readers: numbers of those that have a conflict out to it, in order of arrival.
         writers: numbers of those that it has a conflict out to.
         beside: slots that were open and had changed something when it committed, and
             are open still.
@@ -53,7 +52,6 @@ class Serializable(NamedTuple):
     is_doomed: bool = False
     is_out: bool = False
     has_written: bool = False
-    reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     readers: tuple[int, ...] = ()
     writers: tuple[int, ...] = ()
@@ -66,11 +64,25 @@ class Serializable(NamedTuple):
         return bool(self.committed) and not self.has_written
 
 
+class Scanned(NamedTuple):
+    """A table that serializable transactions have read.
+
+    Attributes:
+        table: its name.
+        readers: numbers of those that have, whoever was first in front: where one of
+            two must give way, PostgreSQL takes the one that it meets first.
+    """
+
+    table: str
+    readers: tuple[int, ...]
+
+
 class Conflicts:
     """The serializable transactions of one database and the conflicts between them."""
 
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.rows = Table(kernel, name, Serializable, key=("number",))
+        self.scanned = Table(kernel, f"{name}: scanned", Scanned, key=("table",))
 
     def begin(self, slot: int) -> None:
         """Note that a transaction takes its snapshot."""
@@ -98,8 +110,11 @@ class Conflicts:
         mine = self._mine(slot)
         if mine.is_doomed:
             raise Fails(Failure.SERIALIZATION)
-        if table not in mine.reads:
-            self.rows.update(mine.number, reads=(*mine.reads, table))
+        readers = self._readers(table)
+        if not readers:
+            self.scanned.insert(Scanned(table, (mine.number,)))
+        elif mine.number not in readers:
+            self.scanned.update(table, readers=(*readers, mine.number))
         for other in self.rows:
             is_concurrent = not other.committed or other.committed > mine.began
             if other.slot != slot and table in other.writes and is_concurrent:
@@ -116,14 +131,20 @@ class Conflicts:
             raise Fails(Failure.SERIALIZATION)
         writes = mine.writes if table in mine.writes else (*mine.writes, table)
         self.rows.update(mine.number, writes=writes, has_written=True)
-        for other in self.rows:
+        for number in self._readers(table):
+            other = self.rows.get(number)
             is_concurrent = (
                 not other.committed
                 or other.committed > mine.began
-                or other.number in mine.older
+                or number in mine.older
             )
-            if other.slot != slot and table in other.reads and is_concurrent:
-                self._flag(other.number, mine.number, slot)
+            if other.slot != slot and is_concurrent:
+                self._flag(number, mine.number, slot)
+
+    def _readers(self, table: str) -> tuple[int, ...]:
+        """Return the numbers of those that have read a table, in order."""
+        scanned = self.scanned.find(table)
+        return scanned.readers if scanned is not None else ()
 
     def _flag(self, reader_number: int, writer_number: int, slot: int) -> None:
         """Add a conflict (FlagRWConflict)."""
@@ -224,6 +245,12 @@ class Conflicts:
         for number in gone.readers:
             self._unflag(number, gone.number)
         self.rows.delete(gone.number)
+        for scanned in list(self.scanned):
+            readers = tuple([one for one in scanned.readers if one != gone.number])
+            if not readers:
+                self.scanned.delete(scanned.table)
+            elif readers != scanned.readers:
+                self.scanned.update(scanned.table, readers=readers)
         for one in self.rows:
             if gone.number in one.older:
                 older = tuple([other for other in one.older if other != gone.number])
