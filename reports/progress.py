@@ -13,7 +13,7 @@ from rich.status import Status
 
 from reports.tables import make_console
 from scenarios.campaign.campaign import CampaignProgress, Tell
-from scenarios.campaign.spread import SweepProgress
+from scenarios.campaign.sweeping import SweepProgress
 from scenarios.conformity.conforming import LevelResult
 from scenarios.conformity.conforming import Progress as ConformProgress
 from scenarios.verdicts.checking import SearchProgress

@@ -9,7 +9,13 @@ import typer
 from reports.campaign.data import campaign_data
 from reports.campaign.tables import campaign_report
 from reports.commands.calibrate import FAMILY_HELP, calibrated_settings
-from reports.commands.engine_options import Cluster, Jobs, engine_of
+from reports.commands.engine_options import (
+    Cluster,
+    Jobs,
+    Resume,
+    StoreFile,
+    engine_of,
+)
 from reports.commands.options import (
     Batches,
     Calls,
@@ -70,12 +76,8 @@ def campaign_command(
         str | None,
         typer.Option(metavar="FAMILY", help=f"Times of these files: {FAMILY_HELP}"),
     ] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the runs there.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the file of --store.")
-    ] = False,
+    store: StoreFile = None,
+    resume: Resume = False,
     jobs: Jobs = 1,
     cluster: Cluster = None,
     steps: Steps = STEPS_MAX,

@@ -1,7 +1,8 @@
-"""The options that say where work is done: `--jobs` and `--cluster`."""
+"""The options that say where runs are made and kept: `--jobs`, `--store`, ..."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,12 @@ Jobs = Annotated[
 Cluster = Annotated[
     str | None,
     typer.Option("--cluster", metavar="URL", help="A Dask scheduler: tcp://HOST:8786."),
+]
+StoreFile = Annotated[
+    Path | None, typer.Option("--store", metavar="FILE", help="Keep the runs there.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the file of --store.")
 ]
 
 

@@ -8,7 +8,13 @@ from rich import box
 from rich.table import Table
 
 from reports.campaign.tables import measure_text
-from reports.commands.engine_options import Cluster, Jobs, engine_of
+from reports.commands.engine_options import (
+    Cluster,
+    Jobs,
+    Resume,
+    StoreFile,
+    engine_of,
+)
 from reports.commands.options import (
     CoordinatorName,
     JSONFile,
@@ -51,12 +57,8 @@ def sensitivity_command(
     trajectories: Annotated[
         int, typer.Option(help="More of them: narrower intervals.")
     ] = TRAJECTORIES,
-    store: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the runs there.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the file of --store.")
-    ] = False,
+    store: StoreFile = None,
+    resume: Resume = False,
     jobs: Jobs = 1,
     cluster: Cluster = None,
     json_file: JSONFile = None,

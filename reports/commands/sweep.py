@@ -28,7 +28,7 @@ from reports.tables import make_console
 from reports.verdicts.proof import proof_data, sweep_table
 from scenarios import find_scenario
 from scenarios.campaign.engines import IN_PROCESS, Engine
-from scenarios.campaign.spread import sweep_spread
+from scenarios.campaign.sweeping import sweep_spread
 from scenarios.subject import Subject
 from scenarios.verdicts.proving import ProofResult, sweep
 from sim.exhaustive.explore import INTERRUPTED

@@ -1,23 +1,21 @@
-"""Searches and sweeps spread over an engine's processes, with results as if alone.
+"""Searches spread over an engine's processes, with results as if alone.
 
-A search is cut into blocks of executions, each with a seed of its own; a sweep into its
-sizes. Blocks and sizes are put together in their order, whatever finished first, so
-that the answer does not depend on the engine. Only how far a budget in seconds reaches
-does. A piece that knows how much time is left never waits in a queue.
+A search is cut into blocks of executions, each with a seed of its own. Blocks are put
+together in their order, whatever finished first, so that the answer does not depend on
+the engine. Only how far a budget in seconds reaches does. A piece that knows how much
+time is left never waits in a queue.
 
 Ctrl-C ends the work, not the call: pieces that are not finished are dropped.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
-from scenarios.campaign.code_version import code_digest
 from scenarios.campaign.engines import AHEAD, Engine, run_pieces
-from scenarios.campaign.runs import refuse_other_code
-from scenarios.catalogue import find_scenario
+from scenarios.campaign.pieces import SubjectPiece, piece_of
 from scenarios.subject import Subject
 from scenarios.verdicts.checking import (
     CheckResult,
@@ -27,7 +25,6 @@ from scenarios.verdicts.checking import (
     chosen_properties,
     smallest,
 )
-from scenarios.verdicts.proving import ProofLimits, ProofResult, growing, prove
 from scenarios.verdicts.strategies import STRATEGIES
 from sim.errors import InvalidScenario
 from sim.search.judgement import verdicts_of
@@ -41,143 +38,6 @@ SEED_STEP: Final = 1_000_003
 """Between the seeds of two blocks, so that near seeds of a user share no block."""
 
 SPREADABLE: Final = tuple(name for name in STRATEGIES if name != "dfs")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectPiece:
-    """What any process needs to know of a subject.
-
-    Attributes:
-        scenario: its name.
-        coordinator: the name by which any process can load it.
-        settings: all of them, by name.
-        faults: the fault plan.
-        code: fingerprint of the code that must run it.
-        properties: what is judged; empty: all that need no time.
-        number: of the block or size, from 0.
-        effort: of a block; None: the piece is a proof.
-        seconds: limit of a proof.
-    """
-
-    scenario: str
-    coordinator: str
-    settings: Mapping[str, Any]
-    faults: Mapping[str, int]
-    code: str
-    properties: tuple[str, ...]
-    number: int
-    effort: Effort | None = None
-    seconds: float | None = None
-
-    def subject(self) -> Subject:
-        """Return the subject; a process with other code refuses it."""
-        scenario = find_scenario(self.scenario)
-        refuse_other_code(scenario, self.coordinator, self.code)
-        return Subject.of(scenario, self.coordinator, self.settings, dict(self.faults))
-
-
-def _piece(subject: Subject, properties: Sequence[str], **more: Any) -> SubjectPiece:
-    return SubjectPiece(
-        scenario=subject.scenario.name,
-        coordinator=subject.coordinator,
-        settings=asdict(subject.settings),
-        faults=dict(subject.faults),
-        code=code_digest(subject.scenario, subject.coordinator),
-        properties=tuple(properties),
-        **more,
-    )
-
-
-# Sweeps -------------------------------------------------------------------------
-
-
-def run_proof(piece: SubjectPiece) -> ProofResult:
-    """Prove one size; the subject stays at home, for not every one can travel."""
-    limits = ProofLimits(seconds=piece.seconds)
-    result = prove(piece.subject(), piece.properties, limits)
-    nowhere: Any = None  # until it is put back at home
-    return replace(result, subject=nowhere)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepProgress:
-    """Where a sweep stands.
-
-    Attributes:
-        proofs: finished.
-        states: visited by all of them.
-        under_way: sizes that are being proved.
-        seconds: since the beginning.
-    """
-
-    proofs: int
-    states: int
-    under_way: int
-    seconds: float
-
-
-def sweep_spread(
-    subject: Subject,
-    seconds: float,
-    engine: Engine,
-    properties: Sequence[str] = (),
-    progress: Callable[[SweepProgress], None] = lambda now: None,
-) -> Iterator[ProofResult]:
-    """Prove a subject in growing sizes at once; as `sweep`, one after another.
-
-    Args:
-        subject: what; its own sizes are not used.
-        seconds: for all sizes together.
-        engine: where.
-        properties: which; all that need no time if empty.
-        progress: called when a size is finished, and once a second while none is.
-
-    Yields:
-        The proofs in the order of the sizes. Each has what was left of the time when it
-        began, and its own memory: mind that they run beside one another.
-
-    Raises:
-        KeyboardInterrupt: after the last finished proof.
-    """
-    began = time.monotonic()
-    grown: list[Subject] = []
-    done: dict[int, ProofResult] = {}
-    shown: list[int] = []
-
-    def pieces() -> Iterator[SubjectPiece]:
-        for one in growing(subject):
-            left = seconds - (time.monotonic() - began)
-            if left <= 0:
-                return
-            grown.append(one)
-            yield _piece(one, properties, number=len(grown) - 1, seconds=left)
-
-    def tell() -> None:
-        progress(
-            SweepProgress(
-                proofs=len(done),
-                states=sum(one.exploration.states for one in done.values()),
-                under_way=len(grown) - len(done),
-                seconds=time.monotonic() - began,
-            )
-        )
-
-    try:
-        for piece, result, _ in run_pieces(
-            engine, run_proof, pieces(), ahead=1, idle=tell
-        ):
-            done[piece.number] = replace(result, subject=grown[piece.number])
-            tell()
-            while len(shown) in done:
-                shown.append(len(shown))
-                yield done[shown[-1]]
-    except KeyboardInterrupt:
-        for number in sorted(set(done) - set(shown)):
-            yield done[number]
-        raise
-
-
-# Searches -----------------------------------------------------------------------
 
 
 def run_block(piece: SubjectPiece) -> CheckResult:
@@ -292,7 +152,7 @@ def _blocks(
             seconds=rest,
             shrinks=False,
         )
-        yield _piece(subject, properties, number=number, effort=block)
+        yield piece_of(subject, properties, number=number, effort=block)
 
 
 def _first_hit(done: Mapping[int, CheckResult]) -> int | None:

@@ -7,7 +7,8 @@ from itertools import islice
 import pytest
 
 from scenarios.campaign.engines import IN_PROCESS, Engine, local_engine
-from scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread, sweep_spread
+from scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread
+from scenarios.campaign.sweeping import sweep_spread
 from scenarios.catalogue import find_scenario
 from scenarios.subject import Subject
 from scenarios.verdicts.checking import Effort
@@ -112,7 +113,7 @@ def test_an_interrupted_sweep_yields_what_was_proved(monkeypatch):
             yield piece, function(piece), 0.0
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scenarios.campaign.spread.run_pieces", gap)
+    monkeypatch.setattr("scenarios.campaign.sweeping.run_pieces", gap)
     told, seen = [], []
 
     proofs = sweep_spread(wd("claiming"), 600.0, IN_PROCESS, progress=told.append)
@@ -138,7 +139,7 @@ def test_a_sweep_yields_its_sizes_in_order(monkeypatch):
         for piece in reversed(first):
             yield piece, function(piece), 0.0
 
-    monkeypatch.setattr("scenarios.campaign.spread.run_pieces", backwards)
+    monkeypatch.setattr("scenarios.campaign.sweeping.run_pieces", backwards)
     seen = list(sweep_spread(wd("claiming"), 600.0, IN_PROCESS))
     alone = list(islice(sweep(wd("claiming"), 600.0), 3))
     for one, other in zip(seen, alone, strict=True):

@@ -1,0 +1,57 @@
+"""A piece of work on a subject, as any process can take it up: plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scenarios.campaign.code_version import code_digest
+from scenarios.campaign.runs import refuse_other_code
+from scenarios.catalogue import find_scenario
+from scenarios.subject import Subject
+from scenarios.verdicts.checking import Effort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectPiece:
+    """What any process needs to know of a subject.
+
+    Attributes:
+        scenario: its name.
+        coordinator: the name by which any process can load it.
+        settings: all of them, by name.
+        faults: the fault plan.
+        code: fingerprint of the code that must run it.
+        properties: what is judged; empty: all that need no time.
+        number: of the block or size, from 0.
+        effort: of a block; None: the piece is a proof.
+        seconds: limit of a proof.
+    """
+
+    scenario: str
+    coordinator: str
+    settings: Mapping[str, Any]
+    faults: Mapping[str, int]
+    code: str
+    properties: tuple[str, ...]
+    number: int
+    effort: Effort | None = None
+    seconds: float | None = None
+
+    def subject(self) -> Subject:
+        """Return the subject; a process with other code refuses it."""
+        scenario = find_scenario(self.scenario)
+        refuse_other_code(scenario, self.coordinator, self.code)
+        return Subject.of(scenario, self.coordinator, self.settings, dict(self.faults))
+
+
+def piece_of(subject: Subject, properties: Sequence[str], **more: Any) -> SubjectPiece:
+    """Return a piece of work on a subject; what is more is said by name."""
+    return SubjectPiece(
+        scenario=subject.scenario.name,
+        coordinator=subject.coordinator,
+        settings=asdict(subject.settings),
+        faults=dict(subject.faults),
+        code=code_digest(subject.scenario, subject.coordinator),
+        properties=tuple(properties),
+        **more,
+    )
