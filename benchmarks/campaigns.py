@@ -17,16 +17,16 @@ from typing import Final
 
 from benchmarks.measuring import Subject, in_fresh_process
 from benchmarks.table import Bar, Table
-from scenarios import find_scenario
-from scenarios.campaign.campaign import campaign
-from scenarios.campaign.cluster import cluster_engine
-from scenarios.campaign.engines import IN_PROCESS, Engine, local_engine
-from scenarios.campaign.plan import Plan
-from scenarios.campaign.store import open_store
-from scenarios.comparison import build_timed_world
-from sim.kernel import STEPS_MAX
-from sim.pipeline.measurement import SeededRuns
-from sim.property import Judge
+from wavecheck import find_scenario
+from wavecheck.scenarios.campaign.campaign import campaign
+from wavecheck.scenarios.campaign.cluster import cluster_engine
+from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine, local_engine
+from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.scenarios.campaign.store import open_store
+from wavecheck.scenarios.comparison import build_timed_world
+from wavecheck.scenarios.pipeline.measurement import SeededRuns
+from wavecheck.sim.kernel import STEPS_MAX
+from wavecheck.sim.property import Judge
 
 COORDINATOR: Final = "claiming"
 RUNS_PER_SECOND_MIN: Final = 200

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks.table import Bar, Table
-from scenarios import find_scenario
-from scenarios.database.replay import DatabaseReplay, replay_on_database
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import check
-from sim.search.random_walk import RandomWalk
-from sim.search.schedule import Schedule
+from wavecheck import find_scenario
+from wavecheck.scenarios.database.replay import DatabaseReplay, replay_on_database
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.schedule import Schedule
 
 COMMAND: Final = "python -m benchmarks databases"
 EXAMPLE: Final = Path(__file__).parents[1] / "examples" / "real_import.py"
@@ -25,8 +25,8 @@ RATE_MIN: Final = 300
 BLOCKED_MS_MAX: Final = 20
 LEASE_SECONDS: Final = 60
 LOCKING: Final = '''
-from coordinator import Isolation
-from coordinator.claiming import Claiming
+from wavecheck.coordinator import Isolation
+from wavecheck.coordinator.claiming import Claiming
 
 
 class Locking(Claiming):

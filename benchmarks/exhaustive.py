@@ -9,16 +9,16 @@ from typing import Any, Final
 from benchmarks.measuring import in_fresh_process
 from benchmarks.spin import MODES, is_installed, run_spin
 from benchmarks.table import Bar, Table
-from scenarios.import_job import IMPORT_JOB
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import Effort, check_subject
-from scenarios.verdicts.proving import ProofLimits, prove
-from scenarios.wd.model import WD
-from sim.exhaustive import Limits
-from sim.exhaustive.explore import Search
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.prove import conclude
-from sim.verdict import Outcome
+from wavecheck.scenarios.import_job import IMPORT_JOB
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import Effort, check_subject
+from wavecheck.scenarios.verdicts.proving import ProofLimits, prove
+from wavecheck.scenarios.wd.model import WD
+from wavecheck.sim.exhaustive import Limits
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.prove import conclude
+from wavecheck.sim.verdict import Outcome
 
 COMMAND: Final = "python -m benchmarks exhaustive"
 RATE_MIN: Final = 2_000_000

@@ -10,15 +10,15 @@ from typing import Any, Final
 from benchmarks import _peer_models as models
 from benchmarks.spin import MODES, is_installed, run_spin
 from benchmarks.table import Table
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import chosen_properties
-from scenarios.verdicts.strategies import make_search, make_strategy
-from sim.exhaustive import Limits
-from sim.exhaustive.explore import Search
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.prove import conclude
-from sim.search.session import Budget, Session
+from wavecheck import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import chosen_properties
+from wavecheck.scenarios.verdicts.strategies import make_search, make_strategy
+from wavecheck.sim.exhaustive import Limits
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.prove import conclude
+from wavecheck.sim.search.session import Budget, Session
 
 COMMAND: Final = "python -m benchmarks peers"
 PAGE: Final = Path(__file__).parents[1] / "docs" / "comparison.md"

@@ -9,16 +9,16 @@ from typing import Any, Final
 from benchmarks.measuring import Subject as Measured
 from benchmarks.measuring import take_turns
 from benchmarks.table import Bar, Table
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import chosen_properties
-from scenarios.verdicts.strategies import (
+from wavecheck import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import chosen_properties
+from wavecheck.scenarios.verdicts.strategies import (
     HYPOTHESIS,
     STRATEGIES,
     make_search,
     make_strategy,
 )
-from sim.search.session import Budget, Session
+from wavecheck.sim.search.session import Budget, Session
 
 RATE_MIN: Final = 8_000
 MEDIAN_MAX: Final = 10

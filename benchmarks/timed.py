@@ -10,13 +10,13 @@ import simpy
 
 from benchmarks.measuring import Subject, in_fresh_process, take_turns
 from benchmarks.table import Bar, Table
-from scenarios import find_scenario
-from scenarios.comparison import build_timed_world
-from sim.kernel import STEPS_MAX, Kernel
-from sim.operation import Operation, statement
-from sim.parts import Counter
-from sim.pipeline.timed_run import simulate
-from sim.pipeline.world import PipelineWorld
+from wavecheck import find_scenario
+from wavecheck.scenarios.comparison import build_timed_world
+from wavecheck.scenarios.pipeline.timed_run import simulate
+from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.sim.kernel import STEPS_MAX, Kernel
+from wavecheck.sim.operation import Operation, statement
+from wavecheck.sim.parts import Counter
 
 TASKS_COUNT: Final = 8
 COORDINATOR: Final = "claiming"

@@ -9,17 +9,17 @@ from typing import Final
 from scipy.stats import binom
 
 from benchmarks.table import Bar, Table
-from scenarios.catalogue import EXHIBITS
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import chosen_properties
-from scenarios.verdicts.strategies import (
+from wavecheck.scenarios.catalogue import EXHIBITS
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import chosen_properties
+from wavecheck.scenarios.verdicts.strategies import (
     HYPOTHESIS,
     STRATEGIES,
     make_search,
     make_strategy,
 )
-from sim.search.execution import execute
-from sim.search.session import Budget, Session
+from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.session import Budget, Session
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "zoo-strategies.md"
 """Where `--record` puts the tables."""

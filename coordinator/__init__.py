@@ -5,18 +5,18 @@ Nothing here knows which world it runs in: no simulator, no search, no database 
 
 import logging
 
-from coordinator.claiming import Claiming
-from coordinator.leased import Leased
-from coordinator.listener import (
+from wavecheck.coordinator.claiming import Claiming
+from wavecheck.coordinator.leased import Leased
+from wavecheck.coordinator.listener import (
     DurableListener,
     Listener,
     ProgressiveListener,
     UpfrontListener,
 )
-from coordinator.original import Original
-from coordinator.premature import Premature
-from coordinator.progressive import Progressive
-from coordinator.protocol import (
+from wavecheck.coordinator.original import Original
+from wavecheck.coordinator.premature import Premature
+from wavecheck.coordinator.progressive import Progressive
+from wavecheck.coordinator.protocol import (
     Coordinator,
     Database,
     Deadlock,
@@ -29,8 +29,8 @@ from coordinator.protocol import (
     Transaction,
     WorkerDatabase,
 )
-from coordinator.stalling import Stalling
-from coordinator.states import (
+from wavecheck.coordinator.stalling import Stalling
+from wavecheck.coordinator.states import (
     Batch,
     BatchState,
     Delivery,
@@ -40,7 +40,7 @@ from coordinator.states import (
     WaveKind,
     WaveState,
 )
-from coordinator.upfront import Upfront
+from wavecheck.coordinator.upfront import Upfront
 
 __all__ = [
     "VARIANTS",

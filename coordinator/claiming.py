@@ -7,9 +7,9 @@ was completed between the count and the update.
 
 from typing import ClassVar
 
-from coordinator.protocol import Database
-from coordinator.states import ACTIVE_STATES, BatchState, WaveState
-from coordinator.trigger import (
+from wavecheck.coordinator.protocol import Database
+from wavecheck.coordinator.states import ACTIVE_STATES, BatchState, WaveState
+from wavecheck.coordinator.trigger import (
     log_demoted,
     log_dispatched,
     log_progressive,

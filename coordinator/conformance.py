@@ -15,8 +15,8 @@ Units: times are microseconds; the bench makes its store with `STALE_AFTER` and 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
-from coordinator.protocol import Database, ListenerDatabase, WorkerDatabase
-from coordinator.states import (
+from wavecheck.coordinator.protocol import Database, ListenerDatabase, WorkerDatabase
+from wavecheck.coordinator.states import (
     Batch,
     BatchState,
     Job,

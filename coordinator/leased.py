@@ -8,9 +8,9 @@ returns batches whose lease is over, and the next dispatch call sends them again
 
 from typing import ClassVar
 
-from coordinator.claiming import Claiming
-from coordinator.states import BatchState
-from coordinator.trigger import log_dispatched
+from wavecheck.coordinator.claiming import Claiming
+from wavecheck.coordinator.states import BatchState
+from wavecheck.coordinator.trigger import log_dispatched
 
 
 class Leased(Claiming):

@@ -6,8 +6,8 @@ knows the statements of `ListenerDatabase` and nothing of the dispatch rule.
 
 from typing import Final, Protocol
 
-from coordinator.protocol import ImportPlan, ListenerDatabase
-from coordinator.states import BatchState
+from wavecheck.coordinator.protocol import ImportPlan, ListenerDatabase
+from wavecheck.coordinator.states import BatchState
 
 
 class Listener(Protocol):

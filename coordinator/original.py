@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from coordinator.stalling import Stalling
+from wavecheck.coordinator.stalling import Stalling
 
 
 class Original(Stalling):

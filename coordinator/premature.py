@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from coordinator.progressive import Progressive
+from wavecheck.coordinator.progressive import Progressive
 
 
 class Premature(Progressive):

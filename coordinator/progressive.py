@@ -6,9 +6,9 @@ has no claim.
 
 from typing import ClassVar
 
-from coordinator.protocol import Database
-from coordinator.states import ACTIVE_STATES, BatchState, WaveState
-from coordinator.trigger import (
+from wavecheck.coordinator.protocol import Database
+from wavecheck.coordinator.states import ACTIVE_STATES, BatchState, WaveState
+from wavecheck.coordinator.trigger import (
     demote_if_stale,
     log_progressive,
     send_pending,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from coordinator.states import BatchState, Delivery, Wave, WaveState
+from wavecheck.coordinator.states import BatchState, Delivery, Wave, WaveState
 
 
 class Isolation(StrEnum):

@@ -7,9 +7,13 @@ so a batch that is created after the first call stays pending.
 
 from typing import ClassVar
 
-from coordinator.protocol import Database
-from coordinator.states import ACTIVE_STATES, WaveState
-from coordinator.trigger import demote_if_stale, send_pending, trigger_next_wave
+from wavecheck.coordinator.protocol import Database
+from wavecheck.coordinator.states import ACTIVE_STATES, WaveState
+from wavecheck.coordinator.trigger import (
+    demote_if_stale,
+    send_pending,
+    trigger_next_wave,
+)
 
 
 class Stalling:

@@ -6,8 +6,8 @@ The rules differ in *when* a wave's batches may be sent; that is in their own fi
 import logging
 from collections.abc import Awaitable, Callable
 
-from coordinator.protocol import Database
-from coordinator.states import WaveKind, WaveState
+from wavecheck.coordinator.protocol import Database
+from wavecheck.coordinator.states import WaveKind, WaveState
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from coordinator.claiming import Claiming
+from wavecheck.coordinator.claiming import Claiming
 
 
 class Upfront(Claiming):

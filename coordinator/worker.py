@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from coordinator.listener import Listener
-from coordinator.protocol import Coordinator, ImportPlan, WorkerDatabase
-from coordinator.states import Batch, Delivery
+from wavecheck.coordinator.listener import Listener
+from wavecheck.coordinator.protocol import Coordinator, ImportPlan, WorkerDatabase
+from wavecheck.coordinator.states import Batch, Delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

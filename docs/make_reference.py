@@ -16,16 +16,14 @@ from typing import Any, Final, get_type_hints
 import click
 import typer
 
-from reports.cli import app
-from scenarios import SCENARIOS, Scenario
+from wavecheck import SCENARIOS, Scenario
+from wavecheck.reports.cli import app
 
 PAGE: Final = Path(__file__).with_name("reference.md")
 PACKAGES: Final = (
-    "scenarios",
-    "coordinator",
-    "reports",
-    "reports.export",
-    "reports.monitors",
+    "wavecheck",
+    "wavecheck.reports.export",
+    "wavecheck.reports.monitors",
 )
 
 

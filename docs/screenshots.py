@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from reports.html.report import report
-from scenarios import check, compare
+from wavecheck import check, compare
+from wavecheck.reports.html.report import report
 
 IMAGES = Path(__file__).parent / "images"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")

@@ -29,7 +29,7 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from coordinator import (
+from wavecheck.coordinator import (
     VARIANTS,
     Batch,
     BatchState,
@@ -42,8 +42,8 @@ from coordinator import (
     WaveKind,
     WaveState,
 )
-from coordinator.listener import LISTENERS
-from coordinator.sql import (
+from wavecheck.coordinator.listener import LISTENERS
+from wavecheck.coordinator.sql import (
     SQLStore,
     add_rows,
     connected,
@@ -53,7 +53,7 @@ from coordinator.sql import (
     read_sends,
     remove_job,
 )
-from coordinator.worker import WORKERS, Worker
+from wavecheck.coordinator.worker import WORKERS, Worker
 
 
 class Bounded(Leased):

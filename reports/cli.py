@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from reports.commands import (
+from wavecheck.reports.commands import (
     alerts,
     calibrate,
     campaign,
@@ -25,8 +25,8 @@ from reports.commands import (
     sweep,
     zoo,
 )
-from reports.tables import make_console
-from sim.errors import HarnessBug, NondeterminismError, WavecheckError
+from wavecheck.reports.tables import make_console
+from wavecheck.sim.errors import HarnessBug, NondeterminismError, WavecheckError
 
 EXIT_BAD_INPUT: Final = 2
 EXIT_NONDETERMINISM: Final = 3
@@ -76,7 +76,7 @@ def _options(
 def run_command(arguments: list[str]) -> int:
     """Run one command line; return its exit status. Never shows a traceback."""
     # The coordinators' log lines belong to the run that collects them.
-    logging.getLogger("coordinator").propagate = False
+    logging.getLogger("wavecheck.coordinator").propagate = False
     error_console = make_console(is_error=True)
     try:
         result = app(arguments, prog_name="wavecheck", standalone_mode=False)

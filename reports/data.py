@@ -9,11 +9,11 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from scenarios.comparison import Comparison
-from scenarios.verdicts.checking import CheckResult
-from sim.pipeline.timed_run import TimedRun
-from sim.trace import plain
-from sim.verdict import Verdict
+from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.sim.trace import plain
+from wavecheck.sim.verdict import Verdict
 
 FORMAT_VERSION = 1
 

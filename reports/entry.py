@@ -9,6 +9,6 @@ import sys
 
 def main() -> None:
     """Run the command line and exit."""
-    from reports.cli import run_command
+    from wavecheck.reports.cli import run_command
 
     sys.exit(run_command(sys.argv[1:]))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from sim.errors import InvalidScenario
+from wavecheck.sim.errors import InvalidScenario
 
 
 def check_writable(path: Path) -> None:

@@ -11,22 +11,20 @@ from typing import Final
 from markupsafe import Markup
 from rich.console import Console, RenderableType
 
-from reports.explanation.text import explanation_text
-from reports.html.report import Result, report
-from reports.tables import PIPED_WIDTH, comparison_report, run_report
-from reports.verdicts.proof import proof_table, sweep_table
-from reports.verdicts.search import verdict_table
-from scenarios import (
-    CheckResult,
-    Comparison,
-    Explanation,
-    ProofResult,
-    Schedule,
-    Sweep,
-    TimedRun,
-    Verdict,
-)
-from sim.errors import WavecheckError
+from wavecheck.reports.explanation.text import explanation_text
+from wavecheck.reports.html.report import Result, report
+from wavecheck.reports.tables import PIPED_WIDTH, comparison_report, run_report
+from wavecheck.reports.verdicts.proof import proof_table, sweep_table
+from wavecheck.reports.verdicts.search import verdict_table
+from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.questions import Sweep
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.errors import WavecheckError
+from wavecheck.sim.search.explain import Explanation
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.verdict import Verdict
 
 _HEIGHT: Final = 760
 _FRAME: Final = Markup(

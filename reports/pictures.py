@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from reports.files import write_whole
-from scenarios.comparison import Comparison
-from sim.kernel import TICKS_PER_SECOND
-from sim.pipeline.observation import BATCH_STATES
-from sim.pipeline.timed_run import TimedRun
+from wavecheck.reports.files import write_whole
+from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.pipeline.observation import BATCH_STATES
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 Draw = Callable[[Axes, TimedRun, float], None]
 

@@ -11,15 +11,15 @@ from typing import Final
 
 from rich.status import Status
 
-from reports.tables import make_console
-from scenarios.campaign.campaign import CampaignProgress, Tell
-from scenarios.campaign.sweeping import SweepProgress
-from scenarios.conformity.conforming import LevelResult
-from scenarios.conformity.conforming import Progress as ConformProgress
-from scenarios.verdicts.checking import SearchProgress
-from scenarios.verdicts.proving import ProofProgress
-from sim.exhaustive import Progress
-from sim.search.session import Found, Statistics
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.campaign.campaign import CampaignProgress, Tell
+from wavecheck.scenarios.campaign.sweeping import SweepProgress
+from wavecheck.scenarios.conformity.conforming import LevelResult
+from wavecheck.scenarios.conformity.conforming import Progress as ConformProgress
+from wavecheck.scenarios.verdicts.checking import SearchProgress
+from wavecheck.scenarios.verdicts.proving import ProofProgress
+from wavecheck.sim.exhaustive import Progress
+from wavecheck.sim.search.session import Found, Statistics
 
 PATIENCE_SECONDS: Final = 1.0
 LINE_EVERY_SECONDS: Final = 10.0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from scenarios.verdicts.checking import CheckResult
+    from wavecheck.scenarios.verdicts.checking import CheckResult
 
 FOLDER: Final = "wavecheck_schedules"
 _INI: Final = "wavecheck_schedules"
@@ -58,7 +58,7 @@ class WavecheckFixture:
         self._defaults = defaults
 
     def check(self, **options: Any) -> "CheckResult":
-        """Replay the kept schedules, then search; see `reports.regressions.Plan`.
+        """Replay the kept schedules, then search; see `regressions.Plan`.
 
         Raises:
             AssertionError: a property is violated, or vacuous where that is required.
@@ -66,8 +66,8 @@ class WavecheckFixture:
             WavecheckError: a bad name or value, or nondeterminism.
         """
         __tracebackhide__ = True
-        from reports.regressions import Plan, assert_holds
-        from sim.errors import WavecheckError
+        from wavecheck.reports.regressions import Plan, assert_holds
+        from wavecheck.sim.errors import WavecheckError
 
         plan = Plan(**{**self._defaults, **options})
         try:

@@ -15,18 +15,18 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from reports.explanation.text import explanation_plain, plain_text
-from reports.files import write_whole
-from reports.verdicts.hash_seeds import compare_hash_seeds
-from reports.verdicts.search import verdict_table
-from scenarios import find_scenario
-from scenarios.loading import coordinator_name
-from scenarios.schedule_files import read_schedule, schedule_text
-from scenarios.verdicts.checking import CheckResult, check, world_of
-from sim.errors import InvalidScenario, ReplayMismatch
-from sim.search.explain import explain
-from sim.search.recorded import Entry, Script
-from sim.search.schedule import Schedule, passes, replay
+from wavecheck.reports.explanation.text import explanation_plain, plain_text
+from wavecheck.reports.files import write_whole
+from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
+from wavecheck.reports.verdicts.search import verdict_table
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.loading import coordinator_name
+from wavecheck.scenarios.schedule_files import read_schedule, schedule_text
+from wavecheck.scenarios.verdicts.checking import CheckResult, check, world_of
+from wavecheck.sim.errors import InvalidScenario, ReplayMismatch
+from wavecheck.sim.search.explain import explain
+from wavecheck.sim.search.recorded import Entry, Script
+from wavecheck.sim.search.schedule import Schedule, passes, replay
 
 DEFAULT_EXECUTIONS: Final = 2_000
 
@@ -42,7 +42,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a test searches; the names are those of `scenarios.verdicts.checking.check`.
+    """What a test searches; the names are those of `wavecheck.check`.
 
     Attributes:
         scenario: name.
@@ -296,7 +296,7 @@ def regression_test_text(schedule: Schedule, path: Path, test_path: Path) -> str
         "\n"
         "from pathlib import Path\n"
         "\n"
-        "from reports.regressions import assert_passes\n"
+        "from wavecheck.reports.regressions import assert_passes\n"
         "\n"
         f"SCHEDULE = Path(__file__).parent / {literal}\n"
         "\n"

@@ -11,12 +11,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scenarios import SCENARIOS
-from scenarios.comparison import Comparison
-from scenarios.incident.claims import Answer
-from sim.kernel import TICKS_PER_SECOND
-from sim.pipeline.timed_run import TimedRun
-from sim.verdict import Outcome, Verdict
+from wavecheck.scenarios.catalogue import SCENARIOS
+from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.incident.claims import Answer
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.sim.kernel import TICKS_PER_SECOND
+from wavecheck.sim.verdict import Outcome, Verdict
 
 PIPED_WIDTH: Final = 150
 _PIPELINES: Final = [one for one in SCENARIOS.values() if not one.collection]

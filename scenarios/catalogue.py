@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from scenarios.classic import CLASSIC
-from scenarios.fleet import FLEET
-from scenarios.import_job import IMPORT_JOB
-from scenarios.incident.scenario import INCIDENT
-from scenarios.scenario import Scenario
-from scenarios.wd.model import WD
-from scenarios.zoo import ZOO
-from sim.errors import unknown_name
+from wavecheck.scenarios.classic import CLASSIC
+from wavecheck.scenarios.fleet import FLEET
+from wavecheck.scenarios.import_job import IMPORT_JOB
+from wavecheck.scenarios.incident.scenario import INCIDENT
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.wd.model import WD
+from wavecheck.scenarios.zoo import ZOO
+from wavecheck.sim.errors import unknown_name
 
 EXHIBITS: Final = {one.name: one for one in (*ZOO, *CLASSIC)}
 """Every exhibit by name: the zoo, then the classic programs."""

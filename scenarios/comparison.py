@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.catalogue import find_scenario
-from scenarios.incident.claims import Claim, judge_claims
-from scenarios.loading import coordinator_name, load_coordinator
-from scenarios.scenario import Scenario
-from sim.errors import InvalidScenario
-from sim.faces import shown
-from sim.kernel import STEPS_MAX, Kernel
-from sim.pipeline.timed_run import Progress, TimedRun, simulate
-from sim.pipeline.world import PipelineWorld
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.incident.claims import Claim, judge_claims
+from wavecheck.scenarios.loading import coordinator_name, load_coordinator
+from wavecheck.scenarios.pipeline.timed_run import Progress, TimedRun, simulate
+from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.faces import shown
+from wavecheck.sim.kernel import STEPS_MAX, Kernel
 
 WorldProgress = Callable[[str, int], None]
 """Called with the coordinator's name and its steps so far, now and then."""

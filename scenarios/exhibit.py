@@ -18,11 +18,11 @@ from typing import Annotated, Any, Final
 
 from annotated_types import Ge, Le
 
-from scenarios.scenario import Scenario
-from sim.faults import Adversary, FaultPlan
-from sim.kernel import Kernel
-from sim.mutant import Mutant
-from sim.property import Moment, Property
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.faults import Adversary, FaultPlan
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.mutant import Mutant
+from wavecheck.sim.property import Moment, Property
 
 SIZE_MAX: Final = 50
 

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from coordinator import VARIANTS
-from scenarios.scenario import Scenario
-from sim.pipeline.fleet import FleetWorld
-from sim.pipeline.mutants import PIPELINE_MUTANTS
-from sim.pipeline.settings import FleetSettings
+from wavecheck.coordinator import VARIANTS
+from wavecheck.scenarios.pipeline.fleet import FleetWorld
+from wavecheck.scenarios.pipeline.mutants import PIPELINE_MUTANTS
+from wavecheck.scenarios.pipeline.settings import FleetSettings
+from wavecheck.scenarios.scenario import Scenario
 
 FLEET: Final = Scenario(
     name="fleet",

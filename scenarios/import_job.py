@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from coordinator import VARIANTS
-from scenarios.scenario import Scenario
-from sim.pipeline.import_job import ImportJobWorld
-from sim.pipeline.mutants import PIPELINE_MUTANTS
-from sim.pipeline.settings import ImportJobSettings
+from wavecheck.coordinator import VARIANTS
+from wavecheck.scenarios.pipeline.import_job import ImportJobWorld
+from wavecheck.scenarios.pipeline.mutants import PIPELINE_MUTANTS
+from wavecheck.scenarios.pipeline.settings import ImportJobSettings
+from wavecheck.scenarios.scenario import Scenario
 
 IMPORT_JOB: Final = Scenario(
     name="import-job",

@@ -21,10 +21,10 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
-from coordinator.blocking import BlockingDatabase, awaiting
-from scenarios.scenario import Scenario
-from sim.errors import CoordinatorError, unknown_name
-from sim.pipeline.connection import connect_to
+from wavecheck.coordinator.blocking import BlockingDatabase, awaiting
+from wavecheck.scenarios.pipeline.connection import connect_to
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import CoordinatorError, unknown_name
 
 
 def load_coordinator(scenario: Scenario, name: str) -> type[Any]:

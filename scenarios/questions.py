@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from scenarios.catalogue import find_scenario
-from scenarios.scenario import Scenario
-from scenarios.subject import Subject
-from scenarios.verdicts import proving
-from scenarios.verdicts.checking import subject_of, world_of
-from scenarios.verdicts.proving import MEMORY_MAX, ProofLimits, ProofResult
-from sim.errors import InvalidScenario
-from sim.exhaustive import Limits
-from sim.faces import shown
-from sim.search import schedule as schedules
-from sim.search.explain import Explanation
-from sim.search.schedule import Replayed, Schedule
-from sim.world import World
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts import proving
+from wavecheck.scenarios.verdicts.checking import subject_of, world_of
+from wavecheck.scenarios.verdicts.proving import MEMORY_MAX, ProofLimits, ProofResult
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive import Limits
+from wavecheck.sim.faces import shown
+from wavecheck.sim.search import schedule as schedules
+from wavecheck.sim.search.explain import Explanation
+from wavecheck.sim.search.schedule import Replayed, Schedule
+from wavecheck.sim.world import World
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -143,7 +143,9 @@ def happens_before(schedule: Schedule) -> "nx.DiGraph[int]":
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    from sim.search.happens_before import happens_before  # networkx is slow to load
+    from wavecheck.sim.search.happens_before import (
+        happens_before,  # networkx is slow to load
+    )
 
     return happens_before(_world(schedule), schedule)
 
@@ -173,9 +175,9 @@ def state_graph(
         CoordinatorError: the coordinator does not load, or failed.
         CannotLearn: the coordinator hides state from the engine.
     """
-    from sim.exhaustive.graph import graph_of
-    from sim.exhaustive.prove import searched
-    from sim.exhaustive.state_graph import state_graph
+    from wavecheck.sim.exhaustive.graph import graph_of
+    from wavecheck.sim.exhaustive.prove import searched
+    from wavecheck.sim.exhaustive.state_graph import state_graph
 
     subject = Subject.of(scenario, coordinator, settings)
     search, stopped_by = searched(subject.world(), limits=Limits(states_max=states_max))

@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from sim.errors import InvalidScenario, unknown_name
-from sim.kernel import Kernel
-from sim.mutant import Mutant
-from sim.operation import statements_of
-from sim.property import Property
-from sim.world import World
+from wavecheck.sim.errors import InvalidScenario, unknown_name
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.mutant import Mutant
+from wavecheck.sim.operation import statements_of
+from wavecheck.sim.property import Property
+from wavecheck.sim.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim.errors import InvalidScenario
-from sim.search.schedule import Schedule, ScheduledStep
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.search.schedule import Schedule, ScheduledStep
 
 FORMAT_VERSION: Final = 1
 KIND: Final = "wavecheck schedule"

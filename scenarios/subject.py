@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from scenarios.catalogue import find_scenario
-from scenarios.loading import coordinator_name, load_coordinator
-from scenarios.scenario import Scenario
-from sim.faults import FaultPlan
-from sim.kernel import Kernel
-from sim.search.recheck import running_again, violates_no_more
-from sim.search.schedule import Schedule, recorded_steps, run_rule
-from sim.search.search import Sizes, WorldFamily
-from sim.task import Rule
-from sim.trace import plain
-from sim.world import World
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.loading import coordinator_name, load_coordinator
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.faults import FaultPlan
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.search.recheck import running_again, violates_no_more
+from wavecheck.sim.search.schedule import Schedule, recorded_steps, run_rule
+from wavecheck.sim.search.search import Sizes, WorldFamily
+from wavecheck.sim.task import Rule
+from wavecheck.sim.trace import plain
+from wavecheck.sim.world import World
 
 STEPS_MAX: Final = 100_000
 _FAULT: Final = "fault "  # before a kind of fault, in the names of sizes

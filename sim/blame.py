@@ -9,9 +9,9 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from sim.operation import Operation, Statement
+from wavecheck.sim.operation import Operation, Statement
 
-_OURS = Path(__file__).resolve().parent
+_OURS = Path(__file__).parent
 
 
 def describe_failure(
@@ -24,7 +24,7 @@ def describe_failure(
     frames = [
         frame
         for frame in extract_tb(error.__traceback__)
-        if not Path(frame.filename).resolve().is_relative_to(_OURS)
+        if not Path(frame.filename).is_relative_to(_OURS)
         and not _is_library(frame.filename)
     ]
     place = "(no frame of the coordinator)"

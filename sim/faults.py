@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sim.errors import InvalidScenario, unknown_name
-from sim.kernel import Kernel
-from sim.operation import Kind, statement
+from wavecheck.sim.errors import InvalidScenario, unknown_name
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Kind, statement
 
 FAULT_TASK_PREFIX: Final = "fault "
 

@@ -23,11 +23,11 @@ from typing import Any, Final
 import simpy
 from simpy.core import EmptySchedule, StopSimulation
 
-from sim.blame import describe_endless, describe_failure, describe_foreign_await
-from sim.errors import CoordinatorError, HarnessBug, WavecheckError
-from sim.operation import Kind, Operation, Statement
-from sim.parts import Change, Part
-from sim.task import FirstInFirstOut, Rule, Task
+from wavecheck.sim import blame
+from wavecheck.sim.errors import CoordinatorError, HarnessBug, WavecheckError
+from wavecheck.sim.operation import Kind, Operation, Statement
+from wavecheck.sim.parts import Change, Part
+from wavecheck.sim.task import FirstInFirstOut, Rule, Task
 
 TICKS_PER_SECOND: Final = 1_000_000
 TICKS_PER_MILLISECOND: Final = 1_000
@@ -396,14 +396,14 @@ class Kernel(simpy.Environment):
         if survives and isinstance(error, Exception) and survives(task, error):
             return
         raise CoordinatorError(
-            describe_failure(error, task.name, task.operation, self.steps_count)
+            blame.describe_failure(error, task.name, task.operation, self.steps_count)
         ) from error
 
     def _place(self, task: Task, operation: object) -> None:
         """Let a task wait for its turn to perform an operation."""
         if type(operation) is not Operation:
             raise CoordinatorError(
-                describe_foreign_await(
+                blame.describe_foreign_await(
                     operation, task.name, task.coroutine, self.steps_count
                 )
             )
@@ -429,7 +429,7 @@ class Kernel(simpy.Environment):
         """Report progress, or refuse to go on; return when to pause again."""
         if self.steps_count > self.steps_max:
             raise CoordinatorError(
-                describe_endless(
+                blame.describe_endless(
                     self.steps_max, task.name, task.statements_count, task.coroutine
                 )
             )

@@ -19,15 +19,15 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from sim.blame import call_text
-from sim.errors import WavecheckError
-from sim.kernel import Kernel
-from sim.operation import Kind, Operation, Postponed
-from sim.parts import Change
-from sim.task import Task
-from sim.trace import plain
-from sim.transactions import Blocked as WaitsInModel
-from sim.transactions import Failed, Failure
+from wavecheck.sim.blame import call_text
+from wavecheck.sim.errors import WavecheckError
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Kind, Operation, Postponed
+from wavecheck.sim.parts import Change
+from wavecheck.sim.task import Task
+from wavecheck.sim.trace import plain
+from wavecheck.sim.transactions import Blocked as WaitsInModel
+from wavecheck.sim.transactions import Failed, Failure
 
 ASK_AFTER_SECONDS: Final = 0.004
 """A statement that takes longer is asked about; blocked ones are known within 20 ms."""

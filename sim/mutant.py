@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sim.kernel import Kernel
-from sim.operation import Operation, Statement
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation, Statement
 
 EVERY_COORDINATOR = ""
 

@@ -31,7 +31,7 @@ from typing import (
 )
 
 if TYPE_CHECKING:
-    from sim.parts import Part
+    from wavecheck.sim.parts import Part
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from sim.kernel import Kernel
-from sim.parts import Watcher
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Watcher
 
 OnChange = Callable[[Any, Hashable, Any, Any], str | None]
 """Called with world, key, before and after; returns what is wrong, or None."""

@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from sim.operation import Operation
+from wavecheck.sim.operation import Operation
 
 
 class Task:

@@ -12,10 +12,10 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Any, TextIO
 
-from sim.kernel import Kernel, StepListener
-from sim.operation import Operation
-from sim.parts import Change
-from sim.task import Task
+from wavecheck.sim.kernel import Kernel, StepListener
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.parts import Change
+from wavecheck.sim.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from sim.faces import shown
-from sim.property import Violation
+from wavecheck.sim.faces import shown
+from wavecheck.sim.property import Violation
 
 CONFIDENCE: Final = 0.95
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from sim.faults import FaultPlan
-from sim.kernel import Kernel
-from sim.property import Property
+from wavecheck.sim.faults import FaultPlan
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.property import Property
 
 
 class World(Protocol):

@@ -9,11 +9,16 @@ The only home of SQLAlchemy beside the tests. A store is made from an engine:
 
 from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 
-from coordinator.sql.engines import REFUSALS, connected, make_engine, parse_url
-from coordinator.sql.errors import DatabaseUnusable, as_unusable
-from coordinator.sql.foreign import Rows, TableNames, read_job
-from coordinator.sql.retries import retrying
-from coordinator.sql.rows import (
+from wavecheck.coordinator.sql.engines import (
+    REFUSALS,
+    connected,
+    make_engine,
+    parse_url,
+)
+from wavecheck.coordinator.sql.errors import DatabaseUnusable, as_unusable
+from wavecheck.coordinator.sql.foreign import Rows, TableNames, read_job
+from wavecheck.coordinator.sql.retries import retrying
+from wavecheck.coordinator.sql.rows import (
     add_rows,
     create_tables,
     read_batches,
@@ -23,22 +28,22 @@ from coordinator.sql.rows import (
     refuse_other_tables,
     remove_job,
 )
-from coordinator.sql.scripting import (
+from wavecheck.coordinator.sql.scripting import (
     removal_text,
     rows_text,
     statement_text,
     tables_text,
 )
-from coordinator.sql.sessions import Session, open_session
-from coordinator.sql.store import Clock, SQLStore, Wait
-from coordinator.sql.transactions import in_one_transaction
-from coordinator.sql.waiting import (
+from wavecheck.coordinator.sql.sessions import Session, open_session
+from wavecheck.coordinator.sql.store import Clock, SQLStore, Wait
+from wavecheck.coordinator.sql.transactions import in_one_transaction
+from wavecheck.coordinator.sql.waiting import (
     backend_of,
     blockers_of,
     break_circle,
     version_of,
 )
-from coordinator.sql.workspace import Workspace, workspace
+from wavecheck.coordinator.sql.workspace import Workspace, workspace
 
 __all__ = [
     "REFUSALS",

@@ -19,8 +19,8 @@ from sqlalchemy import (
     update,
 )
 
-from coordinator.sql.schema import BATCHES, JOBS, QUEUE, WAVES
-from coordinator.states import BatchState, JobState, WaveKind, WaveState
+from wavecheck.coordinator.sql.schema import BATCHES, JOBS, QUEUE, WAVES
+from wavecheck.coordinator.states import BatchState, JobState, WaveKind, WaveState
 
 _B, _J, _W = BATCHES.c, JOBS.c, WAVES.c
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import Pool
 
-from coordinator.sql.errors import DatabaseUnusable, as_unusable
+from wavecheck.coordinator.sql.errors import DatabaseUnusable, as_unusable
 
 DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -48,7 +48,7 @@ def parse_url(text: str) -> URL:
         raise DatabaseUnusable(
             f"{url.drivername}: no store for this kind of database\n"
             "  expected  sqlite:///FILE or postgresql://USER@HOST/DATABASE\n"
-            "next: write one, and try it with coordinator.conformance"
+            "next: write one, and try it with wavecheck.coordinator.conformance"
         )
     return url.set(drivername=DRIVERS[backend])
 

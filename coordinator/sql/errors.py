@@ -12,7 +12,11 @@ from typing import Final
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 
-from coordinator.protocol import Deadlock, SerializationFailure, StatementFailed
+from wavecheck.coordinator.protocol import (
+    Deadlock,
+    SerializationFailure,
+    StatementFailed,
+)
 
 # PostgreSQL's codes for what another process has caused, and what passes.
 _PASSING: Final[dict[str, tuple[type[StatementFailed], str]]] = {

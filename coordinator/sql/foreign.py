@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeEngine
 
-from coordinator.sql.engines import connected, make_engine
-from coordinator.sql.errors import DatabaseUnusable
-from coordinator.sql.transactions import in_one_transaction
+from wavecheck.coordinator.sql.engines import connected, make_engine
+from wavecheck.coordinator.sql.errors import DatabaseUnusable
+from wavecheck.coordinator.sql.transactions import in_one_transaction
 
 _BEGIN: Final = {
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",

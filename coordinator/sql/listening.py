@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningDelete
 
-from coordinator.sql.schema import BATCHES, CACHE, FINISHED, Moment
+from wavecheck.coordinator.sql.schema import BATCHES, CACHE, FINISHED, Moment
 
 _NOW: Final = bindparam("now", type_=Moment())
 _IDS: Final = bindparam("ids", type_=BATCHES.c.parent_ids.type)

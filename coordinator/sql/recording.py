@@ -7,8 +7,15 @@ there is. Knows the schema; who decides what happens is somebody else.
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from coordinator.sql.schema import BATCHES, CACHE, FINISHED, JOBS, QUEUE, WAVES
-from coordinator.states import Batch, Job, Wave
+from wavecheck.coordinator.sql.schema import (
+    BATCHES,
+    CACHE,
+    FINISHED,
+    JOBS,
+    QUEUE,
+    WAVES,
+)
+from wavecheck.coordinator.states import Batch, Job, Wave
 
 
 async def put_row(connection: AsyncConnection, row: Job | Wave | Batch) -> None:

@@ -8,7 +8,7 @@ have done anything else in between.
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from coordinator.protocol import StatementFailed
+from wavecheck.coordinator.protocol import StatementFailed
 
 Result = TypeVar("Result")
 

@@ -7,8 +7,8 @@ from sqlalchemy import delete, insert, inspect, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from coordinator.sql.errors import DatabaseUnusable
-from coordinator.sql.schema import (
+from wavecheck.coordinator.sql.errors import DatabaseUnusable
+from wavecheck.coordinator.sql.schema import (
     BATCHES,
     CACHE,
     FINISHED,
@@ -17,8 +17,8 @@ from coordinator.sql.schema import (
     QUEUE,
     WAVES,
 )
-from coordinator.sql.transactions import in_one_transaction
-from coordinator.states import (
+from wavecheck.coordinator.sql.transactions import in_one_transaction
+from wavecheck.coordinator.states import (
     Batch,
     BatchState,
     Job,

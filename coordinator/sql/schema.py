@@ -1,7 +1,7 @@
 """The tables, with the published report's names: `jobs`, `waves`, `wave_batches`.
 
-The three tables have the columns of `coordinator.states`; three more hold what the
-model keeps in a queue, a cache and a flag. Knows no statement and no connection.
+The three tables have the columns of `wavecheck.coordinator.states`; three more hold
+what the model keeps in a queue, a cache and a flag. Knows no statement, no connection.
 
 Units: a moment is a whole number of microseconds since 1970 in Python, and a timestamp
 with time zone in the database, so that people can read and compare it there.

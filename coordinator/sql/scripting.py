@@ -14,9 +14,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.types import NullType
 
-from coordinator.sql.schema import BATCHES, JOBS, METADATA, WAVES
-from coordinator.sql.store import SQLTransaction
-from coordinator.states import Batch, Job, Wave
+from wavecheck.coordinator.sql.schema import BATCHES, JOBS, METADATA, WAVES
+from wavecheck.coordinator.sql.store import SQLTransaction
+from wavecheck.coordinator.states import Batch, Job, Wave
 
 _DIALECT: Final = postgresql.dialect(  # type: ignore[no-untyped-call]  # SQLAlchemy does not say
     paramstyle="named"

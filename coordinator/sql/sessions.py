@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from coordinator.protocol import Isolation, StatementFailed
-from coordinator.sql.errors import DatabaseUnusable
-from coordinator.sql.store import Clock, SQLTransaction
-from coordinator.sql.transactions import begin_text, execute
-from coordinator.sql.waiting import backend_of
+from wavecheck.coordinator.protocol import Isolation, StatementFailed
+from wavecheck.coordinator.sql.errors import DatabaseUnusable
+from wavecheck.coordinator.sql.store import Clock, SQLTransaction
+from wavecheck.coordinator.sql.transactions import begin_text, execute
+from wavecheck.coordinator.sql.waiting import backend_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

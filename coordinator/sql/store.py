@@ -13,12 +13,12 @@ from sqlalchemy import CursorResult, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from coordinator.protocol import Isolation, StatementFailed
-from coordinator.sql import dispatching, listening, working
-from coordinator.sql.errors import as_statement_failure
-from coordinator.sql.rows import batch_of, wave_of
-from coordinator.sql.transactions import begin_text, in_one_transaction
-from coordinator.states import BatchState, Delivery, Wave, WaveState
+from wavecheck.coordinator.protocol import Isolation, StatementFailed
+from wavecheck.coordinator.sql import dispatching, listening, working
+from wavecheck.coordinator.sql.errors import as_statement_failure
+from wavecheck.coordinator.sql.rows import batch_of, wave_of
+from wavecheck.coordinator.sql.transactions import begin_text, in_one_transaction
+from wavecheck.coordinator.states import BatchState, Delivery, Wave, WaveState
 
 Clock = Callable[[], int]
 """Returns the time now, as microseconds since 1970."""

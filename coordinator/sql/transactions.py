@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from coordinator.protocol import Isolation, StatementFailed
-from coordinator.sql.errors import as_statement_failure
+from wavecheck.coordinator.protocol import Isolation, StatementFailed
+from wavecheck.coordinator.sql.errors import as_statement_failure
 
 
 def begin_text(dialect: str, isolation: Isolation) -> str:

@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlalchemy import TextualSelect, bindparam, null, text, update
 
-from coordinator.sql.schema import BATCHES, QUEUE
-from coordinator.states import ACTIVE_STATES, BatchState
+from wavecheck.coordinator.sql.schema import BATCHES, QUEUE
+from wavecheck.coordinator.states import ACTIVE_STATES, BatchState
 
 _B: Final = BATCHES.c
 _THIS_BATCH: Final = _B.batch_id == bindparam("of_batch")

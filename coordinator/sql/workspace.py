@@ -18,9 +18,9 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import NullPool
 
-from coordinator.sql.engines import connected, make_engine, parse_url
-from coordinator.sql.errors import DatabaseUnusable, shown_url
-from coordinator.sql.schema import METADATA
+from wavecheck.coordinator.sql.engines import connected, make_engine, parse_url
+from wavecheck.coordinator.sql.errors import DatabaseUnusable, shown_url
+from wavecheck.coordinator.sql.schema import METADATA
 
 _PREFIX: Final = "wavecheck_"
 _COMMENT: Final = "made by wavecheck for one run; safe to drop"

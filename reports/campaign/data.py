@@ -5,10 +5,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from reports.data import FORMAT_VERSION
-from scenarios.campaign.campaign import CampaignResult
-from scenarios.campaign.statistics import Distribution, Interval
-from scenarios.campaign.summary import Difference, PointSummary
+from wavecheck.reports.data import FORMAT_VERSION
+from wavecheck.scenarios.campaign.campaign import CampaignResult
+from wavecheck.scenarios.campaign.statistics import Distribution, Interval
+from wavecheck.scenarios.campaign.summary import Difference, PointSummary
 
 
 def campaign_data(result: CampaignResult) -> dict[str, Any]:

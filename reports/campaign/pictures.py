@@ -13,14 +13,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.campaign.tables import measure_text
-from reports.files import write_whole
-from scenarios.campaign.campaign import CampaignResult
-from scenarios.campaign.columns import TIMED
-from scenarios.campaign.sensitivity import Effect
-from scenarios.campaign.statistics import Distribution
-from scenarios.campaign.summary import PointSummary
-from sim.kernel import TICKS_PER_SECOND
+from wavecheck.reports.campaign.tables import measure_text
+from wavecheck.reports.files import write_whole
+from wavecheck.scenarios.campaign.campaign import CampaignResult
+from wavecheck.scenarios.campaign.columns import TIMED
+from wavecheck.scenarios.campaign.sensitivity import Effect
+from wavecheck.scenarios.campaign.statistics import Distribution
+from wavecheck.scenarios.campaign.summary import PointSummary
+from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 # Okabe and Ito's palette, in an order that also differs in brightness.
 COLOURS: Final = (

@@ -11,12 +11,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scenarios.campaign.campaign import CampaignResult
-from scenarios.campaign.columns import TIMED
-from scenarios.campaign.statistics import Distribution, Interval
-from scenarios.campaign.summary import Difference, PointSummary, Rate
-from sim.kernel import TICKS_PER_SECOND
-from sim.search.biased_walk import SHARE
+from wavecheck.scenarios.campaign.campaign import CampaignResult
+from wavecheck.scenarios.campaign.columns import TIMED
+from wavecheck.scenarios.campaign.statistics import Distribution, Interval
+from wavecheck.scenarios.campaign.summary import Difference, PointSummary, Rate
+from wavecheck.sim.kernel import TICKS_PER_SECOND
+from wavecheck.sim.search.biased_walk import SHARE
 
 ROWS_MAX: Final = 200
 """More points than this are for the data, not for a screen."""

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from reports.commands.options import Settings, assignments, check_outputs
-from reports.files import write_whole
-from reports.monitors import Thresholds, prometheus_rules, sql_script
+from wavecheck.reports.commands.options import Settings, assignments, check_outputs
+from wavecheck.reports.files import write_whole
+from wavecheck.reports.monitors import Thresholds, prometheus_rules, sql_script
 
 
 class MonitorFormat(StrEnum):

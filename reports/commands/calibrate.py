@@ -10,13 +10,24 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports.commands.options import Batches, Calls, JSONFile, check_outputs, write_json
-from reports.data import header
-from reports.tables import make_console
-from scenarios import find_scenario
-from scenarios.incident.calibration import EMPIRICAL, Calibration, Fit, calibrate
-from scenarios.scenario import Scenario
-from sim.errors import InvalidScenario
+from wavecheck.reports.commands.options import (
+    Batches,
+    Calls,
+    JSONFile,
+    check_outputs,
+    write_json,
+)
+from wavecheck.reports.data import header
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.incident.calibration import (
+    EMPIRICAL,
+    Calibration,
+    Fit,
+    calibrate,
+)
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import InvalidScenario
 
 FAMILY_HELP = "empirical (the values themselves), best, or a formula's name."
 _UNITS = {"latency_samples_ms": "ms"}

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from reports.campaign.data import campaign_data
-from reports.campaign.tables import campaign_report
-from reports.commands.calibrate import FAMILY_HELP, calibrated_settings
-from reports.commands.engine_options import (
+from wavecheck.reports.campaign.data import campaign_data
+from wavecheck.reports.campaign.tables import campaign_report
+from wavecheck.reports.commands.calibrate import FAMILY_HELP, calibrated_settings
+from wavecheck.reports.commands.engine_options import (
     Cluster,
     Jobs,
     Resume,
     StoreFile,
     engine_of,
 )
-from reports.commands.options import (
+from wavecheck.reports.commands.options import (
     Batches,
     Calls,
     JSONFile,
@@ -27,16 +27,21 @@ from reports.commands.options import (
     collect_settings,
     write_json,
 )
-from reports.files import check_folder, write_whole
-from reports.progress import showing_campaign
-from reports.tables import make_console
-from scenarios import find_scenario
-from scenarios.campaign.campaign import CampaignResult, complete, results_of
-from scenarios.campaign.plan import Plan, parse_grid, stored_plan
-from scenarios.campaign.store import ResultsStore, create_store, merge, open_store
-from scenarios.scenario import Scenario
-from sim.errors import InvalidScenario
-from sim.kernel import STEPS_MAX
+from wavecheck.reports.files import check_folder, write_whole
+from wavecheck.reports.progress import showing_campaign
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.campaign.campaign import CampaignResult, complete, results_of
+from wavecheck.scenarios.campaign.plan import Plan, parse_grid, stored_plan
+from wavecheck.scenarios.campaign.store import (
+    ResultsStore,
+    create_store,
+    merge,
+    open_store,
+)
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.kernel import STEPS_MAX
 
 _CLASS_HELP = "NAME, package.module:Class or path/to/file.py:Class; repeatable."
 Coordinators = Annotated[
@@ -181,7 +186,9 @@ def _show(
     if export is not None:
         write_whole(export, store.export().encode())
     if pictures is not None:
-        from reports.campaign.pictures import write_pictures  # matplotlib is slow
+        from wavecheck.reports.campaign.pictures import (
+            write_pictures,  # matplotlib is slow
+        )
 
         written = write_pictures(result, pictures)
     if not write_json(json_file, campaign_data(result)):

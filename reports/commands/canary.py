@@ -8,15 +8,15 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from reports import data
-from reports.commands.options import write_json
-from reports.progress import showing_search
-from reports.tables import make_console
-from reports.verdicts.hash_seeds import compare_hash_seeds
-from reports.verdicts.search import verdict_table
-from scenarios.subject import Subject
-from scenarios.verdicts.canary import CanaryResult, Fate, MutantResult, canary
-from scenarios.verdicts.checking import Effort
+from wavecheck.reports import data
+from wavecheck.reports.commands.options import write_json
+from wavecheck.reports.progress import showing_search
+from wavecheck.reports.tables import make_console
+from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
+from wavecheck.reports.verdicts.search import verdict_table
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.canary import CanaryResult, Fate, MutantResult, canary
+from wavecheck.scenarios.verdicts.checking import Effort
 
 _STYLE: Final = {
     Fate.CAUGHT: "bold green",

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from reports.files import check_writable, write_whole
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.proving import ProofResult
+from wavecheck.reports.files import check_writable, write_whole
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
 
 JUnitFile = Annotated[
     Path | None,
@@ -56,7 +56,9 @@ class CIFiles:
 
     def write(self, result: CheckResult | ProofResult) -> None:
         """Write the files that are wanted."""
-        from reports import export  # its graphs are slow to load, and few runs need it
+        from wavecheck.reports import (
+            export,  # its graphs are slow to load, and few runs need it
+        )
 
         if self.junit is not None:
             text = export.junit(result, requires_risk=self.requires_risk)

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
-from reports import data
-from reports.commands.options import JSONFile, check_outputs, write_json
-from reports.files import check_folder, write_whole
-from reports.progress import showing_conformity
-from reports.tables import make_console
-from scenarios.conformity import (
+from wavecheck.reports import data
+from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
+from wavecheck.reports.files import check_folder, write_whole
+from wavecheck.reports.progress import showing_conformity
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.conformity import (
     ConformResult,
     Disagreement,
     conform,
@@ -22,8 +22,8 @@ from scenarios.conformity import (
     read_worlds,
     world_file,
 )
-from scenarios.conformity.conforming import chosen_levels
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.conformity.conforming import chosen_levels
+from wavecheck.sim.errors import InvalidScenario
 
 KEPT: Final = Path("wavecheck-conform")
 DISAGREED: Final = 4

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from scenarios.campaign.cluster import cluster_engine
-from scenarios.campaign.engines import Engine, local_engine
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.campaign.cluster import cluster_engine
+from wavecheck.scenarios.campaign.engines import Engine, local_engine
+from wavecheck.sim.errors import InvalidScenario
 
 Jobs = Annotated[
     int,

@@ -8,24 +8,25 @@ from typing import Annotated, Final
 
 import typer
 
-from reports.commands.options import (
+from wavecheck.reports.commands.options import (
     CoordinatorName,
     Seed,
     Settings,
     check_outputs,
     collect_settings,
 )
-from reports.export.sql_steps import SQLScript, sql_script
-from reports.files import write_whole
-from scenarios import comparison as comparisons
-from scenarios import find_scenario, happens_before, replay, state_graph
-from scenarios.scenario import Scenario
-from scenarios.schedule_files import read_schedule
-from scenarios.verdicts.checking import world_of
-from sim.errors import InvalidScenario
-from sim.kernel import STEPS_MAX
-from sim.pipeline.timed_run import TimedRun, simulate
-from sim.search.schedule import Schedule
+from wavecheck.reports.export.sql_steps import SQLScript, sql_script
+from wavecheck.reports.files import write_whole
+from wavecheck.scenarios import comparison as comparisons
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
+from wavecheck.scenarios.questions import happens_before, replay, state_graph
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.schedule_files import read_schedule
+from wavecheck.scenarios.verdicts.checking import world_of
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.kernel import STEPS_MAX
+from wavecheck.sim.search.schedule import Schedule
 
 
 class Format(StrEnum):
@@ -98,7 +99,7 @@ def export_command(
 
 
 def _of_schedule(schedule: Schedule, form: Format) -> str:
-    from reports import export  # its graphs are slow to load
+    from wavecheck.reports import export  # its graphs are slow to load
 
     writers: Final[Mapping[Format, Callable[[Schedule], str]]] = {
         Format.PERFETTO: export.perfetto,
@@ -126,7 +127,7 @@ def _of_scenario(
     form: Format,
     rows: Rows,
 ) -> str:
-    from reports import export
+    from wavecheck.reports import export
 
     if form in _OF_SCHEDULES:
         raise InvalidScenario(

@@ -6,25 +6,25 @@ from typing import Annotated
 
 import typer
 
-from coordinator.sql import DatabaseUnusable, read_job
-from reports.commands.options import (
+from wavecheck.coordinator.sql import DatabaseUnusable, read_job
+from wavecheck.reports.commands.options import (
     JSONFile,
     Settings,
     check_outputs,
     collect_settings,
     write_json,
 )
-from reports.files import check_folder
-from reports.incident.files import save_timeline
-from reports.incident.view import investigation_data, print_investigation
-from reports.progress import showing_progress
-from reports.tables import make_console
-from scenarios.incident.evidence import Evidence, evidence_of
-from scenarios.incident.files import read_calls, read_files
-from scenarios.incident.investigation import EXECUTIONS_MAX, investigate
-from scenarios.incident.mapping import read_mapping
-from scenarios.incident.scenario import INCIDENT
-from sim.errors import InvalidScenario
+from wavecheck.reports.files import check_folder
+from wavecheck.reports.incident.files import save_timeline
+from wavecheck.reports.incident.view import investigation_data, print_investigation
+from wavecheck.reports.progress import showing_progress
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.incident.evidence import Evidence, evidence_of
+from wavecheck.scenarios.incident.files import read_calls, read_files
+from wavecheck.scenarios.incident.investigation import EXECUTIONS_MAX, investigate
+from wavecheck.scenarios.incident.mapping import read_mapping
+from wavecheck.scenarios.incident.scenario import INCIDENT
+from wavecheck.sim.errors import InvalidScenario
 
 TableFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="CSV, or JSON lines.")

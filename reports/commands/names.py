@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from reports import tables
-from reports.verdicts.search import strategies_table
-from reports.zoo.tables import exhibits_table
+from wavecheck.reports import tables
+from wavecheck.reports.verdicts.search import strategies_table
+from wavecheck.reports.zoo.tables import exhibits_table
 
 
 class Topic(StrEnum):

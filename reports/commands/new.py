@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from reports.project import Starter, project_files, write_project
-from reports.tables import make_console
-from scenarios.catalogue import EXHIBITS
-from sim.errors import unknown_name
+from wavecheck.reports.project import Starter, project_files, write_project
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.catalogue import EXHIBITS
+from wavecheck.sim.errors import unknown_name
 
 
 def new_command(

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from reports import data
-from reports.files import check_writable, write_whole
-from reports.html.report import Result, report
-from reports.tables import make_console
-from scenarios.scenario import Scenario
-from sim.errors import InvalidScenario
+from wavecheck.reports import data
+from wavecheck.reports.files import check_writable, write_whole
+from wavecheck.reports.html.report import Result, report
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import InvalidScenario
 
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="Name, as in `wavecheck list`.")

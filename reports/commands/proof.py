@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
-from reports.commands.options import write_json
-from reports.explanation.text import explanation_text
-from reports.files import check_folder
-from reports.progress import showing_proof
-from reports.regressions import save_schedules
-from reports.tables import make_console
-from reports.verdicts.proof import proof_data, proof_table
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import Effort
-from scenarios.verdicts.proving import ProofLimits, ProofResult, prove
-from scenarios.verdicts.strategies import EXHAUSTIVE
-from sim.errors import InvalidScenario
-from sim.search.explain import explain
+from wavecheck.reports.commands.options import write_json
+from wavecheck.reports.explanation.text import explanation_text
+from wavecheck.reports.files import check_folder
+from wavecheck.reports.progress import showing_proof
+from wavecheck.reports.regressions import save_schedules
+from wavecheck.reports.tables import make_console
+from wavecheck.reports.verdicts.proof import proof_data, proof_table
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import Effort
+from wavecheck.scenarios.verdicts.proving import ProofLimits, ProofResult, prove
+from wavecheck.scenarios.verdicts.strategies import EXHAUSTIVE
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.search.explain import explain
 
 MemoryText = Annotated[
     str, typer.Option(metavar="SIZE", help="Limit of a proof, such as 4GB.")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from reports import data, tables
-from reports.commands.options import (
+from wavecheck.reports import data, tables
+from wavecheck.reports.commands.options import (
     CLASS_HELP,
     Batches,
     Calls,
@@ -23,14 +23,14 @@ from reports.commands.options import (
     write_json,
     write_page,
 )
-from reports.files import check_folder, write_whole
-from reports.progress import showing_progress
-from scenarios import comparison as comparisons
-from scenarios import find_scenario
-from scenarios.comparison import Comparison
-from scenarios.database.run import run_on_database
-from sim.kernel import STEPS_MAX, StepListener
-from sim.pipeline.timed_run import TimedRun, simulate
+from wavecheck.reports.files import check_folder, write_whole
+from wavecheck.reports.progress import showing_progress
+from wavecheck.scenarios import comparison as comparisons
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.database.run import run_on_database
+from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
+from wavecheck.sim.kernel import STEPS_MAX, StepListener
 
 
 def run(
@@ -155,6 +155,6 @@ def compare(
 
 
 def _draw(comparison: Comparison, folder: Path) -> list[Path]:
-    from reports.pictures import write_pictures  # matplotlib is slow to load
+    from wavecheck.reports.pictures import write_pictures  # matplotlib is slow to load
 
     return write_pictures(comparison, folder)

@@ -6,12 +6,17 @@ from typing import Annotated, Final
 
 import typer
 
-from reports import data
-from reports.commands.canary import show_canary
-from reports.commands.ci_files import CIFiles, JUnitFile, SARIFFile, SummaryFile
-from reports.commands.engine_options import Cluster, Jobs, engine_of
-from reports.commands.interruption import interrupted_by_termination
-from reports.commands.options import (
+from wavecheck.reports import data
+from wavecheck.reports.commands.canary import show_canary
+from wavecheck.reports.commands.ci_files import (
+    CIFiles,
+    JUnitFile,
+    SARIFFile,
+    SummaryFile,
+)
+from wavecheck.reports.commands.engine_options import Cluster, Jobs, engine_of
+from wavecheck.reports.commands.interruption import interrupted_by_termination
+from wavecheck.reports.commands.options import (
     CoordinatorName,
     HTMLFile,
     JSONFile,
@@ -22,7 +27,7 @@ from reports.commands.options import (
     write_json,
     write_page,
 )
-from reports.commands.proof import (
+from wavecheck.reports.commands.proof import (
     CheckpointFolder,
     MemoryText,
     NoReduction,
@@ -30,33 +35,36 @@ from reports.commands.proof import (
     proof_limits,
     show_proof,
 )
-from reports.explanation.text import explanation_markdown, explanation_text
-from reports.files import check_folder, check_writable, write_whole
-from reports.progress import showing_search
-from reports.regressions import regression_test_text, save_schedules
-from reports.tables import make_console
-from reports.verdicts.database import database_replay_data, print_database_replay
-from reports.verdicts.hash_seeds import compare_hash_seeds
-from reports.verdicts.search import verdict_table
-from scenarios import find_scenario
-from scenarios.campaign.engines import IN_PROCESS
-from scenarios.campaign.spread import check_spread
-from scenarios.database.replay import replay_on_database
-from scenarios.schedule_files import read_schedule
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import (
+from wavecheck.reports.explanation.text import explanation_markdown, explanation_text
+from wavecheck.reports.files import check_folder, check_writable, write_whole
+from wavecheck.reports.progress import showing_search
+from wavecheck.reports.regressions import regression_test_text, save_schedules
+from wavecheck.reports.tables import make_console
+from wavecheck.reports.verdicts.database import (
+    database_replay_data,
+    print_database_replay,
+)
+from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
+from wavecheck.reports.verdicts.search import verdict_table
+from wavecheck.scenarios.campaign.engines import IN_PROCESS
+from wavecheck.scenarios.campaign.spread import check_spread
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.database.replay import replay_on_database
+from wavecheck.scenarios.schedule_files import read_schedule
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import (
     CheckResult,
     Effort,
     check_subject,
     subject_of,
     world_of,
 )
-from scenarios.verdicts.proving import ProofResult, explained
-from scenarios.verdicts.strategies import EXHAUSTIVE
-from sim.errors import InvalidScenario
-from sim.exhaustive.explore import INTERRUPTED
-from sim.search.schedule import Schedule
-from sim.search.schedule import replay as replay_schedule
+from wavecheck.scenarios.verdicts.proving import ProofResult, explained
+from wavecheck.scenarios.verdicts.strategies import EXHAUSTIVE
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive.explore import INTERRUPTED
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.search.schedule import replay as replay_schedule
 
 EXIT_DISAGREEMENT: Final = 4  # the model is ours
 _FILE_HELP = "A schedule, as `wavecheck check --save` writes it."

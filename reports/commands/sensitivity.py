@@ -7,15 +7,15 @@ import typer
 from rich import box
 from rich.table import Table
 
-from reports.campaign.tables import measure_text
-from reports.commands.engine_options import (
+from wavecheck.reports.campaign.tables import measure_text
+from wavecheck.reports.commands.engine_options import (
     Cluster,
     Jobs,
     Resume,
     StoreFile,
     engine_of,
 )
-from reports.commands.options import (
+from wavecheck.reports.commands.options import (
     CoordinatorName,
     JSONFile,
     ScenarioName,
@@ -24,12 +24,11 @@ from reports.commands.options import (
     collect_settings,
     write_json,
 )
-from reports.data import header
-from reports.progress import showing_campaign
-from reports.tables import make_console
-from scenarios import find_scenario
-from scenarios.campaign.campaign import complete
-from scenarios.campaign.sensitivity import (
+from wavecheck.reports.data import header
+from wavecheck.reports.progress import showing_campaign
+from wavecheck.reports.tables import make_console
+from wavecheck.scenarios.campaign.campaign import complete
+from wavecheck.scenarios.campaign.sensitivity import (
     TRAJECTORIES,
     Design,
     Effect,
@@ -38,8 +37,9 @@ from scenarios.campaign.sensitivity import (
     measurable,
     parse_ranges,
 )
-from scenarios.campaign.store import create_store
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.campaign.store import create_store
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.sim.errors import InvalidScenario
 
 
 def sensitivity_command(
@@ -91,7 +91,9 @@ def sensitivity_command(
             raise KeyboardInterrupt
         ranked = effects(made, results, measure)
     if picture is not None:
-        from reports.campaign.pictures import write_tornado  # matplotlib is slow
+        from wavecheck.reports.campaign.pictures import (
+            write_tornado,  # matplotlib is slow
+        )
 
         title = f"{found.name}, {rule}: what matters for {measure}"
         write_tornado(ranked, measure, picture, title=title)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from reports.commands.engine_options import Cluster, Jobs, engine_of
-from reports.commands.options import (
+from wavecheck.reports.commands.engine_options import Cluster, Jobs, engine_of
+from wavecheck.reports.commands.options import (
     CoordinatorName,
     HTMLFile,
     JSONFile,
@@ -17,21 +17,21 @@ from reports.commands.options import (
     write_json,
     write_page,
 )
-from reports.commands.search import (
+from wavecheck.reports.commands.search import (
     FaultsText,
     PropertyNames,
     faults_of,
     seconds_of,
 )
-from reports.progress import showing_proof, showing_sweep
-from reports.tables import make_console
-from reports.verdicts.proof import proof_data, sweep_table
-from scenarios import find_scenario
-from scenarios.campaign.engines import IN_PROCESS, Engine
-from scenarios.campaign.sweeping import sweep_spread
-from scenarios.subject import Subject
-from scenarios.verdicts.proving import ProofResult, sweep
-from sim.exhaustive.explore import INTERRUPTED
+from wavecheck.reports.progress import showing_proof, showing_sweep
+from wavecheck.reports.tables import make_console
+from wavecheck.reports.verdicts.proof import proof_data, sweep_table
+from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine
+from wavecheck.scenarios.campaign.sweeping import sweep_spread
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.proving import ProofResult, sweep
+from wavecheck.sim.exhaustive.explore import INTERRUPTED
 
 
 def sweep_command(

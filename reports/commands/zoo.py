@@ -6,21 +6,21 @@ from typing import Annotated
 
 import typer
 
-from reports.commands.options import JSONFile, check_outputs, write_json
-from reports.commands.search import seconds_of
-from reports.data import FORMAT_VERSION
-from reports.files import check_writable, write_whole
-from reports.progress import showing_exhibits
-from reports.tables import make_console
-from reports.zoo.guide import pattern_guide
-from reports.zoo.page import zoo_page
-from reports.zoo.tables import examination_data, matrix
-from scenarios import EXHIBITS
-from scenarios.exhibit import Exhibit
-from scenarios.verdicts.checking import Effort
-from scenarios.verdicts.examination import EXECUTIONS, Examination, examine
-from scenarios.verdicts.proving import ProofLimits
-from sim.errors import InvalidScenario, unknown_name
+from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
+from wavecheck.reports.commands.search import seconds_of
+from wavecheck.reports.data import FORMAT_VERSION
+from wavecheck.reports.files import check_writable, write_whole
+from wavecheck.reports.progress import showing_exhibits
+from wavecheck.reports.tables import make_console
+from wavecheck.reports.zoo.guide import pattern_guide
+from wavecheck.reports.zoo.page import zoo_page
+from wavecheck.reports.zoo.tables import examination_data, matrix
+from wavecheck.scenarios.catalogue import EXHIBITS
+from wavecheck.scenarios.exhibit import Exhibit
+from wavecheck.scenarios.verdicts.checking import Effort
+from wavecheck.scenarios.verdicts.examination import EXECUTIONS, Examination, examine
+from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.sim.errors import InvalidScenario, unknown_name
 
 
 def zoo_command(

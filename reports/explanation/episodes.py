@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from sim.trace import RowChange, Step
+from wavecheck.sim.trace import RowChange, Step
 
 ROWS_MAX: Final = 24
 """A trace of more steps than this is told in episodes."""

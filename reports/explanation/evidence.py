@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reports.explanation.code_places import CodePlace, place_of
-from scenarios import find_scenario
-from scenarios.verdicts.checking import subject_of, world_of
-from scenarios.verdicts.proving import explained
-from sim.kernel import Kernel
-from sim.operation import statements_of
-from sim.parts import Counter, Part, Queue, Table
-from sim.property import Moment
-from sim.search.explain import Explanation
-from sim.search.happens_before import happens_before
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule, recorded_steps, run_rule
-from sim.task import Task
-from sim.trace import Step, plain
-from sim.world import World
+from wavecheck.reports.explanation.code_places import CodePlace, place_of
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.verdicts.checking import subject_of, world_of
+from wavecheck.scenarios.verdicts.proving import explained
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statements_of
+from wavecheck.sim.parts import Counter, Part, Queue, Table
+from wavecheck.sim.property import Moment
+from wavecheck.sim.search.explain import Explanation
+from wavecheck.sim.search.happens_before import happens_before
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule, recorded_steps, run_rule
+from wavecheck.sim.task import Task
+from wavecheck.sim.trace import Step, plain
+from wavecheck.sim.world import World
 
 Row = tuple[Any, ...]
 """The cells of one row, as plain data."""

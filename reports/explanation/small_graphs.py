@@ -7,14 +7,14 @@ every state gets its tables, every step its words.
 from dataclasses import dataclass
 from typing import Final
 
-from reports.explanation.evidence import Frame, frame_of
-from scenarios.subject import Subject
-from sim.exhaustive import Limits
-from sim.exhaustive.explore import Search
-from sim.exhaustive.graph import Graph, graph_of
-from sim.exhaustive.prove import searched
-from sim.exhaustive.recovery import can_end_well
-from sim.trace import Step
+from wavecheck.reports.explanation.evidence import Frame, frame_of
+from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.exhaustive import Limits
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.graph import Graph, graph_of
+from wavecheck.sim.exhaustive.prove import searched
+from wavecheck.sim.exhaustive.recovery import can_end_well
+from wavecheck.sim.trace import Step
 
 STATES_MAX: Final = 2_000
 """More states than this are no graph to walk through."""

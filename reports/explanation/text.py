@@ -13,11 +13,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports.explanation.episodes import ROWS_MAX, episodes_of
-from reports.explanation.wording import Wording
-from sim.search.explain import Escape, Explanation
-from sim.search.stale import StaleRead
-from sim.trace import Step
+from wavecheck.reports.explanation.episodes import ROWS_MAX, episodes_of
+from wavecheck.reports.explanation.wording import Wording
+from wavecheck.sim.search.explain import Escape, Explanation
+from wavecheck.sim.search.stale import StaleRead
+from wavecheck.sim.trace import Step
 
 _LANE_RATIO: Final = 2
 """Width of a lane, where the changes have one more than there are lanes."""

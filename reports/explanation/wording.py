@@ -6,7 +6,7 @@ Knows traces only; text, Markdown and pages use the same words.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sim.trace import RowChange, Step, plain
+from wavecheck.sim.trace import RowChange, Step, plain
 
 _LIST_MAX: Final = 4
 _TEXT_MAX: Final = 60

@@ -7,15 +7,15 @@ proof JUnit, SARIF or Markdown. Nothing here writes files. Names in results are 
 people's text: each format escapes them by its own rules.
 """
 
-from reports.export.csv_table import csv_text
-from reports.export.graphml import graphml
-from reports.export.isolation import isolation_spec, sql_text
-from reports.export.junit import junit
-from reports.export.mermaid import mermaid
-from reports.export.perfetto import perfetto, perfetto_of_run
-from reports.export.sarif import sarif
-from reports.export.shiviz import shiviz
-from reports.export.summary import summary
+from wavecheck.reports.export.csv_table import csv_text
+from wavecheck.reports.export.graphml import graphml
+from wavecheck.reports.export.isolation import isolation_spec, sql_text
+from wavecheck.reports.export.junit import junit
+from wavecheck.reports.export.mermaid import mermaid
+from wavecheck.reports.export.perfetto import perfetto, perfetto_of_run
+from wavecheck.reports.export.sarif import sarif
+from wavecheck.reports.export.shiviz import shiviz
+from wavecheck.reports.export.summary import summary
 
 __all__ = [
     "csv_text",

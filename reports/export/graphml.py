@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.trace import plain
+from wavecheck.sim.trace import plain
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -22,7 +22,7 @@ def graphml(graph: "nx.Graph[int]") -> str:
     """Return a graph as GraphML; networkx, Gephi, yEd and Cytoscape read it.
 
     Args:
-        graph: as `scenarios.happens_before` or `scenarios.state_graph` gives it.
+        graph: as `wavecheck.happens_before` or `wavecheck.state_graph` gives it.
     """
     import networkx as nx  # slow to load
 

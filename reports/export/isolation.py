@@ -6,8 +6,8 @@ number in the schedule; the one permutation is the order of the schedule.
 
 import json
 
-from reports.export.sql_steps import SQLScript
-from sim.trace import plain
+from wavecheck.reports.export.sql_steps import SQLScript
+from wavecheck.sim.trace import plain
 
 
 def isolation_spec(script: SQLScript) -> str:

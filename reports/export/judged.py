@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reports.verdicts.proof import proof_strength
-from reports.verdicts.search import strength
-from scenarios.scenario import Scenario
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.proving import ProofResult
-from scenarios.verdicts.strategies import EXHAUSTIVE
-from sim.search.schedule import Schedule
-from sim.verdict import Verdict
+from wavecheck.reports.verdicts.proof import proof_strength
+from wavecheck.reports.verdicts.search import strength
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.verdicts.strategies import EXHAUSTIVE
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

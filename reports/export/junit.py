@@ -7,13 +7,13 @@ test, for nothing was tested. There are no times: the same search gives the same
 
 from xml.etree import ElementTree
 
-from reports.explanation.text import explanation_plain
-from reports.export.graphml import xml_text
-from reports.export.judged import JudgedProperty, judged
-from scenarios import explain
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.proving import ProofResult
-from sim.verdict import Outcome
+from wavecheck.reports.explanation.text import explanation_plain
+from wavecheck.reports.export.graphml import xml_text
+from wavecheck.reports.export.judged import JudgedProperty, judged
+from wavecheck.scenarios.questions import explain
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.verdict import Outcome
 
 
 def junit(result: CheckResult | ProofResult, *, requires_risk: bool = False) -> str:

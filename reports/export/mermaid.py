@@ -6,8 +6,8 @@ changed something, a dashed one came back with a value and changed nothing.
 
 from typing import Final
 
-from reports.export.story import Story, one_line, tell
-from sim.search.schedule import Schedule
+from wavecheck.reports.export.story import Story, one_line, tell
+from wavecheck.sim.search.schedule import Schedule
 
 _PLAIN: Final = frozenset(" .,()[]=_/+-'?!|")
 _SHARED: Final = "shared"

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
 
-from reports.export.story import tell
-from scenarios import happens_before
-from sim.pipeline.observation import BATCH_STATES
-from sim.pipeline.timed_run import TimedRun
-from sim.search.schedule import Schedule
+from wavecheck.reports.export.story import tell
+from wavecheck.scenarios.pipeline.observation import BATCH_STATES
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.questions import happens_before
+from wavecheck.sim.search.schedule import Schedule
 
 STEP_TICKS: Final = 1_000
 _TASKS, _BATCHES = 1, 2  # the processes of the picture

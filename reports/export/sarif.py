@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from reports.export.judged import judged
-from reports.export.story import Story, one_line, tell
-from scenarios import find_scenario
-from scenarios.verdicts.checking import CheckResult, world_of
-from scenarios.verdicts.proving import ProofResult
-from sim.search.places import Place, places_of
-from sim.search.schedule import Schedule
-from sim.verdict import Outcome
+from wavecheck.reports.export.judged import judged
+from wavecheck.reports.export.story import Story, one_line, tell
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.verdicts.checking import CheckResult, world_of
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.search.places import Place, places_of
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.verdict import Outcome
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT: Final = "SRCROOT"
@@ -112,8 +112,8 @@ def _uri(file: str) -> str:
 
     No absolute path: the same code gives the same bytes on every machine.
     """
-    path = Path(file)
-    roots = [Path.cwd(), *(Path(entry) for entry in sys.path if entry)]
+    path = Path(file).resolve()  # a checkout of ours imports through links
+    roots = [Path.cwd(), *(Path(entry).resolve() for entry in sys.path if entry)]
     inside = [root for root in roots if path.is_relative_to(root)]
     here = path.relative_to(inside[0]) if inside else Path(path.name)
     return quote(here.as_posix())

@@ -11,9 +11,9 @@ Executions", TOSEM 2020; clocks as in Mattern, "Virtual Time and Global States",
 import json
 from typing import Final
 
-from reports.export.story import one_line, tell
-from scenarios import happens_before
-from sim.search.schedule import Schedule
+from wavecheck.reports.export.story import one_line, tell
+from wavecheck.scenarios.questions import happens_before
+from wavecheck.sim.search.schedule import Schedule
 
 EXPRESSION: Final = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 """What ShiViz parses a log with, unless it is told otherwise."""

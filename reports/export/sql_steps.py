@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from coordinator.sql import removal_text, rows_text, statement_text, tables_text
-from sim.errors import InvalidScenario
-from sim.faults import FAULT_TASK_PREFIX
-from sim.operation import Kind
-from sim.pipeline.twin import clock_offset
-from sim.pipeline.world import PipelineWorld
-from sim.search.schedule import Schedule, replay
-from sim.trace import Step
-from sim.transactions import Blocked
-from sim.world import World
+from wavecheck.coordinator.sql import (
+    removal_text,
+    rows_text,
+    statement_text,
+    tables_text,
+)
+from wavecheck.scenarios.pipeline.twin import clock_offset
+from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.faults import FAULT_TASK_PREFIX
+from wavecheck.sim.operation import Kind
+from wavecheck.sim.search.schedule import Schedule, replay
+from wavecheck.sim.trace import Step
+from wavecheck.sim.transactions import Blocked
+from wavecheck.sim.world import World
 
 _WORDS: Final = {"commit": "COMMIT", "roll_back": "ROLLBACK"}
 

@@ -6,12 +6,12 @@ Knows replay and explanation; knows no format.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.explanation.text import headline, lanes_of, marks_of
-from reports.explanation.wording import Wording
-from scenarios import explain, replay
-from sim.search.explain import Explanation
-from sim.search.schedule import Schedule
-from sim.trace import Step
+from wavecheck.reports.explanation.text import headline, lanes_of, marks_of
+from wavecheck.reports.explanation.wording import Wording
+from wavecheck.scenarios.questions import explain, replay
+from wavecheck.sim.search.explain import Explanation
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.trace import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ A line that says how it ended, a table of verdicts, each counterexample folded a
 same search gives the same bytes: no times, no rates.
 """
 
-from reports.explanation.text import escaped_markdown, explanation_markdown
-from reports.export.judged import Judged, JudgedProperty, judged
-from scenarios import explain
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.proving import ProofResult
-from sim.verdict import Outcome
+from wavecheck.reports.explanation.text import escaped_markdown, explanation_markdown
+from wavecheck.reports.export.judged import Judged, JudgedProperty, judged
+from wavecheck.scenarios.questions import explain
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.verdict import Outcome
 
 
 def summary(result: CheckResult | ProofResult) -> str:

@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from coordinator import Batch
-from sim.kernel import TICKS_PER_SECOND
-from sim.pipeline.observation import BATCH_STATES, WaveHistory
+from wavecheck.coordinator import Batch
+from wavecheck.scenarios.pipeline.observation import BATCH_STATES, WaveHistory
+from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 WIDTH: Final = 520
 LEFT: Final = 42

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.explanation.evidence import Track
-from sim.search.stale import StaleRead
+from wavecheck.reports.explanation.evidence import Track
+from wavecheck.sim.search.stale import StaleRead
 
 ROW_HEIGHT: Final = 46
 _LANE_WIDTHS: Final = ((4, 46), (6, 36), (9, 26), (16, 18))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from reports.html.charts import LEFT, WIDTH
-from sim.kernel import TICKS_PER_SECOND
-from sim.pipeline.timed_run import TimedRun
+from wavecheck.reports.html.charts import LEFT, WIDTH
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 CONFIDENCE: Final = 0.95
 _MEASURES: Final = (

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.explanation.small_graphs import STATES_MAX, SmallGraph
-from reports.explanation.wording import Wording
-from reports.html.frames import FrameTable
+from wavecheck.reports.explanation.small_graphs import STATES_MAX, SmallGraph
+from wavecheck.reports.explanation.wording import Wording
+from wavecheck.reports.html.frames import FrameTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from reports.explanation.evidence import Frame, PartState
-from reports.explanation.wording import Wording
+from wavecheck.reports.explanation.evidence import Frame, PartState
+from wavecheck.reports.explanation.wording import Wording
 
 _UNTIMED_SUFFIX = "_at"  # moments of virtual time, which stands still in a search
 

@@ -7,13 +7,13 @@ the page its evidence stands. Knows the result types; knows no markup.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.verdicts.proof import proof_strength, sizes_of
-from reports.verdicts.search import sizes_text, strength
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.proving import ProofResult
-from sim.pipeline.timed_run import TimedRun
-from sim.property import Property
-from sim.verdict import Outcome, Verdict
+from wavecheck.reports.verdicts.proof import proof_strength, sizes_of
+from wavecheck.reports.verdicts.search import sizes_text, strength
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.property import Property
+from wavecheck.sim.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def render_page(title: str, summary: str, sections: Sequence[Section]) -> bytes:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("reports.html"),
+        loader=PackageLoader("wavecheck.reports.html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -96,7 +96,9 @@ def json_in_html(data: Mapping[str, Any]) -> Markup:
 
 
 def _asset(name: str) -> str:
-    return files("reports.html").joinpath("templates", name).read_text("utf-8")
+    return (
+        files("wavecheck.reports.html").joinpath("templates", name).read_text("utf-8")
+    )
 
 
 def _hash(text: str) -> str:

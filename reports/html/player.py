@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from reports.explanation.code_places import CodePlace
-from reports.explanation.evidence import Evidence, StatementText, Track
-from reports.explanation.statement_sql import STATEMENT_SQL
-from reports.explanation.text import (
+from wavecheck.reports.explanation.code_places import CodePlace
+from wavecheck.reports.explanation.evidence import Evidence, StatementText, Track
+from wavecheck.reports.explanation.statement_sql import STATEMENT_SQL
+from wavecheck.reports.explanation.text import (
     escape_sentence,
     headline,
     lanes_of,
     marks_of,
     no_return_sentence,
 )
-from reports.explanation.wording import Wording
-from reports.html.diagram import Diagram, diagram_of
-from reports.html.frames import FrameTable
-from reports.html.story import Beat, story_of
-from sim.trace import Step, plain
+from wavecheck.reports.explanation.wording import Wording
+from wavecheck.reports.html.diagram import Diagram, diagram_of
+from wavecheck.reports.html.frames import FrameTable
+from wavecheck.reports.html.story import Beat, story_of
+from wavecheck.sim.trace import Step, plain
 
 _NAME_MAX: Final = 80
 _TEXT_MAX: Final = 400

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
-from scenarios.comparison import Comparison
-from scenarios.scenario import Scenario
-from scenarios.schedule_files import schedule_text
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.proving import ProofResult
-from sim.pipeline.timed_run import TimedRun
-from sim.search.schedule import Schedule
-from sim.trace import plain
+from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.schedule_files import schedule_text
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.trace import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

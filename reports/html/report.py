@@ -8,15 +8,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from reports.explanation.evidence import evidence_of
-from reports.explanation.small_graphs import STATES_MAX, small_graph
-from reports.explanation.text import headline
-from reports.html.distributions import distributions_of
-from reports.html.explorer import explorer_of, too_large
-from reports.html.matrix import MatrixRow, matrices, proof_row, search_row, timed_row
-from reports.html.page import Section, render_page
-from reports.html.player import player_of, short
-from reports.html.provenance import (
+from wavecheck.reports.explanation.evidence import evidence_of
+from wavecheck.reports.explanation.small_graphs import STATES_MAX, small_graph
+from wavecheck.reports.explanation.text import headline
+from wavecheck.reports.html.distributions import distributions_of
+from wavecheck.reports.html.explorer import explorer_of, too_large
+from wavecheck.reports.html.matrix import (
+    MatrixRow,
+    matrices,
+    proof_row,
+    search_row,
+    timed_row,
+)
+from wavecheck.reports.html.page import Section, render_page
+from wavecheck.reports.html.player import player_of, short
+from wavecheck.reports.html.provenance import (
     Provenance,
     of_comparisons,
     of_proof,
@@ -24,18 +30,18 @@ from reports.html.provenance import (
     of_schedule,
     of_search,
 )
-from reports.html.timed import end_of, run_view, side_by_side
-from reports.tables import comparison_notes
-from reports.verdicts.proof import sizes_of
-from scenarios.comparison import Comparison
-from scenarios.incident.claims import Claim
-from scenarios.questions import Sweep
-from scenarios.scenario import Scenario
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.proving import ProofResult
-from sim.pipeline.timed_run import TimedRun
-from sim.search.explain import Explanation
-from sim.search.schedule import Schedule
+from wavecheck.reports.html.timed import end_of, run_view, side_by_side
+from wavecheck.reports.tables import comparison_notes
+from wavecheck.reports.verdicts.proof import sizes_of
+from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.incident.claims import Claim
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.questions import Sweep
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.search.explain import Explanation
+from wavecheck.sim.search.schedule import Schedule
 
 Result = (
     CheckResult | ProofResult | Sweep | Comparison | TimedRun | Schedule | Explanation

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.explanation.evidence import Evidence
-from reports.explanation.wording import Wording
-from sim.search.stale import StaleRead
-from sim.trace import RowChange, Step, plain
+from wavecheck.reports.explanation.evidence import Evidence
+from wavecheck.reports.explanation.wording import Wording
+from wavecheck.sim.search.stale import StaleRead
+from wavecheck.sim.trace import RowChange, Step, plain
 
 Piece = tuple[str, str]
 """(style, text): style is empty, "code" or "strong"."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
-from reports.html.charts import Gantt, StatusChart, gantt_of, status_chart
-from reports.tables import seconds
-from scenarios.incident.claims import Claim
-from sim.kernel import TICKS_PER_SECOND
-from sim.pipeline.alerts import Alert
-from sim.pipeline.observation import BATCH_STATES
-from sim.pipeline.timed_run import TimedRun
+from wavecheck.reports.html.charts import Gantt, StatusChart, gantt_of, status_chart
+from wavecheck.reports.tables import seconds
+from wavecheck.scenarios.incident.claims import Claim
+from wavecheck.scenarios.pipeline.alerts import Alert
+from wavecheck.scenarios.pipeline.observation import BATCH_STATES
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 _MARGIN: Final = 1.02
 """Share of the time line that is drawn, so that the last change is seen."""

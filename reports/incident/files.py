@@ -6,8 +6,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Final
 
-from reports.files import write_whole
-from scenarios.incident.investigation import Investigation
+from wavecheck.reports.files import write_whole
+from wavecheck.scenarios.incident.investigation import Investigation
 
 _BATCHES: Final = ("batch_id", "job_id", "wave_number", "status", "created_at")
 _CALLS: Final = (

@@ -5,10 +5,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from coordinator import BatchState
-from reports import data
-from scenarios.incident.investigation import Investigation, Trial
-from scenarios.incident.story import Story
+from wavecheck.coordinator import BatchState
+from wavecheck.reports import data
+from wavecheck.scenarios.incident.investigation import Investigation, Trial
+from wavecheck.scenarios.incident.story import Story
 
 
 def print_investigation(console: Console, found: Investigation) -> None:

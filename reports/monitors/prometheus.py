@@ -1,7 +1,7 @@
 """The monitors as Prometheus alert rules.
 
 They need three metrics, each with the labels `job_id` and `wave_number`; the metric
-queries of `reports.monitors.sql` give them to any SQL exporter:
+queries of `wavecheck.reports.monitors.sql` give them to any SQL exporter:
 
     wave_batches{kind, status}    gauge: batches of one wave in one status
     wave_processing               gauge: 1 while the wave is processing, else 0
@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from reports.monitors.thresholds import Thresholds, milliseconds_of
+from wavecheck.reports.monitors.thresholds import Thresholds, milliseconds_of
 
 _WAVE: Final = "job_id, wave_number"
 _LABELS: Final = "job {{ $labels.job_id }}, wave {{ $labels.wave_number }}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reports.monitors.thresholds import Thresholds, milliseconds_of
+from wavecheck.reports.monitors.thresholds import Thresholds, milliseconds_of
 
 
 @dataclass(frozen=True, slots=True)

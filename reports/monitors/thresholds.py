@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from scenarios import find_scenario
-from sim.errors import unknown_name
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.sim.errors import unknown_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

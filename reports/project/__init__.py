@@ -4,6 +4,6 @@ The files are templates in `files/`, rendered for a coordinator given as source 
 that a project can start from any rule: ours, or one of the zoo.
 """
 
-from reports.project.project import Starter, project_files, write_project
+from wavecheck.reports.project.project import Starter, project_files, write_project
 
 __all__ = ["Starter", "project_files", "write_project"]

@@ -16,8 +16,8 @@ from typing import Final
 
 from jinja2 import BaseLoader, Environment, StrictUndefined
 
-from reports.files import check_writable
-from sim.errors import InvalidScenario
+from wavecheck.reports.files import check_writable
+from wavecheck.sim.errors import InvalidScenario
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _TEMPLATE: Final = ".jinja"
@@ -56,7 +56,7 @@ def project_files(name: str, starter: Starter | None = None) -> dict[str, str]:
             f"the name {name!r} does not suit a project\n"
             "  expected  a letter, then letters, digits, '-', '_' or '.'"
         )
-    root = files("reports.project") / "files"
+    root = files("wavecheck.reports.project") / "files"
     starter = starter if starter is not None else _example(root)
     environment = Environment(
         loader=BaseLoader(),

@@ -4,11 +4,11 @@ from typing import Any
 
 from rich.console import Console
 
-from reports import data
-from scenarios.database.replay import DatabaseReplay
-from sim.errors import HarnessBug
-from sim.search.schedule import Schedule
-from sim.trace import plain
+from wavecheck.reports import data
+from wavecheck.scenarios.database.replay import DatabaseReplay
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.trace import plain
 
 _QUERY = """\
 SELECT batch_id, attempt, count(*) FROM dispatch_queue

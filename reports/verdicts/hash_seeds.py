@@ -11,11 +11,11 @@ import subprocess
 import sys
 from typing import Final
 
-from scenarios import find_scenario
-from scenarios.schedule_files import parse_schedule, schedule_text
-from scenarios.verdicts.checking import CheckResult, world_of
-from sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
-from sim.search.schedule import replay
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
+from wavecheck.scenarios.verdicts.checking import CheckResult, world_of
+from wavecheck.sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
+from wavecheck.sim.search.schedule import replay
 
 HASH_SEEDS: Final = ("1", "2", "3", "4")
 TIMEOUT_SECONDS: Final = 300
@@ -59,7 +59,7 @@ def _replay_under(hash_seed: str) -> subprocess.Popen[str]:
     # The same import path as here, and nothing from the working folder before it.
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "reports.verdicts.hash_seeds"],
+        [sys.executable, "-P", "-m", "wavecheck.reports.verdicts.hash_seeds"],
         env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -8,11 +8,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports.data import header, verdict_data
-from reports.verdicts.search import OUTCOME_STYLE, judged_table
-from scenarios.verdicts.proving import ProofResult
-from sim.exhaustive.paths import Odds
-from sim.verdict import Outcome, Verdict
+from wavecheck.reports.data import header, verdict_data
+from wavecheck.reports.verdicts.search import OUTCOME_STYLE, judged_table
+from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.exhaustive.paths import Odds
+from wavecheck.sim.verdict import Outcome, Verdict
 
 
 def proof_table(result: ProofResult) -> RenderableType:

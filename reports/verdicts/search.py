@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scenarios.verdicts.checking import CheckResult
-from scenarios.verdicts.strategies import MEANINGS
-from sim.verdict import Outcome, Verdict
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.strategies import MEANINGS
+from wavecheck.sim.verdict import Outcome, Verdict
 
 OUTCOME_STYLE = {
     Outcome.VIOLATED: "bold red",

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.explanation.text import explanation_markdown
-from scenarios.catalogue import find_scenario
-from scenarios.exhibit import Pattern
-from scenarios.verdicts.checking import world_of
-from scenarios.verdicts.examination import Examination, Finding
-from sim.search.explain import explain
+from wavecheck.reports.explanation.text import explanation_markdown
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.exhibit import Pattern
+from wavecheck.scenarios.verdicts.checking import world_of
+from wavecheck.scenarios.verdicts.examination import Examination, Finding
+from wavecheck.sim.search.explain import explain
 
 _INTRODUCTION: Final = """\
 # Pattern guide

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reports.zoo.tables import COLUMNS, by_root, matrix_rows
-from scenarios.exhibit import Exhibit
-from scenarios.verdicts.examination import Examination
+from wavecheck.reports.zoo.tables import COLUMNS, by_root, matrix_rows
+from wavecheck.scenarios.exhibit import Exhibit
+from wavecheck.scenarios.verdicts.examination import Examination
 
 _INTRODUCTION: Final = """\
 # The zoo

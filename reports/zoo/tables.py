@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scenarios import EXHIBITS
-from scenarios.exhibit import Exhibit
-from scenarios.verdicts.examination import Examination
-from sim.verdict import Outcome
+from wavecheck.scenarios.catalogue import EXHIBITS
+from wavecheck.scenarios.exhibit import Exhibit
+from wavecheck.scenarios.verdicts.examination import Examination
+from wavecheck.sim.verdict import Outcome
 
 COLUMNS: Final = (
     "exhibit",

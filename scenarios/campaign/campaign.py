@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from scenarios.campaign.code_version import code_digest
-from scenarios.campaign.engines import IN_PROCESS, Engine, run_pieces
-from scenarios.campaign.plan import Plan, Point
-from scenarios.campaign.runs import Piece, PieceRows, run_piece, untimed_world
-from scenarios.campaign.statistics import Interval, rate_interval
-from scenarios.campaign.store import ResultsStore, create_store
-from scenarios.campaign.summary import (
+from wavecheck.scenarios.campaign.code_version import code_digest
+from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine, run_pieces
+from wavecheck.scenarios.campaign.plan import Plan, Point
+from wavecheck.scenarios.campaign.runs import Piece, PieceRows, run_piece, untimed_world
+from wavecheck.scenarios.campaign.statistics import Interval, rate_interval
+from wavecheck.scenarios.campaign.store import ResultsStore, create_store
+from wavecheck.scenarios.campaign.summary import (
     Difference,
     PointSummary,
     differences,
@@ -30,8 +30,8 @@ from scenarios.campaign.summary import (
     records,
     summarise,
 )
-from sim.pipeline.measurement import VIOLATED
-from sim.search.biased_walk import SHARE, Weights, learn_weights
+from wavecheck.scenarios.pipeline.measurement import VIOLATED
+from wavecheck.sim.search.biased_walk import SHARE, Weights, learn_weights
 
 FIRST_LOOK: Final = 100
 PILOT_EXECUTIONS: Final = 4_000

@@ -11,9 +11,9 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from scenarios.campaign.code_version import own_digest
-from scenarios.campaign.engines import Engine
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.campaign.code_version import own_digest
+from wavecheck.scenarios.campaign.engines import Engine
+from wavecheck.sim.errors import InvalidScenario
 
 PATIENCE_SECONDS: Final = 10.0
 _NOT_INSTALLED: Final = (

@@ -12,11 +12,11 @@ from inspect import getsourcefile
 from pathlib import Path
 from typing import Final
 
-from scenarios.loading import load_coordinator
-from scenarios.scenario import Scenario
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.loading import load_coordinator
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import InvalidScenario
 
-PACKAGES: Final = ("coordinator", "sim", "scenarios")
+PACKAGES: Final = ("wavecheck.coordinator", "wavecheck.sim", "wavecheck.scenarios")
 """What a run's numbers depend on; the faces in `reports` only show them."""
 
 

@@ -8,9 +8,9 @@ Units: columns that end in `_us` are microseconds of virtual time.
 
 from typing import Final
 
-from scenarios.scenario import Scenario
-from sim.pipeline.alerts import ALERTS
-from sim.pipeline.measurement import Measurement
+from wavecheck.scenarios.pipeline.alerts import ALERTS
+from wavecheck.scenarios.pipeline.measurement import Measurement
+from wavecheck.scenarios.scenario import Scenario
 
 Cell = int | float | str | None
 Row = tuple[Cell, ...]

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final, Generic, TypeVar
 
-from sim.errors import InvalidScenario, WavecheckError
+from wavecheck.sim.errors import InvalidScenario, WavecheckError
 
 DEATHS_MAX: Final = 3
 PROCESSES_MAX: Final = 1024

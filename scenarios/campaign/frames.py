@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from scenarios.campaign.store import ResultsStore, open_store
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.campaign.store import ResultsStore, open_store
+from wavecheck.sim.errors import InvalidScenario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_frame(path: str | Path) -> "Frame":
-    """Return the runs of a results file; see `scenarios.read_results`.
+    """Return the runs of a results file; see `wavecheck.read_results`.
 
     Raises:
         InvalidScenario: there is no such file, or pandas is not installed.
@@ -23,7 +23,7 @@ def read_frame(path: str | Path) -> "Frame":
 
 
 def frame_of(store: ResultsStore) -> "Frame":
-    """Return the runs of an open store; see `scenarios.read_results`."""
+    """Return the runs of an open store; see `wavecheck.read_results`."""
     try:
         import pandas as pd
     except ImportError as error:

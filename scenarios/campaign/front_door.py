@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenarios.catalogue import find_scenario
-from scenarios.scenario import Scenario
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.scenario import Scenario
 
 if TYPE_CHECKING:
-    from scenarios.campaign.campaign import CampaignResult, Tell
-    from scenarios.campaign.frames import Frame
-    from scenarios.incident.calibration import Calibration
+    from wavecheck.scenarios.campaign.campaign import CampaignResult, Tell
+    from wavecheck.scenarios.campaign.frames import Frame
+    from wavecheck.scenarios.incident.calibration import Calibration
 
 
 def run_campaign(
@@ -56,10 +56,10 @@ def run_campaign(
         CoordinatorError: a coordinator does not load, or failed in a run.
         NondeterminismError: a run made twice is not the same twice.
     """
-    from scenarios.campaign.campaign import campaign
-    from scenarios.campaign.cluster import cluster_engine
-    from scenarios.campaign.engines import local_engine
-    from scenarios.campaign.plan import Plan
+    from wavecheck.scenarios.campaign.campaign import campaign
+    from wavecheck.scenarios.campaign.cluster import cluster_engine
+    from wavecheck.scenarios.campaign.engines import local_engine
+    from wavecheck.scenarios.campaign.plan import Plan
 
     plan = Plan.of(
         find_scenario(scenario),
@@ -92,7 +92,7 @@ def read_results(store: str | Path) -> "Frame":
     Raises:
         InvalidScenario: there is no such file, or pandas is not installed.
     """
-    from scenarios.campaign.frames import read_frame
+    from wavecheck.scenarios.campaign.frames import read_frame
 
     return read_frame(store)
 
@@ -110,6 +110,6 @@ def calibrate(
     Raises:
         InvalidScenario: a malformed file, or no such formula.
     """
-    from scenarios.incident.calibration import calibrate as measure
+    from wavecheck.scenarios.incident.calibration import calibrate as measure
 
     return measure(batches, calls, family=family)

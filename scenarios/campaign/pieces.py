@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scenarios.campaign.code_version import code_digest
-from scenarios.campaign.runs import refuse_other_code
-from scenarios.catalogue import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import Effort
+from wavecheck.scenarios.campaign.code_version import code_digest
+from wavecheck.scenarios.campaign.runs import refuse_other_code
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import Effort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

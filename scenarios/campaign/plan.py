@@ -12,14 +12,18 @@ from hashlib import blake2b
 from itertools import product
 from typing import Any, Final
 
-from scenarios.campaign.code_version import code_digest, file_digest
-from scenarios.campaign.columns import columns_of, properties_in, properties_of
-from scenarios.catalogue import find_scenario
-from scenarios.loading import coordinator_name, load_coordinator
-from scenarios.scenario import Scenario, as_text
-from sim.errors import InvalidScenario, unknown_name
-from sim.kernel import STEPS_MAX
-from sim.trace import plain
+from wavecheck.scenarios.campaign.code_version import code_digest, file_digest
+from wavecheck.scenarios.campaign.columns import (
+    columns_of,
+    properties_in,
+    properties_of,
+)
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.loading import coordinator_name, load_coordinator
+from wavecheck.scenarios.scenario import Scenario, as_text
+from wavecheck.sim.errors import InvalidScenario, unknown_name
+from wavecheck.sim.kernel import STEPS_MAX
+from wavecheck.sim.trace import plain
 
 FORMAT_VERSION: Final = 1
 POINTS_MAX: Final = 10_000

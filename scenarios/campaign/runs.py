@@ -10,19 +10,24 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
-from scenarios.campaign.code_version import code_digest
-from scenarios.campaign.columns import Row, row_of
-from scenarios.catalogue import find_scenario
-from scenarios.comparison import build_timed_world
-from scenarios.loading import load_coordinator
-from scenarios.scenario import Scenario
-from scenarios.subject import Subject
-from sim.errors import NondeterminismError, WavecheckError
-from sim.pipeline.measurement import NOT_AT_RISK, NOT_SEEN, VIOLATED, SeededRuns
-from sim.property import Judge
-from sim.search.biased_walk import BiasedWalk, run_walk
-from sim.search.judgement import searchable
-from sim.world import World
+from wavecheck.scenarios.campaign.code_version import code_digest
+from wavecheck.scenarios.campaign.columns import Row, row_of
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.comparison import build_timed_world
+from wavecheck.scenarios.loading import load_coordinator
+from wavecheck.scenarios.pipeline.measurement import (
+    NOT_AT_RISK,
+    NOT_SEEN,
+    VIOLATED,
+    SeededRuns,
+)
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.errors import NondeterminismError, WavecheckError
+from wavecheck.sim.property import Judge
+from wavecheck.sim.search.biased_walk import BiasedWalk, run_walk
+from wavecheck.sim.search.judgement import searchable
+from wavecheck.sim.world import World
 
 RECHECK_STEPS_MAX: Final = 200_000
 """The last run of a piece is made again in a world of its own, and compared: by then,

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from scenarios.campaign.plan import Plan
-from scenarios.campaign.store import ResultsStore
-from scenarios.campaign.summary import measure_values
-from scenarios.scenario import Scenario
-from sim.errors import InvalidScenario, unknown_name
+from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.scenarios.campaign.store import ResultsStore
+from wavecheck.scenarios.campaign.summary import measure_values
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import InvalidScenario, unknown_name
 
 LEVELS: Final = 4
 TRAJECTORIES: Final = 10

@@ -14,10 +14,10 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
-from scenarios.campaign.engines import AHEAD, Engine, run_pieces
-from scenarios.campaign.pieces import SubjectPiece, piece_of
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import (
+from wavecheck.scenarios.campaign.engines import AHEAD, Engine, run_pieces
+from wavecheck.scenarios.campaign.pieces import SubjectPiece, piece_of
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import (
     CheckResult,
     Effort,
     SearchProgress,
@@ -25,12 +25,12 @@ from scenarios.verdicts.checking import (
     chosen_properties,
     smallest,
 )
-from scenarios.verdicts.strategies import STRATEGIES
-from sim.errors import InvalidScenario
-from sim.search.judgement import verdicts_of
-from sim.search.schedule import Schedule
-from sim.search.session import Found, Statistics
-from sim.verdict import Outcome, Verdict
+from wavecheck.scenarios.verdicts.strategies import STRATEGIES
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.search.judgement import verdicts_of
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.search.session import Found, Statistics
+from wavecheck.sim.verdict import Outcome, Verdict
 
 BLOCK_EXECUTIONS: Final = 500
 DEFAULT_SECONDS: Final = 10.0

@@ -21,9 +21,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scenarios.campaign.columns import Row
-from scenarios.campaign.plan import Plan
-from sim.errors import InvalidScenario, NondeterminismError
+from wavecheck.scenarios.campaign.columns import Row
+from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.sim.errors import InvalidScenario, NondeterminismError
 
 APPLICATION_ID: Final = 0x57415645
 """Marks the file as ours in its header ("WAVE")."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from scenarios.campaign.columns import DISTRIBUTED, alert_columns
-from scenarios.campaign.plan import Plan, Point
-from scenarios.campaign.statistics import (
+from wavecheck.scenarios.campaign.columns import DISTRIBUTED, alert_columns
+from wavecheck.scenarios.campaign.plan import Plan, Point
+from wavecheck.scenarios.campaign.statistics import (
     Distribution,
     Floats,
     Interval,
@@ -25,9 +25,9 @@ from scenarios.campaign.statistics import (
     rate_interval,
     rate_sequence,
 )
-from scenarios.campaign.store import ResultsStore
-from sim.pipeline.alerts import ALERTS
-from sim.search.biased_walk import SHARE
+from wavecheck.scenarios.campaign.store import ResultsStore
+from wavecheck.scenarios.pipeline.alerts import ALERTS
+from wavecheck.sim.search.biased_walk import SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

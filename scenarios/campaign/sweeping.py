@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scenarios.campaign.engines import Engine, run_pieces
-from scenarios.campaign.pieces import SubjectPiece, piece_of
-from scenarios.subject import Subject
-from scenarios.verdicts.proving import ProofLimits, ProofResult, growing, prove
+from wavecheck.scenarios.campaign.engines import Engine, run_pieces
+from wavecheck.scenarios.campaign.pieces import SubjectPiece, piece_of
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.proving import (
+    ProofLimits,
+    ProofResult,
+    growing,
+    prove,
+)
 
 
 def run_proof(piece: SubjectPiece) -> ProofResult:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scenarios.classic import (
+from wavecheck.scenarios.classic import (
     account,
     bluetooth,
     deadlock,
@@ -13,7 +13,7 @@ from scenarios.classic import (
     twostage,
     wronglock,
 )
-from scenarios.exhibit import Exhibit
+from wavecheck.scenarios.exhibit import Exhibit
 
 CLASSIC: Final[tuple[Exhibit, ...]] = (
     account.EXHIBIT,

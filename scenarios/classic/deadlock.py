@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from scenarios.classic.memory import Memory, every_thread_ends
-from scenarios.exhibit import Exhibit, Harm, Tasks, Variant
-from sim.mutant import Mutant
+from wavecheck.scenarios.classic.memory import Memory, every_thread_ends
+from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
+from wavecheck.sim.mutant import Mutant
 
 
 class OppositeOrders:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from scenarios.exhibit import always, finally_
-from sim.kernel import Kernel
-from sim.mutant import Mutant
-from sim.operation import statement
-from sim.parts import Counter, Lock
-from sim.property import Property
+from wavecheck.scenarios.exhibit import always, finally_
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.mutant import Mutant
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter, Lock
+from wavecheck.sim.property import Property
 
 
 class Memory:

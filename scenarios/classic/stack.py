@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from scenarios.classic.memory import NO_LOCK, Memory, assertion
-from scenarios.exhibit import Exhibit, Harm, Tasks, Variant
+from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
+from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
 
 
 class LooksOutside:

@@ -4,16 +4,20 @@
 disagree. Here, and nowhere else below the command line, databases are talked to.
 """
 
-from scenarios.conformity.compare import Agreement, Disagreement, run_both
-from scenarios.conformity.conforming import (
+from wavecheck.scenarios.conformity.compare import Agreement, Disagreement, run_both
+from wavecheck.scenarios.conformity.conforming import (
     ConformResult,
     LevelResult,
     conform,
     open_sessions,
 )
-from scenarios.conformity.database import DatabaseTrouble, PatienceLost, Sessions
-from scenarios.conformity.regressions import read_worlds, world_file
-from scenarios.conformity.world import Step, TableWorld
+from wavecheck.scenarios.conformity.database import (
+    DatabaseTrouble,
+    PatienceLost,
+    Sessions,
+)
+from wavecheck.scenarios.conformity.regressions import read_worlds, world_file
+from wavecheck.scenarios.conformity.world import Step, TableWorld
 
 __all__ = [
     "Agreement",

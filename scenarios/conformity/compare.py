@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.conformity.database import Sessions
-from scenarios.conformity.model import Model, Shown, TooManyStates
-from scenarios.conformity.world import BLOCKED, Step, TableWorld, describe
+from wavecheck.scenarios.conformity.database import Sessions
+from wavecheck.scenarios.conformity.model import Model, Shown, TooManyStates
+from wavecheck.scenarios.conformity.world import BLOCKED, Step, TableWorld, describe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from scenarios.conformity.compare import Disagreement, run_both
-from scenarios.conformity.database import DatabaseTrouble, Sessions
-from scenarios.conformity.sqlite import SQLiteSessions
-from scenarios.conformity.world import TableWorld
-from sim.transactions.level import Level
+from wavecheck.scenarios.conformity.compare import Disagreement, run_both
+from wavecheck.scenarios.conformity.database import DatabaseTrouble, Sessions
+from wavecheck.scenarios.conformity.sqlite import SQLiteSessions
+from wavecheck.scenarios.conformity.world import TableWorld
+from wavecheck.sim.transactions.level import Level
 
 _TRIES: Final = 3
 _POSTGRES: Final = ("postgresql", "postgres", "postgresql+psycopg")
@@ -91,7 +91,7 @@ def open_sessions(url: str) -> Sessions:
 
 def _postgres(url: str) -> Sessions:
     try:  # the driver is an extra, which other commands do without
-        from scenarios.conformity.postgres import PostgresSessions
+        from wavecheck.scenarios.conformity.postgres import PostgresSessions
     except ModuleNotFoundError as error:
         raise DatabaseTrouble(
             "PostgreSQL: its driver is not installed\n"
@@ -163,7 +163,7 @@ def _compare(
     progress: Progress | None,
 ) -> None:
     # Hypothesis takes long to import, and only this needs it.
-    from scenarios.conformity.drawing import draw_until
+    from wavecheck.scenarios.conformity.drawing import draw_until
 
     last: list[Disagreement] = []
 

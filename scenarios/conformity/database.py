@@ -2,9 +2,9 @@
 
 from typing import Any, Protocol
 
-from scenarios.conformity.world import Step, TableWorld
-from sim.errors import InvalidScenario, WavecheckError
-from sim.transactions.level import Level
+from wavecheck.scenarios.conformity.world import Step, TableWorld
+from wavecheck.sim.errors import InvalidScenario, WavecheckError
+from wavecheck.sim.transactions.level import Level
 
 
 class DatabaseTrouble(InvalidScenario):

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from scenarios.conformity.world import Step, TableWorld
-from sim.transactions.level import Level
+from wavecheck.scenarios.conformity.world import Step, TableWorld
+from wavecheck.sim.transactions.level import Level
 
 SESSIONS: Final = (2, 4)
 STATEMENTS: Final = (1, 4)

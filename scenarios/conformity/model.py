@@ -14,19 +14,19 @@ others have looked already.
 from collections.abc import Hashable, Iterator
 from typing import Any, Final, NamedTuple
 
-from scenarios.conformity.world import (
+from wavecheck.scenarios.conformity.world import (
     BLOCKED,
     COMMIT,
     COMMITTED,
     ROLLED_BACK,
     TableWorld,
 )
-from sim.kernel import Kernel
-from sim.parts import Table
-from sim.transactions.level import Blocked, Failed, Failure
-from sim.transactions.manager import Transactions
-from sim.transactions.statements import Cell, GeneralStatement, act
-from sim.transactions.view import TableView
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Table
+from wavecheck.sim.transactions.level import Blocked, Failed, Failure
+from wavecheck.sim.transactions.manager import Transactions
+from wavecheck.sim.transactions.statements import Cell, GeneralStatement, act
+from wavecheck.sim.transactions.view import TableView
 
 STATES_MAX: Final = 64
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import pq
 
-from scenarios.conformity.database import DatabaseTrouble, PatienceLost
-from scenarios.conformity.world import (
+from wavecheck.scenarios.conformity.database import DatabaseTrouble, PatienceLost
+from wavecheck.scenarios.conformity.world import (
     BLOCKED,
     COMMITTED,
     ROLLED_BACK,
@@ -27,7 +27,7 @@ from scenarios.conformity.world import (
     Step,
     TableWorld,
 )
-from sim.transactions.level import Failure, Level
+from wavecheck.sim.transactions.level import Failure, Level
 
 SCHEMA: Final = "wavecheck_conform"
 _MARK: Final = "made by wavecheck conform, which may drop it"

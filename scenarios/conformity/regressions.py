@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from scenarios.conformity.world import TableWorld
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.conformity.world import TableWorld
+from wavecheck.sim.errors import InvalidScenario
 
 
 class _File(BaseModel):

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from scenarios.conformity.database import DatabaseTrouble
-from scenarios.conformity.world import (
+from wavecheck.scenarios.conformity.database import DatabaseTrouble
+from wavecheck.scenarios.conformity.world import (
     COMMIT,
     COMMITTED,
     ROLLED_BACK,
@@ -17,7 +17,7 @@ from scenarios.conformity.world import (
     Step,
     TableWorld,
 )
-from sim.transactions.level import Failure, Level
+from wavecheck.sim.transactions.level import Failure, Level
 
 _MARK: Final = "made_by_wavecheck_conform"
 _BUSY: Final = sqlite3.SQLITE_BUSY

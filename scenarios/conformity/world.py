@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 
-from sim.transactions.level import Level
-from sim.transactions.statements import (
+from wavecheck.sim.transactions.level import Level
+from wavecheck.sim.transactions.statements import (
     Assignment,
     Condition,
     Count,

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coordinator.sql import (
+from wavecheck.coordinator.sql import (
     REFUSALS,
     DatabaseUnusable,
     Workspace,
@@ -24,19 +24,19 @@ from coordinator.sql import (
     version_of,
     workspace,
 )
-from scenarios.catalogue import find_scenario
-from scenarios.loading import load_coordinator
-from scenarios.verdicts.checking import world_of
-from sim.errors import InvalidScenario
-from sim.faults import FAULT_TASK_PREFIX
-from sim.kernel import StepListener
-from sim.lockstep import Blocked, Disagreement, Lockstep
-from sim.pipeline.facts import Finding, RowFacts
-from sim.pipeline.twin import PipelineTwin
-from sim.pipeline.world import PipelineWorld
-from sim.search.recorded import Entry, Script
-from sim.search.schedule import Replayed, Schedule, replay, run_rule
-from sim.world import World
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.loading import load_coordinator
+from wavecheck.scenarios.pipeline.facts import Finding, RowFacts
+from wavecheck.scenarios.pipeline.twin import PipelineTwin
+from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.verdicts.checking import world_of
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.faults import FAULT_TASK_PREFIX
+from wavecheck.sim.kernel import StepListener
+from wavecheck.sim.lockstep import Blocked, Disagreement, Lockstep
+from wavecheck.sim.search.recorded import Entry, Script
+from wavecheck.sim.search.schedule import Replayed, Schedule, replay, run_rule
+from wavecheck.sim.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
-from coordinator.sql import (
+from wavecheck.coordinator.sql import (
     REFUSALS,
     Connection,
     DatabaseUnusable,
@@ -24,12 +24,12 @@ from coordinator.sql import (
     refuse_other_tables,
     remove_job,
 )
-from sim.errors import HarnessBug, InvalidScenario
-from sim.kernel import StepListener
-from sim.lockstep import Lockstep
-from sim.pipeline.incident import IncidentWorld
-from sim.pipeline.twin import PipelineTwin
-from sim.pipeline.world import PipelineWorld
+from wavecheck.scenarios.pipeline.incident import IncidentWorld
+from wavecheck.scenarios.pipeline.twin import PipelineTwin
+from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.sim.errors import HarnessBug, InvalidScenario
+from wavecheck.sim.kernel import StepListener
+from wavecheck.sim.lockstep import Lockstep
 
 Result = TypeVar("Result")
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from coordinator import Batch, BatchState, Wave, WaveState
-from scenarios.incident.evidence import Evidence
-from sim.pipeline.alerts import Alert, fired_alerts
-from sim.pipeline.observation import BATCH_STATES, WaveHistory
-from sim.pipeline.settings import IncidentSettings
+from wavecheck.coordinator import Batch, BatchState, Wave, WaveState
+from wavecheck.scenarios.incident.evidence import Evidence
+from wavecheck.scenarios.pipeline.alerts import Alert, fired_alerts
+from wavecheck.scenarios.pipeline.observation import BATCH_STATES, WaveHistory
+from wavecheck.scenarios.pipeline.settings import IncidentSettings
 
 
 def alerts_of(

@@ -22,8 +22,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scenarios.incident.timeline import BatchRecord, CallRecord, read_records
-from sim.errors import InvalidScenario, unknown_name
+from wavecheck.scenarios.incident.timeline import BatchRecord, CallRecord, read_records
+from wavecheck.sim.errors import InvalidScenario, unknown_name
 
 QUANTILES_COUNT: Final = 200
 """A longer list of values is thinned to so many of its quantiles."""

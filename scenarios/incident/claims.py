@@ -10,9 +10,9 @@ from enum import Enum
 from statistics import fmean
 from typing import Final
 
-from sim.kernel import TICKS_PER_SECOND
-from sim.pipeline.timed_run import TimedRun
-from sim.verdict import Outcome
+from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.sim.kernel import TICKS_PER_SECOND
+from wavecheck.sim.verdict import Outcome
 
 Runs = Mapping[str, TimedRun]
 Finding = tuple[bool, str] | None

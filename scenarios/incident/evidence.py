@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from coordinator import (
+from wavecheck.coordinator import (
     Batch,
     BatchState,
     Job,
@@ -20,9 +20,9 @@ from coordinator import (
     WaveKind,
     WaveState,
 )
-from coordinator.sql import Rows
-from scenarios.incident.mapping import Mapping
-from scenarios.incident.records import (
+from wavecheck.coordinator.sql import Rows
+from wavecheck.scenarios.incident.mapping import Mapping
+from wavecheck.scenarios.incident.records import (
     RECORDS,
     BatchRecord,
     CallRecord,

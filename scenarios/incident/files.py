@@ -11,10 +11,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from coordinator.sql import Rows
-from scenarios.incident.mapping import Mapping
-from scenarios.incident.timeline import read_text
-from sim.errors import InvalidScenario
+from wavecheck.coordinator.sql import Rows
+from wavecheck.scenarios.incident.mapping import Mapping
+from wavecheck.scenarios.incident.timeline import read_text
+from wavecheck.sim.errors import InvalidScenario
 
 JSON_LINES: Final = (".jsonl", ".ndjson", ".json")
 

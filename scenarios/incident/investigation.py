@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from coordinator import BatchState, ImportPlan, WaveKind
-from scenarios.comparison import WorldProgress
-from scenarios.incident.alerts import alerts_of
-from scenarios.incident.evidence import Evidence
-from scenarios.incident.scenario import INCIDENT
-from scenarios.incident.story import Story, story_of
-from scenarios.loading import load_coordinator
-from sim.errors import InvalidScenario
-from sim.kernel import Kernel
-from sim.pipeline.alerts import Alert
-from sim.pipeline.facts import Finding, RowFacts
-from sim.pipeline.incident import IncidentWorld, Timeline
-from sim.pipeline.reconstruction import Reconstruction, reconstruct
-from sim.pipeline.settings import IncidentSettings
-from sim.pipeline.timed_run import TimedRun, simulate
+from wavecheck.coordinator import BatchState, ImportPlan, WaveKind
+from wavecheck.scenarios.comparison import WorldProgress
+from wavecheck.scenarios.incident.alerts import alerts_of
+from wavecheck.scenarios.incident.evidence import Evidence
+from wavecheck.scenarios.incident.scenario import INCIDENT
+from wavecheck.scenarios.incident.story import Story, story_of
+from wavecheck.scenarios.loading import load_coordinator
+from wavecheck.scenarios.pipeline.alerts import Alert
+from wavecheck.scenarios.pipeline.facts import Finding, RowFacts
+from wavecheck.scenarios.pipeline.incident import IncidentWorld, Timeline
+from wavecheck.scenarios.pipeline.reconstruction import Reconstruction, reconstruct
+from wavecheck.scenarios.pipeline.settings import IncidentSettings
+from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.kernel import Kernel
 
 STEPS_MAX: Final = 1_000_000
 EXECUTIONS_MAX: Final = 40

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from coordinator.sql import TableNames
-from sim.errors import InvalidScenario, unknown_name
+from wavecheck.coordinator.sql import TableNames
+from wavecheck.sim.errors import InvalidScenario, unknown_name
 
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "wave_batches": ("batch_id", "job_id", "wave_number", "status", "created_at"),

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from coordinator import BatchState, JobState, WaveKind, WaveState
-from scenarios.incident.mapping import Mapping
-from sim.errors import InvalidScenario
+from wavecheck.coordinator import BatchState, JobState, WaveKind, WaveState
+from wavecheck.scenarios.incident.mapping import Mapping
+from wavecheck.sim.errors import InvalidScenario
 
 
 def _moment(value: Any) -> Any:

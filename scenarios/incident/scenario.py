@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from coordinator import VARIANTS, Coordinator
-from scenarios.incident.timeline import read_timeline
-from scenarios.scenario import Scenario
-from sim.kernel import Kernel
-from sim.pipeline.incident import IncidentWorld
-from sim.pipeline.settings import IncidentSettings
+from wavecheck.coordinator import VARIANTS, Coordinator
+from wavecheck.scenarios.incident.timeline import read_timeline
+from wavecheck.scenarios.pipeline.incident import IncidentWorld
+from wavecheck.scenarios.pipeline.settings import IncidentSettings
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.kernel import Kernel
 
 
 def _build(

@@ -7,13 +7,13 @@ those saw that sent nothing.
 from collections import Counter
 from dataclasses import dataclass
 
-from coordinator import BatchState
-from sim.blame import repr_of
-from sim.pipeline.incident import IncidentWorld
-from sim.pipeline.reconstruction import Reconstruction
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import run_rule
-from sim.trace import Step, plain
+from wavecheck.coordinator import BatchState
+from wavecheck.scenarios.pipeline.incident import IncidentWorld
+from wavecheck.scenarios.pipeline.reconstruction import Reconstruction
+from wavecheck.sim.blame import repr_of
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import run_rule
+from wavecheck.sim.trace import Step, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim.errors import InvalidScenario
-from sim.pipeline.incident import Timeline
+from wavecheck.scenarios.pipeline.incident import Timeline
+from wavecheck.sim.errors import InvalidScenario
 
 PUBLISHED_BATCHES: Final = "batches.csv"
 PUBLISHED_CALLS: Final = "calls.csv"
@@ -132,7 +132,7 @@ def read_records(
 
 
 def _published(name: str) -> Path:
-    return Path(str(files("scenarios.incident") / "data" / name))
+    return Path(str(files("wavecheck.scenarios.incident") / "data" / name))
 
 
 def _ticks(duration: timedelta) -> int:

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import (
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import (
     CheckResult,
     Effort,
     SearchProgress,
     check_subject,
     chosen_properties,
 )
-from scenarios.verdicts.strategies import make_search
-from sim.errors import CoordinatorError, InvalidScenario
-from sim.mutant import Mutant, weakened
-from sim.verdict import Outcome
+from wavecheck.scenarios.verdicts.strategies import make_search
+from wavecheck.sim.errors import CoordinatorError, InvalidScenario
+from wavecheck.sim.mutant import Mutant, weakened
+from wavecheck.sim.verdict import Outcome
 
 
 class Fate(Enum):

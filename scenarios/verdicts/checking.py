@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scenarios.loading import load_coordinator
-from scenarios.scenario import Scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.sampling import SAMPLED, ArraySearch
-from scenarios.verdicts.strategies import make_search, make_strategy
-from sim.errors import unknown_name
-from sim.faces import shown
-from sim.faults import FaultPlan
-from sim.property import Property
-from sim.search.judgement import never_performed, searchable, verdicts_of
-from sim.search.random_walk import RandomWalk
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule
-from sim.search.search import Search
-from sim.search.session import Budget, Found, Session, Statistics
-from sim.search.shrink import Shrinker
-from sim.verdict import Outcome, Verdict
-from sim.world import World
+from wavecheck.scenarios.loading import load_coordinator
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.sampling import SAMPLED, ArraySearch
+from wavecheck.scenarios.verdicts.strategies import make_search, make_strategy
+from wavecheck.sim.errors import unknown_name
+from wavecheck.sim.faces import shown
+from wavecheck.sim.faults import FaultPlan
+from wavecheck.sim.property import Property
+from wavecheck.sim.search.judgement import never_performed, searchable, verdicts_of
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.search.search import Search
+from wavecheck.sim.search.session import Budget, Found, Session, Statistics
+from wavecheck.sim.search.shrink import Shrinker
+from wavecheck.sim.verdict import Outcome, Verdict
+from wavecheck.sim.world import World
 
 DEFAULT_SECONDS: Final = 10.0
 _RESIZE_EXECUTIONS: Final = 400

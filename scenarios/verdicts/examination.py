@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from scenarios.exhibit import Exhibit
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import CheckResult, Effort, check_subject
-from scenarios.verdicts.proving import ProofLimits, ProofResult, prove
-from sim.search.execution import execute
-from sim.search.schedule import Schedule
-from sim.task import FirstInFirstOut
-from sim.verdict import Outcome
+from wavecheck.scenarios.exhibit import Exhibit
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import CheckResult, Effort, check_subject
+from wavecheck.scenarios.verdicts.proving import ProofLimits, ProofResult, prove
+from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.task import FirstInFirstOut
+from wavecheck.sim.verdict import Outcome
 
 EXECUTIONS: Final = 2_000
 """How many executions may look for a fault that is expected."""

@@ -12,22 +12,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import chosen_properties
-from sim.errors import InvalidScenario
-from sim.exhaustive import CannotLearn, Exploration, Limits, Progress
-from sim.exhaustive.explore import INTERRUPTED, Search
-from sim.exhaustive.fairness import Lasso, fair_cycle
-from sim.exhaustive.graph import Graph, graph_of
-from sim.exhaustive.paths import Odds, count_schedules, odds
-from sim.exhaustive.prove import conclude, in_full, searched
-from sim.exhaustive.recovery import Recovery, first_lost, recovery
-from sim.faces import shown
-from sim.property import Violation
-from sim.search.explain import Explanation, NoReturn, explain
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule, steps_with_answers
-from sim.verdict import Outcome, Verdict
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import chosen_properties
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive import CannotLearn, Exploration, Limits, Progress
+from wavecheck.sim.exhaustive.explore import INTERRUPTED, Search
+from wavecheck.sim.exhaustive.fairness import Lasso, fair_cycle
+from wavecheck.sim.exhaustive.graph import Graph, graph_of
+from wavecheck.sim.exhaustive.paths import Odds, count_schedules, odds
+from wavecheck.sim.exhaustive.prove import conclude, in_full, searched
+from wavecheck.sim.exhaustive.recovery import Recovery, first_lost, recovery
+from wavecheck.sim.faces import shown
+from wavecheck.sim.property import Violation
+from wavecheck.sim.search.explain import Explanation, NoReturn, explain
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule, steps_with_answers
+from wavecheck.sim.verdict import Outcome, Verdict
 
 GRAPH_TRANSITIONS_MAX: Final = 20_000_000
 """Above this, the edges are not kept, so no schedules are counted and no odds given."""

@@ -8,13 +8,13 @@ learned is searched on the kernel, as every other strategy is, and it says so.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from scenarios.verdicts.strategies import make_strategy
-from sim.errors import HarnessBug
-from sim.exhaustive.counterexample import Follow
-from sim.exhaustive.crowd import CrowdGrew
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.refusal import CannotLearn
-from sim.exhaustive.sampling import (
+from wavecheck.scenarios.verdicts.strategies import make_strategy
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.exhaustive.counterexample import Follow
+from wavecheck.sim.exhaustive.crowd import CrowdGrew
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.refusal import CannotLearn
+from wavecheck.sim.exhaustive.sampling import (
     BLOCK,
     Draw,
     Hit,
@@ -23,9 +23,9 @@ from sim.exhaustive.sampling import (
     Sampler,
     UniformPicks,
 )
-from sim.property import Property
-from sim.search.session import Session, Statistics
-from sim.world import World
+from wavecheck.sim.property import Property
+from wavecheck.sim.search.session import Session, Statistics
+from wavecheck.sim.world import World
 
 _STEPS_ASSUMED: Final = 64
 _RECHECKS_MAX: Final = 400

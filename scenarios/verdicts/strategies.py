@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from sim.errors import InvalidScenario, unknown_name
-from sim.search.depth_first import DepthFirst
-from sim.search.pct import PCTStrategy
-from sim.search.portfolio import Portfolio
-from sim.search.random_walk import RandomWalk
-from sim.search.search import Search, StrategySearch, WorldFamily
-from sim.search.strategy import Strategy
-from sim.search.surw import SURWStrategy
+from wavecheck.sim.errors import InvalidScenario, unknown_name
+from wavecheck.sim.search.depth_first import DepthFirst
+from wavecheck.sim.search.pct import PCTStrategy
+from wavecheck.sim.search.portfolio import Portfolio
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.search import Search, StrategySearch, WorldFamily
+from wavecheck.sim.search.strategy import Strategy
+from wavecheck.sim.search.surw import SURWStrategy
 
 
 def _portfolio(seed: int) -> Portfolio:
@@ -96,6 +96,6 @@ def make_search(
             )
         return StrategySearch(make_strategy(name, seed))
     # It takes a third of a second to import, and few runs need it.
-    from sim.search.hypothesis_search import HypothesisSearch
+    from wavecheck.sim.search.hypothesis_search import HypothesisSearch
 
     return HypothesisSearch(seed, family=family, database=database, shrinks=shrinks)

@@ -9,14 +9,14 @@ step; the model has no other.
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from scenarios.scenario import Scenario
-from scenarios.wd.mutants import WD_MUTANTS
-from sim.faults import Adversary, FaultPlan
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.parts import Flag, Table
-from sim.pipeline.settings import Count
-from sim.property import Moment, Property
+from wavecheck.scenarios.pipeline.settings import Count
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.wd.mutants import WD_MUTANTS
+from wavecheck.sim.faults import Adversary, FaultPlan
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Flag, Table
+from wavecheck.sim.property import Moment, Property
 
 ABSENT: Final = "absent"
 PENDING: Final = "pending"

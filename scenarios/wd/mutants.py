@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from sim.mutant import Mutant
+from wavecheck.sim.mutant import Mutant
 
 _CLAIMS: Final = {
     "claiming": "the claim decides which call sends a batch; proved with 3"
@@ -10,7 +10,7 @@ _CLAIMS: Final = {
 }
 
 if TYPE_CHECKING:  # the scenario names the mutants, so it imports this file
-    from scenarios.wd.model import WDStore
+    from wavecheck.scenarios.wd.model import WDStore
 
 
 def _send_anyway(store: "WDStore", number: int) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from scenarios.exhibit import Exhibit, Pattern
-from scenarios.zoo import (
+from wavecheck.scenarios.exhibit import Exhibit, Pattern
+from wavecheck.scenarios.zoo import (
     airflow_13542,
     airflow_59378,
     awa_unique_rescue,

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_
-from sim.kernel import Kernel
-from sim.mutant import Mutant
-from sim.operation import statement
-from sim.parts import Counter, Lock
+from wavecheck.scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.mutant import Mutant
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter, Lock
 
 
 class Store:

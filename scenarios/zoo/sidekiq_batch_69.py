@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scenarios.exhibit import (
+from wavecheck.scenarios.exhibit import (
     Exhibit,
     Harm,
     Pattern,
@@ -11,10 +11,10 @@ from scenarios.exhibit import (
     always,
     finally_,
 )
-from sim.kernel import Kernel
-from sim.mutant import Mutant
-from sim.operation import statement
-from sim.parts import Counter, Queue
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.mutant import Mutant
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter, Queue
 
 
 class Store:

@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_
-from sim.kernel import Kernel
-from sim.mutant import Mutant
-from sim.operation import statement
-from sim.parts import Counter, Table
+from wavecheck.scenarios.exhibit import Exhibit, Harm, Pattern, Tasks, Variant, finally_
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.mutant import Mutant
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter, Table
 
 
 class Job(NamedTuple):

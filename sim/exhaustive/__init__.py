@@ -3,15 +3,15 @@
 Knows kernel, parts, properties and worlds; knows no domain.
 """
 
-from sim.exhaustive.exploration import (
+from wavecheck.sim.exhaustive.exploration import (
     Counterexample,
     Exploration,
     Progress,
     PropertyResult,
 )
-from sim.exhaustive.explore import Limits
-from sim.exhaustive.prove import explore
-from sim.exhaustive.refusal import CannotLearn
+from wavecheck.sim.exhaustive.explore import Limits
+from wavecheck.sim.exhaustive.prove import explore
+from wavecheck.sim.exhaustive.refusal import CannotLearn
 
 __all__ = [
     "CannotLearn",

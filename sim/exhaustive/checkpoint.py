@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.errors import InvalidScenario
-from sim.exhaustive.explore import Found, Limits, Search
-from sim.exhaustive.learning import Learner
-from sim.world import World
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive.explore import Found, Limits, Search
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.world import World
 
 VERSION: Final = 1
 _NAME: Final = "checkpoint.npz"

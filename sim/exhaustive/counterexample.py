@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from sim.errors import HarnessBug
-from sim.exhaustive.exploration import Counterexample
-from sim.exhaustive.explore import CHUNK, Found, Search
-from sim.exhaustive.layout import Words
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.lookup import Ints
-from sim.exhaustive.symmetry import position
-from sim.kernel import Kernel
-from sim.operation import Operation
-from sim.property import Judge, Property
-from sim.task import Task
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.exhaustive.exploration import Counterexample
+from wavecheck.sim.exhaustive.explore import CHUNK, Found, Search
+from wavecheck.sim.exhaustive.layout import Words
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.lookup import Ints
+from wavecheck.sim.exhaustive.symmetry import position
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.property import Judge, Property
+from wavecheck.sim.task import Task
 
 Path = list[tuple[int, tuple[int, ...]]]
 """(task index, choices) of each step."""

@@ -14,15 +14,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.exhaustive.recording import Projection, Recorder
-from sim.exhaustive.refusal import CannotLearn, refuse
-from sim.kernel import Kernel
-from sim.operation import Operation
-from sim.parts import Queue
-from sim.task import Task
+from wavecheck.sim.exhaustive.recording import Projection, Recorder
+from wavecheck.sim.exhaustive.refusal import CannotLearn, refuse
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.parts import Queue
+from wavecheck.sim.task import Task
 
 if TYPE_CHECKING:
-    from sim.exhaustive.locals import TaskLocals
+    from wavecheck.sim.exhaustive.locals import TaskLocals
 
 BIRTHS: Final = "(tasks born later)"
 SELF: Final = -1

@@ -6,7 +6,7 @@ Knows reads by number and what they showed; nothing of parts, tasks or Python co
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from sim.exhaustive.recording import Projection
+from wavecheck.sim.exhaustive.recording import Projection
 
 Reads = list[tuple[int, Projection | None]]
 """(component, what was seen of it), distinct, in order; also places, see `crowd`."""

@@ -13,19 +13,25 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.exhaustive.crowd import SELF, Birth, Crowd, task_of
-from sim.exhaustive.decisions import Alternative, Node, Reads, ReadsDiffer, grow
-from sim.exhaustive.identity import Identity, Key
-from sim.exhaustive.performing import LearnedOperation, Performer, Prepare
-from sim.exhaustive.recording import Projection, Recorder
-from sim.exhaustive.reduction import Reduction
-from sim.exhaustive.refusal import refuse
-from sim.exhaustive.results import Results
-from sim.exhaustive.shared import SharedState
-from sim.exhaustive.thinning import Thinning
-from sim.operation import Operation
-from sim.property import Property
-from sim.task import Task
+from wavecheck.sim.exhaustive.crowd import SELF, Birth, Crowd, task_of
+from wavecheck.sim.exhaustive.decisions import (
+    Alternative,
+    Node,
+    Reads,
+    ReadsDiffer,
+    grow,
+)
+from wavecheck.sim.exhaustive.identity import Identity, Key
+from wavecheck.sim.exhaustive.performing import LearnedOperation, Performer, Prepare
+from wavecheck.sim.exhaustive.recording import Projection, Recorder
+from wavecheck.sim.exhaustive.reduction import Reduction
+from wavecheck.sim.exhaustive.refusal import refuse
+from wavecheck.sim.exhaustive.results import Results
+from wavecheck.sim.exhaustive.shared import SharedState
+from wavecheck.sim.exhaustive.thinning import Thinning
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.property import Property
+from wavecheck.sim.task import Task
 
 RERUNS_MAX: Final = 4_000
 """Learned effects that are run again at the end, at most."""

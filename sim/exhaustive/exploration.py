@@ -5,8 +5,8 @@ Plain values; knows nothing of how they were found.
 
 from dataclasses import dataclass
 
-from sim.property import Violation
-from sim.verdict import Outcome
+from wavecheck.sim.property import Violation
+from wavecheck.sim.verdict import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

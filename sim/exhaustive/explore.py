@@ -18,16 +18,16 @@ from typing import Final
 
 import numpy as np
 
-from sim.exhaustive.exploration import Progress
-from sim.exhaustive.gathered import Gathered
-from sim.exhaustive.interruption import Interruption
-from sim.exhaustive.layout import Layout, Words, joined, taken
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.levels import Levels
-from sim.exhaustive.lookup import Ints
-from sim.exhaustive.packed import PackedSystem
-from sim.exhaustive.seen import SeenStates, store_in_place
-from sim.exhaustive.tables import Relaid
+from wavecheck.sim.exhaustive.exploration import Progress
+from wavecheck.sim.exhaustive.gathered import Gathered
+from wavecheck.sim.exhaustive.interruption import Interruption
+from wavecheck.sim.exhaustive.layout import Layout, Words, joined, taken
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.levels import Levels
+from wavecheck.sim.exhaustive.lookup import Ints
+from wavecheck.sim.exhaustive.packed import PackedSystem
+from wavecheck.sim.exhaustive.seen import SeenStates, store_in_place
+from wavecheck.sim.exhaustive.tables import Relaid
 
 CHUNK: Final = 1 << 15
 BATCH: Final = 1 << 19

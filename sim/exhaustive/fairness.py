@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import HarnessBug
-from sim.exhaustive.counterexample import Follow, path_to, step_between
-from sim.exhaustive.explore import Search
-from sim.exhaustive.graph import Graph
-from sim.exhaustive.judging import violates_at_end
-from sim.exhaustive.learning import Learner
-from sim.kernel import Kernel
-from sim.operation import Operation
-from sim.property import Property
-from sim.task import Task
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.exhaustive.counterexample import Follow, path_to, step_between
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.graph import Graph
+from wavecheck.sim.exhaustive.judging import violates_at_end
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.property import Property
+from wavecheck.sim.task import Task
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from types import CellType, CodeType, CoroutineType, FunctionType, GeneratorType
 from typing import Any
 
-from sim.exhaustive.liveness import live_at
-from sim.exhaustive.refusal import CannotCompare
+from wavecheck.sim.exhaustive.liveness import live_at
+from wavecheck.sim.exhaustive.refusal import CannotCompare
 
 
 async def _nothing() -> None:

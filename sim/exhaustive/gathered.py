@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from sim.exhaustive.layout import Layout, Words
-from sim.exhaustive.seen import restored, store_in_place
+from wavecheck.sim.exhaustive.layout import Layout, Words
+from wavecheck.sim.exhaustive.seen import restored, store_in_place
 
 
 class Gathered:

@@ -15,10 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import HarnessBug
-from sim.exhaustive.explore import CHUNK, Search
-from sim.exhaustive.layout import Words
-from sim.exhaustive.seen import order_of, restored, sorted_unique, store_in_place
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.exhaustive.explore import CHUNK, Search
+from wavecheck.sim.exhaustive.layout import Words
+from wavecheck.sim.exhaustive.seen import (
+    order_of,
+    restored,
+    sorted_unique,
+    store_in_place,
+)
 
 Array = npt.NDArray[Any]
 

@@ -9,9 +9,9 @@ round is learned by doing the rounds before it again, in the state at hand.
 from collections.abc import Callable
 from typing import Any, Final
 
-from sim.exhaustive.effects import Effects
-from sim.exhaustive.locals import Executions, LocalState, TaskLocals
-from sim.operation import Kind, Operation, Statement
+from wavecheck.sim.exhaustive.effects import Effects
+from wavecheck.sim.exhaustive.locals import Executions, LocalState, TaskLocals
+from wavecheck.sim.operation import Kind, Operation, Statement
 
 HEALING: Final = "(healing)"
 """The name of the task that heals; its steps are no steps of the kernel."""

@@ -20,11 +20,17 @@ from operator import is_
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from sim.exhaustive.identity import Identity, IdentityMap
-from sim.exhaustive.modules import globals_of, is_user_code
-from sim.exhaustive.reach import OPAQUE, Children, Reach, children_of, roots_of
-from sim.exhaustive.refusal import CannotCompare, refuse
-from sim.task import Task
+from wavecheck.sim.exhaustive.identity import Identity, IdentityMap
+from wavecheck.sim.exhaustive.modules import globals_of, is_user_code
+from wavecheck.sim.exhaustive.reach import (
+    OPAQUE,
+    Children,
+    Reach,
+    children_of,
+    roots_of,
+)
+from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
+from wavecheck.sim.task import Task
 
 _LIKELY: Final = "hidden state: two tasks, or two executions, share it"
 

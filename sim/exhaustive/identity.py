@@ -19,8 +19,8 @@ from types import (
 )
 from typing import Any, Final, Generic, TypeVar
 
-from sim.exhaustive.refusal import CannotCompare
-from sim.operation import Operation, Statement
+from wavecheck.sim.exhaustive.refusal import CannotCompare
+from wavecheck.sim.operation import Operation, Statement
 
 T = TypeVar("T")
 Key = Any

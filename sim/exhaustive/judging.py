@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import InvalidScenario
-from sim.exhaustive.explore import Search
-from sim.exhaustive.layout import Words
-from sim.exhaustive.reduction import StateNeeded
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.layout import Words
+from wavecheck.sim.exhaustive.reduction import StateNeeded
 
 
 def violates_at_end(

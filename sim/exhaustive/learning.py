@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.exhaustive.crowd import SELF, Crowd, CrowdGrew, births_of, task_of
-from sim.exhaustive.effects import Effects
-from sim.exhaustive.healing import HEALING, HealingLocals
-from sim.exhaustive.hidden import Watch
-from sim.exhaustive.locals import Executions, TaskLocals
-from sim.exhaustive.recording import Recorder, record
-from sim.exhaustive.reduction import Reduction
-from sim.exhaustive.refusal import refuse
-from sim.exhaustive.shared import SharedState
-from sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
-from sim.property import Moment, Property
-from sim.world import World
+from wavecheck.sim.exhaustive.crowd import SELF, Crowd, CrowdGrew, births_of, task_of
+from wavecheck.sim.exhaustive.effects import Effects
+from wavecheck.sim.exhaustive.healing import HEALING, HealingLocals
+from wavecheck.sim.exhaustive.hidden import Watch
+from wavecheck.sim.exhaustive.locals import Executions, TaskLocals
+from wavecheck.sim.exhaustive.recording import Recorder, record
+from wavecheck.sim.exhaustive.reduction import Reduction
+from wavecheck.sim.exhaustive.refusal import refuse
+from wavecheck.sim.exhaustive.shared import SharedState
+from wavecheck.sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
+from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.world import World
 
 RECHECKS_MAX: Final = 4_000
 """Resumptions that are run again by another history, at most."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.exhaustive.layout import Layout, Words, empty, joined
+from wavecheck.sim.exhaustive.layout import Layout, Words, empty, joined
 
 
 class Levels:

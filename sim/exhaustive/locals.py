@@ -13,19 +13,19 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.blame import describe_failure, describe_foreign_await
-from sim.errors import CoordinatorError, WavecheckError
-from sim.exhaustive.crowd import Birth
-from sim.exhaustive.effects import Effects
-from sim.exhaustive.frames import stands_of
-from sim.exhaustive.hidden import Watch
-from sim.exhaustive.identity import IdentityMap, Key
-from sim.exhaustive.recording import Recorder
-from sim.exhaustive.refusal import CannotCompare, refuse
-from sim.exhaustive.symmetry import SymmetryBroken
-from sim.kernel import Kernel
-from sim.operation import Operation
-from sim.task import Task
+from wavecheck.sim.blame import describe_failure, describe_foreign_await
+from wavecheck.sim.errors import CoordinatorError, WavecheckError
+from wavecheck.sim.exhaustive.crowd import Birth
+from wavecheck.sim.exhaustive.effects import Effects
+from wavecheck.sim.exhaustive.frames import stands_of
+from wavecheck.sim.exhaustive.hidden import Watch
+from wavecheck.sim.exhaustive.identity import IdentityMap, Key
+from wavecheck.sim.exhaustive.recording import Recorder
+from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
+from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.task import Task
 
 History = tuple[int, ...]
 """Numbers of the results that a coroutine has been given."""

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.exhaustive.layout import Words
-from sim.exhaustive.mixing import FIRST, SECOND
+from wavecheck.sim.exhaustive.layout import Words
+from wavecheck.sim.exhaustive.mixing import FIRST, SECOND
 
 Ints = npt.NDArray[np.int32]
 

@@ -14,13 +14,17 @@ _LIBRARIES: Final = tuple(
     sysconfig.get_paths()[name]
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
-_OURS: Final = "sim"
+_OURS: Final = "wavecheck.sim"
 
 
 @cache
 def is_user_code(module_name: str | None) -> bool:
     """Return whether a module is neither a library nor the engine."""
-    if not module_name or module_name.split(".")[0] in (_OURS, "builtins"):
+    if (
+        not module_name
+        or module_name == "builtins"
+        or f"{module_name}.".startswith(f"{_OURS}.")
+    ):
         return False
     if module_name in sys.builtin_module_names:
         return False

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import HarnessBug
-from sim.exhaustive.crowd import SELF, task_of
-from sim.exhaustive.layout import Layout, Words
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.lookup import OCCUPIED, Ints
-from sim.exhaustive.symmetry import sort_in_place
-from sim.exhaustive.tables import Alternative, Relaid, TaskTable
-from sim.exhaustive.windows import Windows
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.exhaustive.crowd import SELF, task_of
+from wavecheck.sim.exhaustive.layout import Layout, Words
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.lookup import OCCUPIED, Ints
+from wavecheck.sim.exhaustive.symmetry import sort_in_place
+from wavecheck.sim.exhaustive.tables import Alternative, Relaid, TaskTable
+from wavecheck.sim.exhaustive.windows import Windows
 
 Converter = Callable[[Layout, Layout], None]
 """Called with the new and the old layout, to convert states that are held."""

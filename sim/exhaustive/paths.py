@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.exhaustive.graph import Graph
+from wavecheck.sim.exhaustive.graph import Graph
 
 Array = npt.NDArray[Any]
 

@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.exhaustive.crowd import Birth, Crowd, CrowdGrew, Unlearned
-from sim.exhaustive.decisions import Alternative, Node, Reads
-from sim.exhaustive.recording import Recorder
-from sim.exhaustive.reduction import Reduction
-from sim.exhaustive.refusal import CannotLearn, refuse
-from sim.exhaustive.results import Results, Script
-from sim.exhaustive.shared import SharedState
-from sim.kernel import Kernel
-from sim.operation import Operation
-from sim.property import Property
-from sim.task import Task
+from wavecheck.sim.exhaustive.crowd import Birth, Crowd, CrowdGrew, Unlearned
+from wavecheck.sim.exhaustive.decisions import Alternative, Node, Reads
+from wavecheck.sim.exhaustive.recording import Recorder
+from wavecheck.sim.exhaustive.reduction import Reduction
+from wavecheck.sim.exhaustive.refusal import CannotLearn, refuse
+from wavecheck.sim.exhaustive.results import Results, Script
+from wavecheck.sim.exhaustive.shared import SharedState
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.property import Property
+from wavecheck.sim.task import Task
 
 Prepare = Callable[[Callable[[], None]], None]
 

@@ -8,17 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sim.errors import InvalidScenario
-from sim.exhaustive.checkpoint import has_checkpoint, resume, save
-from sim.exhaustive.counterexample import counterexample
-from sim.exhaustive.crowd import CrowdGrew
-from sim.exhaustive.exploration import Exploration, Progress, PropertyResult
-from sim.exhaustive.explore import Limits, Search
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.reduction import StateNeeded
-from sim.exhaustive.symmetry import SymmetryBroken
-from sim.verdict import Outcome
-from sim.world import World
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive.checkpoint import has_checkpoint, resume, save
+from wavecheck.sim.exhaustive.counterexample import counterexample
+from wavecheck.sim.exhaustive.crowd import CrowdGrew
+from wavecheck.sim.exhaustive.exploration import Exploration, Progress, PropertyResult
+from wavecheck.sim.exhaustive.explore import Limits, Search
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.reduction import StateNeeded
+from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
+from wavecheck.sim.verdict import Outcome
+from wavecheck.sim.world import World
 
 NO_LIMITS: Final = Limits()
 

@@ -19,12 +19,12 @@ from types import (
 )
 from typing import Any, Final
 
-from sim.exhaustive.identity import IdentityMap, fields_of
-from sim.exhaustive.modules import is_user_code, module_of
-from sim.kernel import Kernel
-from sim.operation import Operation, Statement
-from sim.parts import Part
-from sim.task import Task
+from wavecheck.sim.exhaustive.identity import IdentityMap, fields_of
+from wavecheck.sim.exhaustive.modules import is_user_code, module_of
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation, Statement
+from wavecheck.sim.parts import Part
+from wavecheck.sim.task import Task
 
 OPAQUE: Final = (Kernel, Part, Task, Statement, Operation, logging.Logger, ModuleType)
 _CONTAINERS: Final = (list, dict, set, deque, bytearray)
@@ -32,7 +32,7 @@ _HOLDERS: Final = (
     *(*OPAQUE, *_CONTAINERS),
     *(CellType, MethodType, GeneratorType, CoroutineType),
 )
-_ENGINE: Final = ("sim.exhaustive.", "sim.search.")
+_ENGINE: Final = ("wavecheck.sim.exhaustive.", "wavecheck.sim.search.")
 
 Children = list[tuple[str, Any]]
 
@@ -156,7 +156,7 @@ def _holds_state(value: object) -> bool:
 
 def _is_library(module_name: str) -> bool:
     """Return whether the objects of a module's classes are taken at their word."""
-    if module_name.startswith("sim."):
+    if module_name.startswith("wavecheck.sim."):
         return module_name.startswith(_ENGINE)
     return not is_user_code(module_name)
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from sim.exhaustive.reduction import WHOLE, Reduction, is_result_dropped
-from sim.kernel import Kernel
-from sim.parts import Counter, Flag, Part, Queue, Table
+from wavecheck.sim.exhaustive.reduction import WHOLE, Reduction, is_result_dropped
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Counter, Flag, Part, Queue, Table
 
 ABSENT: Final = None
 """The value of a row that does not exist."""

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import HarnessBug
-from sim.exhaustive.counterexample import named, path_to
-from sim.exhaustive.explore import Search
-from sim.exhaustive.graph import Graph
-from sim.exhaustive.symmetry import position
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.exhaustive.counterexample import named, path_to
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.graph import Graph
+from wavecheck.sim.exhaustive.symmetry import position
 
 Array = npt.NDArray[Any]
 

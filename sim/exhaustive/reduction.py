@@ -17,7 +17,7 @@ from functools import cache
 from types import CodeType
 from typing import Final
 
-from sim.parts import Part
+from wavecheck.sim.parts import Part
 
 Place = tuple[str, Hashable]
 """A part's name and the key of a component."""

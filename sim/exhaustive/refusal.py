@@ -3,7 +3,7 @@
 Knows no domain. A refusal names the culprit: a proof that rests on a guess is none.
 """
 
-from sim.errors import NondeterminismError
+from wavecheck.sim.errors import NondeterminismError
 
 
 class CannotLearn(NondeterminismError):

@@ -6,8 +6,8 @@ Knows values and choices; nothing of parts and tasks.
 from collections.abc import Callable
 from typing import Any
 
-from sim.exhaustive.identity import Identity, Key
-from sim.task import Task
+from wavecheck.sim.exhaustive.identity import Identity, Key
+from wavecheck.sim.task import Task
 
 
 class Results:

@@ -21,15 +21,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.exhaustive.layout import Layout, Words
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.lookup import Ints
-from sim.exhaustive.mixing import FIRST, SECOND
-from sim.exhaustive.packed import PackedSystem
-from sim.exhaustive.refusal import refuse
-from sim.exhaustive.seen import SeenStates, store_in_place
-from sim.exhaustive.tables import Relaid
-from sim.operation import Statement
+from wavecheck.sim.exhaustive.layout import Layout, Words
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.lookup import Ints
+from wavecheck.sim.exhaustive.mixing import FIRST, SECOND
+from wavecheck.sim.exhaustive.packed import PackedSystem
+from wavecheck.sim.exhaustive.refusal import refuse
+from wavecheck.sim.exhaustive.seen import SeenStates, store_in_place
+from wavecheck.sim.exhaustive.tables import Relaid
+from wavecheck.sim.operation import Statement
 
 Array = npt.NDArray[Any]
 

@@ -21,8 +21,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sim.exhaustive.layout import Words
-from sim.exhaustive.mixing import mix, mix_in_place, unmix
+from wavecheck.sim.exhaustive.layout import Words
+from wavecheck.sim.exhaustive.mixing import mix, mix_in_place, unmix
 
 Array = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]

@@ -9,11 +9,11 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.exhaustive.identity import Identity
-from sim.exhaustive.recording import ABSENT, Projection
-from sim.exhaustive.reduction import WHOLE
-from sim.kernel import Kernel
-from sim.parts import Counter, Part, Table
+from wavecheck.sim.exhaustive.identity import Identity
+from wavecheck.sim.exhaustive.recording import ABSENT, Projection
+from wavecheck.sim.exhaustive.reduction import WHOLE
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Counter, Part, Table
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import networkx as nx
 
-from sim.exhaustive.explore import Search
-from sim.exhaustive.graph import Graph
-from sim.parts import Table
-from sim.trace import plain
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.graph import Graph
+from wavecheck.sim.parts import Table
+from wavecheck.sim.trace import plain
 
 
 def state_graph(search: Search, graph: Graph) -> "nx.MultiDiGraph[int]":

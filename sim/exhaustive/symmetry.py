@@ -20,9 +20,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.errors import InvalidScenario
-from sim.exhaustive.layout import Layout, Words
-from sim.world import Symmetric, World
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive.layout import Layout, Words
+from wavecheck.sim.world import Symmetric, World
 
 Groups = tuple[tuple[int, ...], ...]
 """Indexes of interchangeable tasks, ascending; no task is in two groups."""

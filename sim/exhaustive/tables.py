@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.exhaustive.layout import Layout, Words
-from sim.exhaustive.lookup import MISSING, OCCUPIED, Ints, Lookup
-from sim.exhaustive.windows import Windows
+from wavecheck.sim.exhaustive.layout import Layout, Words
+from wavecheck.sim.exhaustive.lookup import MISSING, OCCUPIED, Ints, Lookup
+from wavecheck.sim.exhaustive.windows import Windows
 
 ENDS_NOWHERE: Final = 0
 """The outcome of a task that has ended or is not enabled."""

@@ -6,15 +6,15 @@ waiting task, a property, a monitor, the trace) reads it there after the step. P
 touched inside statements only, so their methods are plain and not atomic by themselves.
 """
 
-from sim.parts.cache import Cache
-from sim.parts.counter import Counter
-from sim.parts.flag import Flag
-from sim.parts.leases import Lease, Leases
-from sim.parts.lock import Lock
-from sim.parts.part import Change, Part, Watcher
-from sim.parts.queue import Queue
-from sim.parts.table import Table, UniqueViolation
-from sim.parts.timers import Timer, Timers
+from wavecheck.sim.parts.cache import Cache
+from wavecheck.sim.parts.counter import Counter
+from wavecheck.sim.parts.flag import Flag
+from wavecheck.sim.parts.leases import Lease, Leases
+from wavecheck.sim.parts.lock import Lock
+from wavecheck.sim.parts.part import Change, Part, Watcher
+from wavecheck.sim.parts.queue import Queue
+from wavecheck.sim.parts.table import Table, UniqueViolation
+from wavecheck.sim.parts.timers import Timer, Timers
 
 __all__ = [
     "Cache",

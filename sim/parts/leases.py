@@ -3,10 +3,10 @@
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
-from sim.parts.part import Part
+from wavecheck.sim.parts.part import Part
 
 if TYPE_CHECKING:
-    from sim.kernel import Kernel
+    from wavecheck.sim.kernel import Kernel
 
 
 class Lease(NamedTuple):

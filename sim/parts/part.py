@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.kernel import Kernel
-    from sim.task import Task
+    from wavecheck.sim.kernel import Kernel
+    from wavecheck.sim.task import Task
 
 Change = tuple["Part", Hashable, Any, Any]
 """One mutation: the part; the row's key, the queue's item, or None for a single-valued

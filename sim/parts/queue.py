@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sim.parts.part import Part
+from wavecheck.sim.parts.part import Part
 
 if TYPE_CHECKING:
-    from sim.kernel import Kernel
+    from wavecheck.sim.kernel import Kernel
 
 Item = TypeVar("Item", bound=Hashable)
 

@@ -5,10 +5,10 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from sim.parts.part import Part
+from wavecheck.sim.parts.part import Part
 
 if TYPE_CHECKING:
-    from sim.kernel import Kernel
+    from wavecheck.sim.kernel import Kernel
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -21,7 +21,7 @@ class UniqueViolation(Exception):
 
 
 class Gate(Protocol):
-    """What a change of a table must pass first; see `sim.transactions`."""
+    """What a change of a table must pass first; see `wavecheck.sim.transactions`."""
 
     @property
     def open(self) -> Sized:

@@ -18,12 +18,12 @@ cross-entropy method (Rubinstein, EJOR 1997), one ratio of counts per kind of st
 from collections.abc import Mapping
 from typing import Final
 
-from sim.kernel import Kernel
-from sim.prng import Stream
-from sim.property import Judge, Property
-from sim.search.execution import execute
-from sim.task import Task
-from sim.world import World
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.prng import Stream
+from wavecheck.sim.property import Judge, Property
+from wavecheck.sim.search.execution import execute
+from wavecheck.sim.task import Task
+from wavecheck.sim.world import World
 
 ONE: Final = 1_000
 """The weight of a step that is drawn as often as others."""

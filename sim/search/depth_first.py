@@ -21,8 +21,8 @@ Determinism: answers are tried with the running task first, then oldest first.
 from collections import deque
 from typing import Final
 
-from sim.kernel import Kernel
-from sim.task import Task
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.task import Task
 
 PREFIXES_MAX: Final = 1_000_000
 

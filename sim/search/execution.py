@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from sim.task import Rule
-from sim.world import World
+from wavecheck.sim.task import Rule
+from wavecheck.sim.world import World
 
 
 def execute(

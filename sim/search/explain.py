@@ -9,21 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.errors import ReplayMismatch
-from sim.faces import shown
-from sim.kernel import Kernel
-from sim.operation import Operation
-from sim.parts import Change
-from sim.property import Moment, Violation
-from sim.search.depth_first import DepthFirst
-from sim.search.random_walk import RandomWalk
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule, passes, replay, run_rule
-from sim.search.stale import StaleRead, StaleReads
-from sim.search.strategy import Strategy
-from sim.task import Task
-from sim.trace import Step, records_of
-from sim.world import World
+from wavecheck.sim.errors import ReplayMismatch
+from wavecheck.sim.faces import shown
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.parts import Change
+from wavecheck.sim.property import Moment, Violation
+from wavecheck.sim.search.depth_first import DepthFirst
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule, passes, replay, run_rule
+from wavecheck.sim.search.stale import StaleRead, StaleReads
+from wavecheck.sim.search.strategy import Strategy
+from wavecheck.sim.task import Task
+from wavecheck.sim.trace import Step, records_of
+from wavecheck.sim.world import World
 
 CONTINUATIONS_MAX: Final = 200
 """How many continuations of each kind are tried after a step before it is given up."""

@@ -13,15 +13,15 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sim.exhaustive.recording import Projection, Recorder, record
-from sim.exhaustive.reduction import Reduction
-from sim.operation import Operation, Statement
-from sim.parts import Change, Part
-from sim.search.execution import execute
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule
-from sim.task import Task
-from sim.world import World
+from wavecheck.sim.exhaustive.recording import Projection, Recorder, record
+from wavecheck.sim.exhaustive.reduction import Reduction
+from wavecheck.sim.operation import Operation, Statement
+from wavecheck.sim.parts import Change, Part
+from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule
+from wavecheck.sim.task import Task
+from wavecheck.sim.world import World
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -37,13 +37,13 @@ from hypothesis.database import (
 )
 from hypothesis.errors import Flaky
 
-from sim.errors import NondeterminismError
-from sim.kernel import Kernel
-from sim.prng import Stream
-from sim.search.search import Sizes, WorldFamily
-from sim.search.session import Session
-from sim.task import Task
-from sim.world import World
+from wavecheck.sim.errors import NondeterminismError
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.prng import Stream
+from wavecheck.sim.search.search import Sizes, WorldFamily
+from wavecheck.sim.search.session import Session
+from wavecheck.sim.task import Task
+from wavecheck.sim.world import World
 
 ROUND_EXECUTIONS: Final = 2_000
 SHRINK_EXECUTIONS: Final = 2_000

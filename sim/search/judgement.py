@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from sim.operation import statements_of
-from sim.property import Moment, Property
-from sim.search.session import Session
-from sim.verdict import Outcome, Verdict
-from sim.world import World
+from wavecheck.sim.operation import statements_of
+from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.search.session import Session
+from wavecheck.sim.verdict import Outcome, Verdict
+from wavecheck.sim.world import World
 
 
 def searchable(properties: Sequence[Property]) -> list[Property]:

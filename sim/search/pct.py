@@ -10,9 +10,9 @@ first one assumes 64 steps); n is the number of tasks seen so far. Until k has s
 the bound holds for the k that was assumed. A choice inside a step is drawn uniformly.
 """
 
-from sim.kernel import Kernel
-from sim.prng import Stream
-from sim.task import Task
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.prng import Stream
+from wavecheck.sim.task import Task
 
 _STEPS_ASSUMED = 64
 

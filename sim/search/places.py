@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any
 
-from sim.operation import Operation
-from sim.parts import Change
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule, run_rule
-from sim.task import Task
-from sim.world import World
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.parts import Change
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule, run_rule
+from wavecheck.sim.task import Task
+from wavecheck.sim.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ of m over the best one, known only afterwards.
 
 from collections.abc import Sequence
 
-from sim.kernel import Kernel
-from sim.search.strategy import Strategy
-from sim.task import Task
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.search.strategy import Strategy
+from wavecheck.sim.task import Task
 
 
 class Portfolio:

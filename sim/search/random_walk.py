@@ -4,9 +4,9 @@ Simple and hard to beat on small worlds. Its weakness is known: a schedule in wh
 task must wait while others take many steps is exponentially unlikely.
 """
 
-from sim.kernel import Kernel
-from sim.prng import Stream
-from sim.task import Task
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.prng import Stream
+from wavecheck.sim.task import Task
 
 
 class RandomWalk:

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from sim.blame import call_text
-from sim.errors import NondeterminismError, ReplayMismatch
-from sim.operation import Operation, Statement
-from sim.parts import Change
-from sim.search.execution import execute
-from sim.search.recorded import RecordedChoices
-from sim.task import Rule, Task
-from sim.world import World
+from wavecheck.sim.blame import call_text
+from wavecheck.sim.errors import NondeterminismError, ReplayMismatch
+from wavecheck.sim.operation import Operation, Statement
+from wavecheck.sim.parts import Change
+from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.task import Rule, Task
+from wavecheck.sim.world import World
 
 _CAUSES = (
     "likely: a wall clock, a random source, iteration over a set, or state kept outside"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim.errors import ReplayMismatch
-from sim.kernel import Kernel
-from sim.task import Task
+from wavecheck.sim.errors import ReplayMismatch
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.task import Task
 
 
 class RecordedChoices:

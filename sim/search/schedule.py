@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sim.errors import ReplayMismatch
-from sim.faces import shown
-from sim.kernel import Kernel, StepListener
-from sim.operation import Operation
-from sim.parts import Change
-from sim.property import Judge, Violation
-from sim.search.execution import execute
-from sim.search.judgement import searchable
-from sim.search.recorded import RecordedChoices
-from sim.task import Rule, Task
-from sim.trace import Step, Trace, listen, plain, records_of
-from sim.world import World
+from wavecheck.sim.errors import ReplayMismatch
+from wavecheck.sim.faces import shown
+from wavecheck.sim.kernel import Kernel, StepListener
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.parts import Change
+from wavecheck.sim.property import Judge, Violation
+from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.judgement import searchable
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.task import Rule, Task
+from wavecheck.sim.trace import Step, Trace, listen, plain, records_of
+from wavecheck.sim.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sim.search.session import Session
-from sim.search.strategy import Strategy
-from sim.world import World
+from wavecheck.sim.search.session import Session
+from wavecheck.sim.search.strategy import Strategy
+from wavecheck.sim.world import World
 
 Sizes = Mapping[str, int]
 """The size of a world, by the names of what can be smaller."""

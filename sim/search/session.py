@@ -12,13 +12,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sim.errors import InvalidScenario
-from sim.property import Judge, Property, Violation
-from sim.search.execution import execute
-from sim.search.recheck import noted_run, recheck
-from sim.search.strategy import Strategy
-from sim.task import Rule
-from sim.world import World
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.property import Judge, Property, Violation
+from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.recheck import noted_run, recheck
+from wavecheck.sim.search.strategy import Strategy
+from wavecheck.sim.task import Rule
+from wavecheck.sim.world import World
 
 Clock = Callable[[], float]
 """Seconds from some fixed moment."""

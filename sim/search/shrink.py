@@ -21,15 +21,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from sim.kernel import Kernel
-from sim.search.pct import PCTStrategy
-from sim.search.portfolio import Portfolio
-from sim.search.random_walk import RandomWalk
-from sim.search.recheck import running_again, violates_no_more
-from sim.search.recorded import Entry, RecordedChoices, Script
-from sim.search.schedule import passes
-from sim.task import Rule
-from sim.world import World
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.search.pct import PCTStrategy
+from wavecheck.sim.search.portfolio import Portfolio
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.recheck import running_again, violates_no_more
+from wavecheck.sim.search.recorded import Entry, RecordedChoices, Script
+from wavecheck.sim.search.schedule import passes
+from wavecheck.sim.task import Rule
+from wavecheck.sim.world import World
 
 EXECUTIONS_MAX = 4_000
 STEPS_MAX = 320_000

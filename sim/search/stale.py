@@ -15,11 +15,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.kernel import Kernel
-from sim.operation import Kind, Operation
-from sim.parts import Change
-from sim.task import Task
-from sim.trace import plain
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Kind, Operation
+from wavecheck.sim.parts import Change
+from wavecheck.sim.task import Task
+from wavecheck.sim.trace import plain
 
 OPEN_READS_MAX: Final = 8
 """How many of its latest reads a task is assumed to act on."""

@@ -6,8 +6,8 @@ begins and ends. It must not know the world, the properties, or the clock.
 
 from typing import Protocol
 
-from sim.kernel import Kernel
-from sim.task import Rule
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.task import Rule
 
 
 class Strategy(Rule, Protocol):

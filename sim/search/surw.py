@@ -13,10 +13,10 @@ executions, because it depends on the schedule. Choices inside a step are unifor
 from collections import defaultdict
 from typing import Any
 
-from sim.kernel import Kernel
-from sim.operation import Operation
-from sim.prng import Stream
-from sim.task import Task
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.prng import Stream
+from wavecheck.sim.task import Task
 
 _SCALE = 16  # weights are whole numbers: expected steps in sixteenths
 

@@ -4,11 +4,11 @@ Multi-version rows, row locks, deadlocks and isolation levels, as PostgreSQL def
 them; and SQLite's one writer. Knows parts and operations, and no domain.
 """
 
-from sim.transactions.block import TransactionBlock
-from sim.transactions.bound import perform, perform_alone
-from sim.transactions.level import Blocked, Failed, Failure, Level
-from sim.transactions.manager import Transactions
-from sim.transactions.view import TableView
+from wavecheck.sim.transactions.block import TransactionBlock
+from wavecheck.sim.transactions.bound import perform, perform_alone
+from wavecheck.sim.transactions.level import Blocked, Failed, Failure, Level
+from wavecheck.sim.transactions.manager import Transactions
+from wavecheck.sim.transactions.view import TableView
 
 __all__ = [
     "Blocked",

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-from sim.operation import Operation
-from sim.transactions.level import Failed, Level
+from wavecheck.sim.operation import Operation
+from wavecheck.sim.transactions.level import Failed, Level
 
 T = TypeVar("T")
 

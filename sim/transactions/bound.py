@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from sim.operation import Kind, Operation, Statement
-from sim.parts import Part
-from sim.transactions.level import Blocked, Failed, Level
-from sim.transactions.manager import Transactions
+from wavecheck.sim.operation import Kind, Operation, Statement
+from wavecheck.sim.parts import Part
+from wavecheck.sim.transactions.level import Blocked, Failed, Level
+from wavecheck.sim.transactions.manager import Transactions
 
 
 class Bound(Protocol):

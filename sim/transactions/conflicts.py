@@ -20,9 +20,9 @@ in the remembered transactions for each statement.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sim.kernel import Kernel
-from sim.parts import Table
-from sim.transactions.level import Fails, Failure
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Table
+from wavecheck.sim.transactions.level import Fails, Failure
 
 
 class Serializable(NamedTuple):

@@ -20,10 +20,10 @@ src/backend/storage/lmgr/README. Complexity: a check for a circle follows each w
 transaction once.
 """
 
-from sim.kernel import Kernel
-from sim.parts import Table
-from sim.transactions.level import Place
-from sim.transactions.rows import Lock, Open
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Table
+from wavecheck.sim.transactions.level import Place
+from wavecheck.sim.transactions.rows import Lock, Open
 
 
 class Locks:

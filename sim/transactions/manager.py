@@ -25,10 +25,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.kernel import Kernel
-from sim.parts import Counter, Table
-from sim.transactions.conflicts import Conflicts
-from sim.transactions.level import (
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Counter, Table
+from wavecheck.sim.transactions.conflicts import Conflicts
+from wavecheck.sim.transactions.level import (
     Blocked,
     Failed,
     Fails,
@@ -39,8 +39,8 @@ from sim.transactions.level import (
     Row,
     Waits,
 )
-from sim.transactions.locks import Locks
-from sim.transactions.rows import Image, Open
+from wavecheck.sim.transactions.locks import Locks
+from wavecheck.sim.transactions.rows import Image, Open
 
 
 @dataclass(slots=True)

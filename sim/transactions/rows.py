@@ -7,7 +7,7 @@ state. Slots are small numbers that are used again, so that it stays finite.
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
-from sim.transactions.level import Level, Place, Row
+from wavecheck.sim.transactions.level import Level, Place, Row
 
 
 class Open(NamedTuple):

@@ -8,7 +8,7 @@ changes or locks rows takes them in the order of the scan, one by one.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sim.transactions.view import TableView
+from wavecheck.sim.transactions.view import TableView
 
 
 class Condition(NamedTuple):

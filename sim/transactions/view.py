@@ -7,11 +7,11 @@ runs in a transaction unchanged. Used while a statement is attempted, and only t
 from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sim.parts import Table
-from sim.transactions.level import Fails, Failure
+from wavecheck.sim.parts import Table
+from wavecheck.sim.transactions.level import Fails, Failure
 
 if TYPE_CHECKING:
-    from sim.transactions.manager import Transactions
+    from wavecheck.sim.transactions.manager import Transactions
 
 R = TypeVar("R", bound=tuple[Any, ...])
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.html.report import report
-from scenarios import prove
+from wavecheck import prove
+from wavecheck.reports.html.report import report
 
 
 @pytest.fixture(scope="module")

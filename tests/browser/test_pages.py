@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.html.report import report
-from scenarios import check, compare, prove, run
+from wavecheck import check, compare, prove, run
+from wavecheck.reports.html.report import report
 
 KINDS = ("search", "proof", "comparison", "run")
 CONTRAST_MIN = 4.5

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.explanation.evidence import evidence_of
-from reports.html.page import Section, render_page
-from reports.html.player import player_of
-from reports.html.report import report
-from scenarios import check, read_schedule
+from wavecheck import check, read_schedule
+from wavecheck.reports.explanation.evidence import evidence_of
+from wavecheck.reports.html.page import Section, render_page
+from wavecheck.reports.html.player import player_of
+from wavecheck.reports.html.report import report
 
 KEPT = Path(__file__).parents[1] / "replay" / "data"
 STALLING = "v1-wd-stalling-no_stranded_batch.json"

@@ -6,8 +6,8 @@ suite on a user's own; without the option it runs on every built-in one.
 
 import pytest
 
-from coordinator import VARIANTS
-from scenarios import find_scenario, load_coordinator
+from wavecheck import find_scenario, load_coordinator
+from wavecheck.coordinator import VARIANTS
 
 
 def pytest_generate_tests(metafunc):

@@ -6,16 +6,16 @@ differs from rule to rule.
 
 import pytest
 
-from coordinator import BatchState, JobState, WaveKind, WaveState
-from coordinator.listener import LISTENERS
-from coordinator.worker import WORKERS
-from sim.kernel import Kernel
-from sim.pipeline.import_job import ImportJobWorld
-from sim.pipeline.properties import PIPELINE_PROPERTIES
-from sim.pipeline.settings import ImportJobSettings
-from sim.pipeline.store import PipelineStore
-from sim.property import Judge
-from sim.trace import Trace
+from wavecheck.coordinator import BatchState, JobState, WaveKind, WaveState
+from wavecheck.coordinator.listener import LISTENERS
+from wavecheck.coordinator.worker import WORKERS
+from wavecheck.scenarios.pipeline.import_job import ImportJobWorld
+from wavecheck.scenarios.pipeline.properties import PIPELINE_PROPERTIES
+from wavecheck.scenarios.pipeline.settings import ImportJobSettings
+from wavecheck.scenarios.pipeline.store import PipelineStore
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.property import Judge
+from wavecheck.sim.trace import Trace
 
 LEGAL = tuple(
     one

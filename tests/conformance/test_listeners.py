@@ -7,10 +7,10 @@ results as before, is not followed further: what comes after it was tried alread
 
 import pytest
 
-from coordinator import BatchState, ImportPlan, WaveKind
-from coordinator.listener import LISTENERS
-from sim.kernel import Kernel
-from sim.pipeline.store import PipelineStore
+from wavecheck.coordinator import BatchState, ImportPlan, WaveKind
+from wavecheck.coordinator.listener import LISTENERS
+from wavecheck.scenarios.pipeline.store import PipelineStore
+from wavecheck.sim.kernel import Kernel
 
 PLAN = ImportPlan(
     job_id="job",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.task import FirstInFirstOut
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.task import FirstInFirstOut
 
 # Strategies are rules too; their own conformance suite adds what a search needs.
 RULES = (FirstInFirstOut,)

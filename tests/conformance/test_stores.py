@@ -1,6 +1,7 @@
 """What every store promises, on the in-memory tables, SQLite and PostgreSQL alike.
 
-The checks are `coordinator.conformance`, which a user's own store can run too.
+The checks are `wavecheck.coordinator.conformance`, which a user's own store can
+run too.
 """
 
 import asyncio
@@ -10,8 +11,8 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import text
 
-from coordinator.conformance import CHECKS, LEASE, STALE_AFTER, NotConforming
-from coordinator.sql import (
+from wavecheck.coordinator.conformance import CHECKS, LEASE, STALE_AFTER, NotConforming
+from wavecheck.coordinator.sql import (
     SQLStore,
     add_rows,
     connected,
@@ -21,10 +22,10 @@ from coordinator.sql import (
     read_jobs,
     read_waves,
 )
-from sim.errors import CoordinatorError
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.pipeline.store import PipelineStore
+from wavecheck.scenarios.pipeline.store import PipelineStore
+from wavecheck.sim.errors import CoordinatorError
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
 
 SCHEMA = f"wavecheck_conformance_{os.getpid()}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.conformity import (
+from wavecheck.scenarios.conformity import (
     Agreement,
     Step,
     TableWorld,
@@ -16,9 +16,9 @@ from scenarios.conformity import (
     open_sessions,
     read_worlds,
 )
-from scenarios.conformity import run_both as run_on_both
-from scenarios.conformity.world import describe
-from sim.transactions.level import Level
+from wavecheck.scenarios.conformity import run_both as run_on_both
+from wavecheck.scenarios.conformity.world import describe
+from wavecheck.sim.transactions.level import Level
 
 ANOMALIES = Path(__file__).parent / "data" / "anomalies.txt"
 KEPT = Path(__file__).parent / "data" / "kept"

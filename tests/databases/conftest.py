@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from coordinator.sql import connected, make_engine
-from reports.cli import run_command
-from scenarios import find_scenario
-from scenarios.schedule_files import schedule_text
-from scenarios.verdicts.checking import check
+from wavecheck import find_scenario
+from wavecheck.coordinator.sql import connected, make_engine
+from wavecheck.reports.cli import run_command
+from wavecheck.scenarios.schedule_files import schedule_text
+from wavecheck.scenarios.verdicts.checking import check
 
 
 @pytest.fixture(scope="session")

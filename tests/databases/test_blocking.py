@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from coordinator.blocking import awaiting, run_blocking, wait_for
-from scenarios import find_scenario
-from scenarios.verdicts.checking import check
-from sim.errors import CoordinatorError, NondeterminismError
+from wavecheck import find_scenario
+from wavecheck.coordinator.blocking import awaiting, run_blocking, wait_for
+from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.sim.errors import CoordinatorError, NondeterminismError
 
 RULES = """
-from coordinator import WaveState
+from wavecheck.coordinator import WaveState
 
 
 class Blocking:

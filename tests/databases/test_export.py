@@ -5,9 +5,9 @@ import re
 import psycopg
 import pytest
 
-from reports.export.sql_steps import sql_script
-from scenarios import find_scenario
-from scenarios.verdicts.checking import world_of
+from wavecheck import find_scenario
+from wavecheck.reports.export.sql_steps import sql_script
+from wavecheck.scenarios.verdicts.checking import world_of
 
 STEP = re.compile(r"step (s\d+)_(\d+)\n\{\n(.*?)\n\}\n", re.DOTALL)
 
@@ -66,8 +66,8 @@ def test_plain_sql_is_numbered_by_session(doubled, command, doubled_file):
 
 def test_a_schedule_with_faults_is_refused(command, doubled, tmp_path):
     """No SQL makes a process die, and it is said what to export instead."""
-    from scenarios.schedule_files import schedule_text
-    from scenarios.verdicts.checking import check
+    from wavecheck.scenarios.schedule_files import schedule_text
+    from wavecheck.scenarios.verdicts.checking import check
 
     sample = check(
         find_scenario("import-job"),

@@ -1,13 +1,12 @@
 """`wavecheck incident`: other people's rows, read-only, and what they tell."""
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-import scenarios
-
-DATA = Path(scenarios.__file__).parent / "incident" / "data"
+DATA = Path(files("wavecheck.scenarios.incident") / "data")
 PUBLISHED = (
     *("--batches", DATA / "batches.csv"),
     *("--calls", DATA / "calls.csv"),

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from coordinator.sql import SQLStore, workspace
-from scenarios import find_scenario
-from scenarios.database.replay import replay_on_database
-from scenarios.verdicts.checking import check
-from sim.errors import InvalidScenario
+from wavecheck import find_scenario
+from wavecheck.coordinator.sql import SQLStore, workspace
+from wavecheck.scenarios.database.replay import replay_on_database
+from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.sim.errors import InvalidScenario
 
 MADE_BY_US = "made by wavecheck for one run; safe to drop"
 OURS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'wavecheck%'"
@@ -103,14 +103,14 @@ def test_it_cleans_up(command, doubled_file, any_url, query, tmp_path):
 SLOW = """
 import asyncio, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from sim.pipeline import twin
+from wavecheck.scenarios.pipeline import twin
 honest = twin.PipelineTwin.perform
 async def slow(self, *details):
     print("step", flush=True)
     await asyncio.sleep(0.2)
     return await honest(self, *details)
 twin.PipelineTwin.perform = slow
-from reports.cli import run_command
+from wavecheck.reports.cli import run_command
 sys.exit(run_command(sys.argv[1:]))
 """
 
@@ -213,7 +213,7 @@ def test_a_changed_schedule_is_still_refused(doubled):
     ("url", "fact", "advice"),
     [
         ("nonsense", "address cannot be read", "sqlite:///FILE or postgresql://"),
-        ("mysql://u@h/d", "mysql: no store for", "coordinator.conformance"),
+        ("mysql://u@h/d", "mysql: no store for", "wavecheck.coordinator.conformance"),
         ("sqlite:////no/such/folder/x.db", "unable to open", "check the file"),
         (
             "postgresql://u:se%20cret@127.0.0.1:1/d",

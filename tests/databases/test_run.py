@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator.sql import SQLStore
+from wavecheck.coordinator.sql import SQLStore
 
 # Word for word from the published report, "Validation Steps".
 CREATION = """

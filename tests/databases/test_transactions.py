@@ -4,20 +4,20 @@ import asyncio
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.database.replay import replay_on_database
-from scenarios.subject import Subject
-from sim.errors import InvalidScenario
-from sim.kernel import Kernel
-from sim.lockstep import Lockstep
-from sim.operation import statement
-from sim.parts import Counter
-from sim.search.random_walk import RandomWalk
-from sim.transactions import Blocked, Failed, Failure
+from wavecheck import find_scenario
+from wavecheck.scenarios.database.replay import replay_on_database
+from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.lockstep import Lockstep
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.transactions import Blocked, Failed, Failure
 
 RULES = '''
-from coordinator import Isolation, StatementFailed
-from coordinator.claiming import Claiming
+from wavecheck.coordinator import Isolation, StatementFailed
+from wavecheck.coordinator.claiming import Claiming
 
 
 class Locking(Claiming):

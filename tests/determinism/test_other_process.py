@@ -20,7 +20,7 @@ def everything(folder, hash_seed, *commands):
     folder.mkdir()
     program = (
         "import sys\n"
-        "from reports.cli import run_command\n"
+        "from wavecheck.reports.cli import run_command\n"
         f"statuses = [run_command(list(one)) for one in {commands!r}]\n"
         "print(statuses)\n"
     )
@@ -71,7 +71,7 @@ def test_another_seed_gives_another_run(tmp_path):
 
 
 RULES = """\
-from coordinator import Claiming
+from wavecheck.coordinator import Claiming
 
 class Raises(Claiming):
     async def dispatch_wave(self, job_id, wave_number):
@@ -92,7 +92,7 @@ def test_a_failure_is_told_the_same_and_without_warnings(tmp_path):
     """
     (tmp_path / "rules.py").write_text(RULES)
     program = (
-        "from reports.cli import run_command\n"
+        "from wavecheck.reports.cli import run_command\n"
         "for name in ('Raises', 'Loops'):\n"
         "    options = ['--steps', '2000', '-c', 'rules.py:' + name]\n"
         "    assert run_command(['run', 'incident', *options]) == 2\n"

@@ -5,15 +5,16 @@ import logging
 
 import pytest
 
-from coordinator import VARIANTS
-from reports.cli import run_command
-from scenarios import comparison, find_scenario
+from wavecheck import find_scenario
+from wavecheck.coordinator import VARIANTS
+from wavecheck.reports.cli import run_command
+from wavecheck.scenarios import comparison
 
 
 @pytest.fixture
 def compare(capsys, monkeypatch):
     """Run `compare SCENARIO --json -` with the defaults; return the text."""
-    monkeypatch.setattr(logging.getLogger("coordinator"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("wavecheck.coordinator"), "propagate", True)
 
     def run(scenario):
         status = run_command(["compare", scenario, "--json", "-", "--no-pictures"])

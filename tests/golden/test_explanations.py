@@ -5,10 +5,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from reports.explanation.text import explanation_markdown, explanation_text
-from scenarios import find_scenario, prove
-from scenarios.verdicts.checking import check, world_of
-from sim.search.explain import explain
+from wavecheck import find_scenario, prove
+from wavecheck.reports.explanation.text import explanation_markdown, explanation_text
+from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.sim.search.explain import explain
 
 FAULTS = (("stalling", "no_stranded_batch"), ("progressive", "no_double_dispatch"))
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from scenarios.wd.model import WD, WDSettings
-from sim.exhaustive.explore import Limits, Search
-from sim.exhaustive.graph import graph_of
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.paths import count_schedules
-from sim.exhaustive.prove import conclude
-from sim.kernel import Kernel
+from wavecheck.scenarios.wd.model import WD, WDSettings
+from wavecheck.sim.exhaustive.explore import Limits, Search
+from wavecheck.sim.exhaustive.graph import graph_of
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.paths import count_schedules
+from wavecheck.sim.exhaustive.prove import conclude
+from wavecheck.sim.kernel import Kernel
 
 # listeners, batches per listener, rule, retrigger: states, transitions, schedules,
 # shortest stranded, shortest double. From wd/golden.json, computed by three programs.

@@ -2,11 +2,11 @@
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.canary import Fate, canary
-from scenarios.verdicts.checking import Effort
-from sim.errors import InvalidScenario
+from wavecheck import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.canary import Fate, canary
+from wavecheck.scenarios.verdicts.checking import Effort
+from wavecheck.sim.errors import InvalidScenario
 
 # Found with the seed below in 4 and 33 executions at most; the rest is slack for
 # another order of drawing.

@@ -10,12 +10,12 @@ from statistics import median
 
 import pytest
 
-from coordinator import VARIANTS
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import chosen_properties
-from scenarios.verdicts.strategies import STRATEGIES, make_strategy
-from sim.search.session import Budget, Session
+from wavecheck import find_scenario
+from wavecheck.coordinator import VARIANTS
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import chosen_properties
+from wavecheck.scenarios.verdicts.strategies import STRATEGIES, make_strategy
+from wavecheck.sim.search.session import Budget, Session
 
 EXECUTIONS = 600
 SEEDS = (0, 1, 2)

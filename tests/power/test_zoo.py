@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from reports.zoo.guide import pattern_guide
-from reports.zoo.page import zoo_page
-from reports.zoo.tables import examination_data, summary
-from scenarios import EXHIBITS
-from scenarios.exhibit import Pattern
-from scenarios.subject import Subject
-from scenarios.verdicts.canary import Fate, canary
-from scenarios.verdicts.checking import Effort
-from scenarios.verdicts.examination import examine
-from scenarios.verdicts.proving import ProofLimits
-from sim.verdict import Outcome
+from wavecheck import EXHIBITS
+from wavecheck.reports.zoo.guide import pattern_guide
+from wavecheck.reports.zoo.page import zoo_page
+from wavecheck.reports.zoo.tables import examination_data, summary
+from wavecheck.scenarios.exhibit import Pattern
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.canary import Fate, canary
+from wavecheck.scenarios.verdicts.checking import Effort
+from wavecheck.scenarios.verdicts.examination import examine
+from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.sim.verdict import Outcome
 
 STATED = Path(__file__).parent / "zoo_verdicts.json"
 CANARY_EXECUTIONS = 300

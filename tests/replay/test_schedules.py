@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.schedule_files import parse_schedule, read_schedule, schedule_text
-from scenarios.verdicts.checking import check, world_of
-from sim.search.schedule import replay
+from wavecheck import find_scenario
+from wavecheck.scenarios.schedule_files import (
+    parse_schedule,
+    read_schedule,
+    schedule_text,
+)
+from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.sim.search.schedule import replay
 
 DATA = Path(__file__).parent / "data"
 KEPT = sorted(DATA.glob("*.json"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.cli import run_command
+from wavecheck.reports.cli import run_command
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")

@@ -1,7 +1,6 @@
 """The notebooks: public names only, no outputs, short; some run here, all in CI."""
 
 import ast
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -9,10 +8,12 @@ from types import ModuleType
 
 import pytest
 
+import wavecheck
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 CELLS_MAX = 15
 RUN_HERE = ("01_incident",)  # `make notebooks`, which CI calls, runs them all
-OURS = ("coordinator", "sim", "scenarios", "reports")
+OURS = "wavecheck"
 EVERYWHERE = ("numpy", "pandas", "scipy", "matplotlib", *sys.stdlib_module_names)
 
 
@@ -32,23 +33,19 @@ def foreign_names(source):
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.split(".")[0] not in ("scenarios", *EVERYWHERE):
+                if alias.name not in (OURS, *EVERYWHERE):
                     yield alias.name
         elif isinstance(node, ast.ImportFrom):
-            if node.module.split(".")[0] in OURS:
-                public = getattr(importlib.import_module(node.module), "__all__", ())
+            if node.module.split(".")[0] == OURS:
+                public = wavecheck.__all__ if node.module == OURS else ()
                 for alias in node.names:
                     if alias.name not in public:
                         yield f"{node.module}.{alias.name}"
             elif node.module.split(".")[0] not in EVERYWHERE:
                 yield node.module
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            is_ours = node.value.id == "scenarios"
-            if (
-                is_ours
-                and node.attr not in importlib.import_module("scenarios").__all__
-            ):
-                yield f"scenarios.{node.attr}"
+            is_public = node.value.id != "wc" or node.attr in wavecheck.__all__
+            yield from () if is_public else (f"wc.{node.attr}",)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -67,10 +64,10 @@ def test_a_notebook_is_short_and_takes_public_names_only(path):
 @pytest.mark.parametrize(
     "source",
     [
-        "from sim.kernel import Kernel",
-        "from scenarios.verdicts.checking import check",
-        "import scenarios\nscenarios.checking",
-        "from scenarios import proving",
+        "from wavecheck.sim.kernel import Kernel",
+        "from wavecheck.scenarios.verdicts.checking import check",
+        "import wavecheck as wc\nwc.checking",
+        "from wavecheck.scenarios import verdicts",
         "import somewhere",
     ],
 )

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from reports.cli import run_command
+from wavecheck.reports.cli import run_command
 
 ROOT = Path(__file__).parents[2]
 SCRATCH = "postgresql://localhost/scratch"  # a database that readers have

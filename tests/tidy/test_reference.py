@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import scenarios
+import wavecheck as wc
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -24,7 +24,7 @@ def test_every_command_and_public_name_is_in_it(maker):
     page = maker.reference()
     for command in ("check SCENARIO", "export SOURCE", "alerts", "new NAME"):
         assert f"\n### wavecheck {command}\n" in page
-    for name in scenarios.__all__:
+    for name in wc.__all__:
         assert f"**`{name}`**" in page
     for name in ("parents_per_batch", "statement_latency_ms", "listeners"):
         assert f"\n| `{name}` |" in page

@@ -67,8 +67,8 @@ def scripted():
 def published_lines(caplog, monkeypatch):
     """What the coordinators logged: (level, message, structured fields)."""
     # The command line turns this off; whether it ran before must not matter here.
-    monkeypatch.setattr(logging.getLogger("coordinator"), "propagate", True)
-    caplog.set_level(logging.DEBUG, logger="coordinator")
+    monkeypatch.setattr(logging.getLogger("wavecheck.coordinator"), "propagate", True)
+    caplog.set_level(logging.DEBUG, logger="wavecheck.coordinator")
     names = ("job_id", "wave_number", "pending_batches", "batches_dispatched")
 
     def lines():

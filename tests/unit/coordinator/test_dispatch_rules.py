@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordinator import VARIANTS, StatementFailed, WaveState
+from wavecheck.coordinator import VARIANTS, StatementFailed, WaveState
 
 ACTIVE = "count_batches(7, dispatched, processing)"
 PENDING = "count_batches(7, pending)"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from coordinator import ImportPlan, ProgressiveListener, UpfrontListener
-from coordinator.listener import LISTENERS
+from wavecheck.coordinator import ImportPlan, ProgressiveListener, UpfrontListener
+from wavecheck.coordinator.listener import LISTENERS
 
 COMPLETED = "count_batches(2, completed)"
 

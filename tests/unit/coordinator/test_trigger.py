@@ -2,8 +2,8 @@
 
 import pytest
 
-from coordinator import VARIANTS, Wave, WaveKind, WaveState
-from coordinator.trigger import trigger_next_wave
+from wavecheck.coordinator import VARIANTS, Wave, WaveKind, WaveState
+from wavecheck.coordinator.trigger import trigger_next_wave
 
 
 def wave(number, kind=WaveKind.MAIN, status=WaveState.PROCESSING):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from coordinator import Batch, BatchState, ImportPlan
-from coordinator.states import Delivery
-from coordinator.worker import Worker
+from wavecheck.coordinator import Batch, BatchState, ImportPlan
+from wavecheck.coordinator.states import Delivery
+from wavecheck.coordinator.worker import Worker
 
 PLAN = ImportPlan(
     job_id="job",

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from reports.cli import run_command
+from wavecheck.reports.cli import run_command
 
 SMALL = ("--set", "parents=4", "--set", "workers=2", "--set", "waves_before=0")
 
@@ -13,7 +13,7 @@ SMALL = ("--set", "parents=4", "--set", "workers=2", "--set", "waves_before=0")
 def cli(tmp_path, monkeypatch, capsys):
     """Run a command line in an empty folder; return (status, output, errors)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(logging.getLogger("coordinator"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("wavecheck.coordinator"), "propagate", True)
 
     def run(*arguments):
         capsys.readouterr()

@@ -6,12 +6,12 @@ from importlib.metadata import version
 
 import pytest
 
-from reports.commands import runs
-from sim.errors import HarnessBug, NondeterminismError
+from wavecheck.reports.commands import runs
+from wavecheck.sim.errors import HarnessBug, NondeterminismError
 
 RULES = """\
 import asyncio
-from coordinator import Claiming
+from wavecheck.coordinator import Claiming
 
 
 class Raises(Claiming):

@@ -5,12 +5,27 @@ import sys
 
 import pytest
 
-SLOW = {"reports.cli", "scipy", "networkx", "sqlalchemy", "matplotlib", "pandas"}
-RUNS = "reports.entry, scenarios.campaign.engines, scenarios.campaign.runs"
+SLOW = {
+    "wavecheck.reports.cli",
+    "scipy",
+    "networkx",
+    "sqlalchemy",
+    "matplotlib",
+    "pandas",
+}
+RUNS = ", ".join(
+    f"wavecheck.{name}"
+    for name in (
+        "reports.entry",
+        "scenarios.campaign.engines",
+        "scenarios.campaign.runs",
+    )
+)
 
 
 @pytest.mark.parametrize(
-    ("modules", "unwanted"), [(RUNS, SLOW), ("reports.cli", {"scipy", "matplotlib"})]
+    ("modules", "unwanted"),
+    [(RUNS, SLOW), ("wavecheck.reports.cli", {"scipy", "matplotlib"})],
 )
 def test_what_is_slow_to_load_is_loaded_where_it_is_needed(modules, unwanted):
     """What `--jobs` starts needs no command; few commands need pictures, statistics."""

@@ -17,7 +17,7 @@ CHECK = ("check", "import-job", "--executions", "1000000", "--jobs", "2")
 SWEEP = ("sweep", "wd", "-c", "claiming", "--budget", "600s", "--jobs", "2")
 CAMPAIGN = ("campaign", "import-job", "--seeds", "1000000", "--jobs", "2")
 PATIENCE_SECONDS = 120.0
-_SCRIPT = "from reports.entry import main; main()"
+_SCRIPT = "from wavecheck.reports.entry import main; main()"
 
 
 class Typed:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from reports.notebook import mimebundle
-from scenarios import check, compare, explain, prove, run, sweep
-from sim import faces
+from wavecheck import check, compare, explain, prove, run, sweep
+from wavecheck.reports.notebook import mimebundle
+from wavecheck.sim import faces
 
 
 @pytest.fixture(scope="module")

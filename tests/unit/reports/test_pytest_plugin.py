@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-import reports.regressions  # noqa: F401  loaded once for all runs in this process
-from reports.cli import run_command
+import wavecheck.reports.regressions  # noqa: F401  loaded once for all runs in this process
+from wavecheck.reports.cli import run_command
 
 pytest_plugins = ["pytester"]
 
 RULES = """
-from scenarios.wd.model import WDClaiming, WDProgressive, WDStalling
+from wavecheck.scenarios.wd.model import WDClaiming, WDProgressive, WDStalling
 
 
 class Stalls(WDStalling):
@@ -248,7 +248,7 @@ def test_a_vacuous_verdict_fails_where_it_is_required(suite):
     suite(body.format(options)).assert_outcomes(passed=1)
     result = suite(
         "def test_it(wavecheck, monkeypatch):\n"
-        "    from scenarios.verdicts.checking import CheckResult\n"
+        "    from wavecheck.scenarios.verdicts.checking import CheckResult\n"
         "    monkeypatch.setattr(CheckResult, 'vacuous', lambda self: ('some',))\n"
         f"    wavecheck.check({options}, require=True)\n"
     )

@@ -4,10 +4,10 @@ from inspect import iscoroutinefunction
 
 import pytest
 
-from scenarios import EXHIBITS, SCENARIOS
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import check
-from sim.errors import InvalidScenario
+from wavecheck import EXHIBITS, SCENARIOS
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.sim.errors import InvalidScenario
 
 
 @pytest.fixture(params=EXHIBITS)

@@ -6,13 +6,13 @@ import json
 import networkx as nx
 import pytest
 
-import scenarios
-from coordinator import Claiming
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts import proving
-from scenarios.verdicts.proving import ProofLimits
-from sim.errors import CoordinatorError, InvalidScenario
+import wavecheck as wc
+from wavecheck import find_scenario
+from wavecheck.coordinator import Claiming
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts import proving
+from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.sim.errors import CoordinatorError, InvalidScenario
 
 NAMES = [
     "SCENARIOS",
@@ -53,7 +53,7 @@ DOUBLE = ["no_double_dispatch"]
 @pytest.fixture(scope="module")
 def checked():
     """A search that finds a double dispatch."""
-    return scenarios.check("wd", "progressive", executions=200, properties=DOUBLE)
+    return wc.check("wd", "progressive", executions=200, properties=DOUBLE)
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +73,14 @@ def is_flat(records):
 
 def test_these_names_are_public():
     """Who takes one of these away breaks users; each is listed once."""
-    assert set(NAMES) <= set(scenarios.__all__)
-    assert len(set(scenarios.__all__)) == len(scenarios.__all__)
+    assert set(NAMES) <= set(wc.__all__)
+    assert len(set(wc.__all__)) == len(wc.__all__)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_public_name_is_documented(name):
     """Functions and classes say what they are; functions name their errors."""
-    value = getattr(scenarios, name)
+    value = getattr(wc, name)
     if inspect.isclass(value) or inspect.isfunction(value):
         assert inspect.getdoc(value)
 
@@ -89,7 +89,7 @@ def test_every_public_name_is_documented(name):
 @pytest.mark.parametrize("rule", ["claiming", Claiming])
 def test_a_scenario_and_a_coordinator_by_name_or_as_they_are(where, rule):
     """All four forms ask the same."""
-    result = scenarios.check(where, rule, executions=5, settings=SMALL)
+    result = wc.check(where, rule, executions=5, settings=SMALL)
     assert result.scenario is find_scenario("import-job")
     assert [verdict.executions_count for verdict in result.verdicts] == [5] * 6
 
@@ -97,7 +97,7 @@ def test_a_scenario_and_a_coordinator_by_name_or_as_they_are(where, rule):
 def test_a_coordinator_of_another_scenario_is_refused():
     """A rule of the pipeline does not fit the reference model, and it is said why."""
     with pytest.raises(CoordinatorError, match="no method 'dispatch'"):
-        scenarios.check("wd", Claiming, executions=1)
+        wc.check("wd", Claiming, executions=1)
 
 
 def test_settings_are_values_or_text():
@@ -111,25 +111,25 @@ def test_settings_are_values_or_text():
 def test_bad_names_are_refused_with_the_nearest():
     """A typing error in a scenario or a setting raises, and names what was meant."""
     with pytest.raises(InvalidScenario, match="did you mean 'import-job'"):
-        scenarios.run("import-jb", "claiming")
+        wc.run("import-jb", "claiming")
     with pytest.raises(InvalidScenario, match="did you mean 'parents'"):
-        scenarios.compare("import-job", settings={"parent": 3})
+        wc.compare("import-job", settings={"parent": 3})
     with pytest.raises(InvalidScenario, match="greater than or equal to 1"):
-        scenarios.prove("import-job", "claiming", settings={"parents": 0})
+        wc.prove("import-job", "claiming", settings={"parents": 0})
 
 
 def test_one_run_and_a_comparison_agree():
     """`run` is the comparison of one; a class goes by its module."""
-    one = scenarios.run("import-job", Claiming, settings=SMALL)
-    two = scenarios.compare("import-job", ["stalling", Claiming], settings=SMALL)
+    one = wc.run("import-job", Claiming, settings=SMALL)
+    two = wc.compare("import-job", ["stalling", Claiming], settings=SMALL)
     assert one.to_record() == two.runs[1].to_record()
     assert one.batches == two.runs[1].batches
-    assert one.coordinator_name == "coordinator.claiming:Claiming"
+    assert one.coordinator_name == "wavecheck.coordinator.claiming:Claiming"
 
 
 def test_tables_of_timed_runs_are_flat():
     """Comparison, batches, calls and alerts: a row each, plain cells."""
-    found = scenarios.compare("incident", ["stalling", "progressive"])
+    found = wc.compare("incident", ["stalling", "progressive"])
     stalling = found.runs[0]
     rows = found.to_records()
     assert [row["coordinator"] for row in rows] == ["stalling", "progressive"]
@@ -152,7 +152,7 @@ def test_tables_of_a_search_and_of_a_trace_are_flat(checked, schedule):
     (row,) = checked.to_records()
     assert row["outcome"] == "violated"
     assert row["steps"] == len(schedule.steps)
-    told, replayed = scenarios.explain(schedule), scenarios.replay(schedule)
+    told, replayed = wc.explain(schedule), wc.replay(schedule)
     assert told.to_records() == replayed.to_records()
     assert [one["step"] for one in told.to_records()] == list(
         range(1, row["steps"] + 1)
@@ -164,20 +164,20 @@ def test_tables_of_a_search_and_of_a_trace_are_flat(checked, schedule):
 
 def test_tables_of_proofs_are_flat():
     """A sweep has a row for each size and property, with exact counts."""
-    grown = scenarios.sweep("wd", "progressive", seconds=30)
+    grown = wc.sweep("wd", "progressive", seconds=30)
     assert grown.has_violation()
     rows = grown.to_records()
     assert is_flat(rows)
     assert len(rows) == sum(len(one.verdicts) for one in grown.proofs)
     assert rows[0]["states"] > 0
-    proved = scenarios.prove("wd", "claiming")
+    proved = wc.prove("wd", "claiming")
     assert {row["outcome"] for row in proved.to_records()} == {"exhausted"}
 
 
 def test_the_order_of_a_schedule_and_the_graph_of_its_world(schedule):
     """Happens-before has a node for each step; the state graph has the exact counts."""
-    assert len(scenarios.happens_before(schedule)) == len(schedule.steps)
-    graph = scenarios.state_graph("wd", "progressive")
+    assert len(wc.happens_before(schedule)) == len(schedule.steps)
+    graph = wc.state_graph("wd", "progressive")
     whole = ProofLimits(reduces=False)
     proof = proving.prove(Subject.of("wd", "progressive"), limits=whole)
     assert graph.number_of_nodes() == proof.exploration.states
@@ -194,4 +194,4 @@ def test_the_order_of_a_schedule_and_the_graph_of_its_world(schedule):
 def test_a_graph_that_is_too_large_to_look_at_is_refused():
     """More states than asked for: the limit, and what to do."""
     with pytest.raises(InvalidScenario, match="at most 10"):
-        scenarios.state_graph("wd", "progressive", states_max=10)
+        wc.state_graph("wd", "progressive", states_max=10)

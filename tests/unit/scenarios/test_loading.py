@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from coordinator import VARIANTS, Progressive
-from scenarios import find_scenario, load_coordinator
-from sim.errors import CoordinatorError, InvalidScenario
+from wavecheck import find_scenario, load_coordinator
+from wavecheck.coordinator import VARIANTS, Progressive
+from wavecheck.sim.errors import CoordinatorError, InvalidScenario
 
 RIGHT = """\
 class Mine:
@@ -67,7 +67,7 @@ def test_the_reference_model_has_its_own_rules():
 
 def test_a_class_is_found_by_module():
     """package.module:Class."""
-    name = "coordinator.progressive:Progressive"
+    name = "wavecheck.coordinator.progressive:Progressive"
     assert load_coordinator(find_scenario("incident"), name) is Progressive
 
 
@@ -110,10 +110,10 @@ def test_a_file_may_hold_dataclasses_with_postponed_annotations(load):
 
 
 def test_a_file_named_like_a_module_of_ours_harms_nothing(load):
-    """A user's `coordinator.py` does not replace our package."""
-    ours = sys.modules["coordinator"]
-    assert load(name="coordinator.py").__name__ == "Mine"
-    assert sys.modules["coordinator"] is ours
+    """A user's `wavecheck.py` does not replace our package."""
+    ours = sys.modules["wavecheck"]
+    assert load(name="wavecheck.py").__name__ == "Mine"
+    assert sys.modules["wavecheck"] is ours
 
 
 def test_two_files_of_one_name_are_two_modules(load, tmp_path):
@@ -161,7 +161,10 @@ def test_a_syntax_error_is_told_with_file_and_line(failure):
     [
         ("import no_such_module_at_all", "ModuleNotFoundError: No module named"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("from coordinator import Nothing", "ImportError: cannot import name"),
+        (
+            "from wavecheck.coordinator import Nothing",
+            "ImportError: cannot import name",
+        ),
         ("raise SystemExit(0)", "SystemExit: 0"),
     ],
 )

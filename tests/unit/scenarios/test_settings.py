@@ -2,8 +2,8 @@
 
 import pytest
 
-from scenarios import SCENARIOS, find_scenario
-from sim.errors import InvalidScenario
+from wavecheck import SCENARIOS, find_scenario
+from wavecheck.sim.errors import InvalidScenario
 
 
 def test_the_scenarios_by_name():

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import pytest
 
-from sim.kernel import Kernel
-from sim.operation import Kind, statement
-from sim.parts import Counter, Flag, Queue, Table
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Kind, statement
+from wavecheck.sim.parts import Counter, Flag, Queue, Table
 
 
 class Book(NamedTuple):

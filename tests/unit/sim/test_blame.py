@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from sim.blame import call_text, repr_of
-from sim.errors import (
+from wavecheck.sim.blame import call_text, repr_of
+from wavecheck.sim.errors import (
     CoordinatorError,
     HarnessBug,
     InvalidScenario,
@@ -15,7 +15,7 @@ from sim.errors import (
     WavecheckError,
     unknown_name,
 )
-from sim.kernel import Kernel
+from wavecheck.sim.kernel import Kernel
 
 HERE = "tests/unit/sim/test_blame.py"
 

@@ -4,8 +4,8 @@ from asyncio import CancelledError
 
 import pytest
 
-from sim.errors import CoordinatorError
-from sim.kernel import Kernel
+from wavecheck.sim.errors import CoordinatorError
+from wavecheck.sim.kernel import Kernel
 
 
 def names(tasks):

@@ -3,7 +3,7 @@
 import pytest
 from simpy.core import EmptySchedule
 
-from sim.kernel import TICKS_PER_MILLISECOND, TICKS_PER_SECOND, Kernel
+from wavecheck.sim.kernel import TICKS_PER_MILLISECOND, TICKS_PER_SECOND, Kernel
 
 
 def test_a_tick_is_a_microsecond():

@@ -1,6 +1,6 @@
 import pytest
 
-from sim.operation import Kind, Operation, Statement, statement
+from wavecheck.sim.operation import Kind, Operation, Statement, statement
 
 
 class Store:

@@ -1,8 +1,8 @@
 import pytest
 
-from sim.errors import HarnessBug
-from sim.kernel import Kernel
-from sim.parts import Counter, Flag, Queue, Table
+from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Counter, Flag, Queue, Table
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from sim.prng import Stream
+from wavecheck.sim.prng import Stream
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
-from sim.kernel import Kernel
-from sim.property import Judge, Moment, Property, Violation
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.property import Judge, Moment, Property, Violation
 
 
 def too_many(world, key, before, after):

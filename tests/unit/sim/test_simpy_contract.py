@@ -1,8 +1,8 @@
 """What the kernel takes for granted of SimPy 4.1, private names included.
 
-`sim.kernel` puts tasks into `Environment._queue` beside SimPy's events and draws the
-numbers that break ties from `Environment._eid`. If one of these tests fails after an
-upgrade, the kernel must change with it.
+`wavecheck.sim.kernel` puts tasks into `Environment._queue` beside SimPy's events and
+draws the numbers that break ties from `Environment._eid`. If one of these tests
+fails after an upgrade, the kernel must change with it.
 """
 
 from importlib.metadata import version
@@ -11,7 +11,7 @@ from itertools import count
 import simpy
 from simpy.events import NORMAL, URGENT
 
-from sim.kernel import Kernel
+from wavecheck.sim.kernel import Kernel
 
 
 def test_simpy_is_the_version_that_was_read():

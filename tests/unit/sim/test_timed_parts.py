@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import pytest
 
-from sim.exhaustive import explore
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.parts import (
+from wavecheck.sim.exhaustive import explore
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import (
     Cache,
     Counter,
     Leases,
@@ -17,7 +17,7 @@ from sim.parts import (
     Timers,
     UniqueViolation,
 )
-from sim.verdict import Outcome
+from wavecheck.sim.verdict import Outcome
 
 
 class Seat(NamedTuple):

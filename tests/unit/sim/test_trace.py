@@ -4,8 +4,8 @@ from io import StringIO
 
 import pytest
 
-from sim.kernel import Kernel
-from sim.trace import RowChange, Trace, plain
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.trace import RowChange, Trace, plain
 
 
 class Colour(StrEnum):

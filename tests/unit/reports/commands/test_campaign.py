@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from reports.campaign.tables import measure_text, percent
-from reports.progress import campaign_line
-from scenarios.campaign.campaign import CampaignProgress
-from scenarios.campaign.statistics import rate_interval
+from wavecheck.reports.campaign.tables import measure_text, percent
+from wavecheck.reports.progress import campaign_line
+from wavecheck.scenarios.campaign.campaign import CampaignProgress
+from wavecheck.scenarios.campaign.statistics import rate_interval
 
 SMALL = (
     *("--set", "parents=4", "--set", "workers=2", "--set", "waves_before=0"),

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-import scenarios
+import wavecheck as wc
 
 SEARCH = ("import-job", "-c", "progressive", "--property", "no_double_dispatch")
 EFFORT = ("--executions", "200")
@@ -17,8 +17,8 @@ SCHEDULE = "schedule.json"
 @pytest.fixture(scope="module")
 def schedule():
     """A double dispatch, as `check --save` writes it."""
-    result = scenarios.check("wd", "progressive", executions=50)
-    return scenarios.schedule_text(result.schedules["no_double_dispatch"])
+    result = wc.check("wd", "progressive", executions=50)
+    return wc.schedule_text(result.schedules["no_double_dispatch"])
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.project import Starter, project_files, write_project
-from sim.errors import InvalidScenario
+from wavecheck.reports.project import Starter, project_files, write_project
+from wavecheck.sim.errors import InvalidScenario
 
 ROOT = Path(__file__).parents[4]
 FILES = [

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.commands.new import starter_of
-from scenarios import EXHIBITS
-from scenarios.verdicts.checking import check
+from wavecheck import EXHIBITS
+from wavecheck.reports.commands.new import starter_of
+from wavecheck.scenarios.verdicts.checking import check
 
 ROOT = Path(__file__).parents[4]
 NAME = "zoo/river-1302"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from reports import files as output_files
-from reports.files import check_folder, check_writable, write_whole
-from reports.pictures import write_pictures
-from reports.progress import showing_progress
-from scenarios import find_scenario
-from scenarios.comparison import compare
-from sim.errors import InvalidScenario
+from wavecheck import find_scenario
+from wavecheck.reports import files as output_files
+from wavecheck.reports.files import check_folder, check_writable, write_whole
+from wavecheck.reports.pictures import write_pictures
+from wavecheck.reports.progress import showing_progress
+from wavecheck.scenarios.comparison import compare
+from wavecheck.sim.errors import InvalidScenario
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -116,7 +116,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_run(
     def never(*arguments, **keywords):
         raise AssertionError("it ran all the same")
 
-    monkeypatch.setattr("reports.commands.runs.comparisons.build_timed_world", never)
+    monkeypatch.setattr("wavecheck.scenarios.comparison.build_timed_world", never)
     status, output, errors = cli("run", "import-job", *option)
     assert (status, output) == (2, "")
     assert expected in errors
@@ -131,7 +131,7 @@ def test_a_picture_folder_that_cannot_be_made_is_refused_before_the_run(
     def never(*arguments, **keywords):
         raise AssertionError("it ran all the same")
 
-    monkeypatch.setattr("reports.commands.runs.comparisons.compare", never)
+    monkeypatch.setattr("wavecheck.reports.commands.runs.comparisons.compare", never)
     (tmp_path / "taken").write_text("")
     status, _, errors = cli("compare", "incident", "--pictures", "taken")
     assert (status, errors) == (2, "error: taken is a file; expected a folder\n")
@@ -245,7 +245,7 @@ def test_a_title_with_dollar_signs_is_no_formula(tmp_path):
     """A coordinator's path may hold any character."""
     folder = tmp_path / "a$b$_{"
     folder.mkdir()
-    (folder / "rules.py").write_text("from coordinator import Claiming\n")
+    (folder / "rules.py").write_text("from wavecheck.coordinator import Claiming\n")
     name = f"{folder}/rules.py:Claiming"
     comparison = compare(find_scenario("import-job"), [name], settings={"parents": "2"})
     assert write_pictures(comparison, tmp_path)
@@ -257,7 +257,7 @@ def test_a_title_with_dollar_signs_is_no_formula(tmp_path):
 def test_progress_is_silent_at_first_and_then_a_line(monkeypatch, capsys):
     """Nothing in the first second; off a terminal one line every ten seconds."""
     now = [0.0]
-    monkeypatch.setattr("reports.progress.monotonic", lambda: now[0])
+    monkeypatch.setattr("wavecheck.reports.progress.monotonic", lambda: now[0])
     with showing_progress(["stalling", "claiming"]) as progress:
         for moment, steps in ((0.5, 10), (5, 100), (11, 2000), (12, 2100)):
             now[0] = moment

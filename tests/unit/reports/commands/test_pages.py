@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports.commands import options
-from sim.errors import HarnessBug
+from wavecheck.reports.commands import options
+from wavecheck.sim.errors import HarnessBug
 
 SEARCH = ("check", "wd", "-c", "progressive", "--executions", "100")
 

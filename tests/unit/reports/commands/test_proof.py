@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from reports.cli import run_command
+from wavecheck.reports.cli import run_command
 
 OWN = '''
 """A rule of my own."""
 
-from coordinator import Claiming
+from wavecheck.coordinator import Claiming
 
 
 class Mine(Claiming):
@@ -23,7 +23,7 @@ class Mine(Claiming):
 HIDDEN = '''
 """A rule that counts its calls on its instance."""
 
-from coordinator import Claiming
+from wavecheck.coordinator import Claiming
 
 
 class Remembers(Claiming):

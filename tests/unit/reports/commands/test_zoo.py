@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from reports.zoo.tables import COLUMNS, matrix_rows, steps_text, summary
-from scenarios import EXHIBITS
-from scenarios.exhibit import Variant
-from scenarios.verdicts.checking import Effort
-from scenarios.verdicts.examination import examine
-from scenarios.verdicts.proving import ProofLimits
-from sim.verdict import Outcome
+from wavecheck import EXHIBITS
+from wavecheck.reports.zoo.tables import COLUMNS, matrix_rows, steps_text, summary
+from wavecheck.scenarios.exhibit import Variant
+from wavecheck.scenarios.verdicts.checking import Effort
+from wavecheck.scenarios.verdicts.examination import examine
+from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.sim.verdict import Outcome
 
 NAME = "zoo/solid-queue-689"
 
@@ -105,7 +105,9 @@ def test_a_fault_that_is_not_stated_is_told():
 
 def test_a_proof_that_does_not_end_is_replaced_by_executions(monkeypatch):
     """Without a proof a mend is sampled, and the row says so."""
-    monkeypatch.setattr("scenarios.verdicts.examination.SAMPLED_EXECUTIONS", 30)
+    monkeypatch.setattr(
+        "wavecheck.scenarios.verdicts.examination.SAMPLED_EXECUTIONS", 30
+    )
     mended = examined(EXHIBITS[NAME], seconds=1e-9)[1]
     assert mended.states is None
     assert mended.strength() is Outcome.BUDGET_SPENT

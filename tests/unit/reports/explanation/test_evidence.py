@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.explanation.evidence import evidence_of
-from scenarios import read_schedule
+from wavecheck import read_schedule
+from wavecheck.reports.explanation.evidence import evidence_of
 
 KEPT = Path(__file__).parents[3] / "replay" / "data"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from reports.explanation.small_graphs import small_graph
-from reports.html.explorer import explorer_of
-from scenarios.subject import Subject
+from wavecheck.reports.explanation.small_graphs import small_graph
+from wavecheck.reports.html.explorer import explorer_of
+from wavecheck.scenarios.subject import Subject
 
 
 @pytest.fixture(scope="module")

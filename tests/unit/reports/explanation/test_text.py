@@ -5,16 +5,16 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from reports.explanation.episodes import ROWS_MAX, episodes_of
-from reports.explanation.text import (
+from wavecheck import find_scenario
+from wavecheck.reports.explanation.episodes import ROWS_MAX, episodes_of
+from wavecheck.reports.explanation.text import (
     explanation_markdown,
     explanation_plain,
     explanation_text,
 )
-from scenarios import find_scenario
-from scenarios.verdicts.checking import check, world_of
-from sim.search.explain import explain
-from sim.trace import RowChange, Step
+from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.sim.search.explain import explain
+from wavecheck.sim.trace import RowChange, Step
 
 LINES_MAX = 40
 JOB_FAULTS = (

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
-import scenarios
-from scenarios import SCENARIOS, Scenario
-from sim.faults import Adversary
-from sim.operation import statement
-from sim.parts import Counter
-from sim.property import Moment, Property
+import wavecheck as wc
+from wavecheck import SCENARIOS, Scenario
+from wavecheck.sim.faults import Adversary
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter
+from wavecheck.sim.property import Moment, Property
 
 SCRIPT = "<script>alert('x')</script>"
 NAME = f"{SCRIPT}\"'`|]]>;#end\n\r\t\0\u202e--> {{}} %% @all & \\"
@@ -101,7 +101,7 @@ HOSTILE = Scenario(
 def hostile(monkeypatch):
     """The result of a search whose every name is hostile."""
     monkeypatch.setitem(SCENARIOS, "hostile", HOSTILE)
-    result = scenarios.check("hostile", "<b>|`rule", executions=50)
+    result = wc.check("hostile", "<b>|`rule", executions=50)
     assert result.has_violation()
     return result
 
@@ -115,7 +115,7 @@ def name():
 @pytest.fixture(scope="session")
 def found():
     """The result of a search that finds a double dispatch."""
-    return scenarios.check(
+    return wc.check(
         "import-job",
         "progressive",
         properties=["no_double_dispatch", "no_stranded_batch"],

@@ -8,9 +8,9 @@ from io import BytesIO, StringIO
 import networkx as nx
 import pytest
 
-import scenarios
-from reports.export import csv_text, graphml, mermaid, perfetto, shiviz
-from reports.export.shiviz import EXPRESSION
+import wavecheck as wc
+from wavecheck.reports.export import csv_text, graphml, mermaid, perfetto, shiviz
+from wavecheck.reports.export.shiviz import EXPRESSION
 
 EVENT = re.compile(EXPRESSION.replace("(?<", "(?P<"))
 
@@ -45,7 +45,7 @@ def test_the_clocks_say_exactly_what_happens_before(both):
     """One clock is below another if and only if a path leads there."""
     for schedule in both:
         events = parsed(shiviz(schedule))
-        order = nx.transitive_closure(scenarios.happens_before(schedule))
+        order = nx.transitive_closure(wc.happens_before(schedule))
         for later, (_, host, clock) in enumerate(events, start=1):
             own = [one for _, one, _ in events[:later] if one == host]
             assert clock[host] == len(own), "a host counts its own events"
@@ -144,16 +144,16 @@ def test_a_step_is_a_slice_and_an_arrow_binds_to_slices(both):
 def test_networkx_reads_the_order_back(both):
     """The same nodes and edges; attributes as text or JSON."""
     for schedule in both:
-        order = scenarios.happens_before(schedule)
+        order = wc.happens_before(schedule)
         read = nx.read_graphml(BytesIO(graphml(order).encode()), node_type=int)
         assert sorted(read.edges) == sorted(order.edges)
         assert read.nodes[1]["operation"] == order.nodes[1]["operation"]
-        assert graphml(order) == graphml(scenarios.happens_before(schedule))
+        assert graphml(order) == graphml(wc.happens_before(schedule))
 
 
 def test_networkx_reads_a_state_graph_back():
     """States, steps and what they violate; parallel edges are kept."""
-    graph = scenarios.state_graph("wd", "progressive")
+    graph = wc.state_graph("wd", "progressive")
     read = nx.read_graphml(BytesIO(graphml(graph).encode()), node_type=int)
     assert read.number_of_nodes() == graph.number_of_nodes()
     assert read.number_of_edges() == graph.number_of_edges()
@@ -165,7 +165,7 @@ def test_networkx_reads_a_state_graph_back():
 def test_csv_reads_back_what_was_written(both):
     """Quotes, line ends and commas in names survive; there is a row for each step."""
     for schedule in both:
-        records = scenarios.replay(schedule).to_records()
+        records = wc.replay(schedule).to_records()
         read = list(csv.DictReader(StringIO(csv_text(records), newline="")))
         assert [one["task"] for one in read] == [step.task for step in schedule.steps]
         assert [json.loads(one["args"]) for one in read] == [

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-import scenarios
-from reports.explanation.text import escaped_markdown
-from reports.export import junit, sarif, summary
+import wavecheck as wc
+from wavecheck.reports.explanation.text import escaped_markdown
+from wavecheck.reports.export import junit, sarif, summary
 
 SCHEMA = json.loads((Path(__file__).parent / "sarif_subset.json").read_text())
 
@@ -20,7 +20,7 @@ SCHEMA = json.loads((Path(__file__).parent / "sarif_subset.json").read_text())
 @pytest.fixture(scope="module")
 def proved():
     """A proof: every property holds."""
-    return scenarios.prove("wd", "claiming")
+    return wc.prove("wd", "claiming")
 
 
 # JUnit ----------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def test_sarif_places_every_step_in_the_code(found, schedule):
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "coordinator/trigger.py"
-    source = Path(import_module("coordinator.trigger").__file__).read_text()
+    source = Path(import_module("wavecheck.coordinator.trigger").__file__).read_text()
     line = source.splitlines()[place["region"]["startLine"] - 1]
     assert "await db.enqueue(" in line
     flows = result["codeFlows"][0]["threadFlows"]
@@ -103,7 +103,7 @@ def test_sarif_names_no_path_of_this_machine(found, tmp_path, monkeypatch):
     """Elsewhere the bytes are the same: a file goes by where it is imported from."""
     text = sarif(found)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(Path(scenarios.__file__).parents[1])
+    monkeypatch.syspath_prepend(Path(wc.__path__[0], "coordinator").resolve().parent)
     assert sarif(found) == text
 
 
@@ -167,7 +167,7 @@ def test_hostile_names_stay_text(hostile, name):
 
 def test_the_same_search_gives_the_same_bytes(found):
     """Two searches with one seed are alike in every format: no time, no rate."""
-    again = scenarios.check(
+    again = wc.check(
         "import-job",
         "progressive",
         properties=["no_double_dispatch", "no_stranded_batch"],

@@ -5,11 +5,18 @@ import re
 import numpy as np
 import pytest
 
-from reports.html.charts import LEFT, PLOT_HEIGHT, TOP, WIDTH, gantt_of, status_chart
-from reports.html.distributions import distributions_of, median_interval
-from reports.html.timed import end_of
-from scenarios import compare, run
-from sim.pipeline.observation import WaveHistory
+from wavecheck import compare, run
+from wavecheck.reports.html.charts import (
+    LEFT,
+    PLOT_HEIGHT,
+    TOP,
+    WIDTH,
+    gantt_of,
+    status_chart,
+)
+from wavecheck.reports.html.distributions import distributions_of, median_interval
+from wavecheck.reports.html.timed import end_of
+from wavecheck.scenarios.pipeline.observation import WaveHistory
 
 SECOND = 1_000_000
 
@@ -119,7 +126,7 @@ def test_distributions_show_what_varies():
 
 def test_alike_comparisons_become_distributions():
     """Seeds of one comparison share a page; another size stands apart."""
-    from reports.html.report import report
+    from wavecheck.reports.html.report import report
 
     def one(**settings):
         chosen = {"parents": 4, "waves_before": 0, **settings}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.explanation.statement_sql import STATEMENT_SQL
-from reports.html.page import json_in_html
-from reports.html.report import report
-from scenarios import SCENARIOS, check, prove, read_schedule, sweep
+from wavecheck import SCENARIOS, check, prove, read_schedule, sweep
+from wavecheck.reports.explanation.statement_sql import STATEMENT_SQL
+from wavecheck.reports.html.page import json_in_html
+from wavecheck.reports.html.report import report
 
 KEPT = Path(__file__).parents[3] / "replay" / "data"
 SCHEDULES = sorted(KEPT.glob("*.json"))

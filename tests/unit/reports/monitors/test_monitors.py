@@ -7,16 +7,16 @@ import promql_parser
 import pytest
 import yaml
 
-import scenarios
-from reports.monitors import (
+import wavecheck as wc
+from wavecheck.reports.monitors import (
     Thresholds,
     metric_queries,
     probes,
     prometheus_rules,
     sql_script,
 )
-from sim.errors import InvalidScenario
-from sim.pipeline.alerts import ALERTS
+from wavecheck.scenarios.pipeline.alerts import ALERTS
+from wavecheck.sim.errors import InvalidScenario
 
 DEFAULT = Thresholds.of({})
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -60,7 +60,7 @@ def database_at(run, ticks):
 @pytest.fixture(scope="module")
 def stalling():
     """The published incident, stalled."""
-    return scenarios.run("incident", "stalling")
+    return wc.run("incident", "stalling")
 
 
 @pytest.mark.parametrize("name", ALERTS)
@@ -78,7 +78,7 @@ def test_a_probe_fires_when_the_simulated_monitor_does(stalling, name):
 @pytest.mark.parametrize("name", ["pending_too_long", "pending_not_decreasing"])
 def test_a_healthy_run_is_left_alone(name):
     """`progressive` on the same record: no probe fires at any second."""
-    run = scenarios.run("incident", "progressive")
+    run = wc.run("incident", "progressive")
     for second in range(0, 100, 5):
         ticks = second * 1_000_000
         query = probes(DEFAULT, "sqlite", now=f"'{moment(ticks)}'")[name]
@@ -203,7 +203,7 @@ def test_a_bad_threshold_is_refused(given, expected):
 )
 def test_the_command_prints_or_writes(tmp_path, monkeypatch, capsys, form, start):
     """The same text on the output and in a file."""
-    from reports.cli import run_command
+    from wavecheck.reports.cli import run_command
 
     monkeypatch.chdir(tmp_path)
     options = ["alerts", "--format", form, "--set", "calls_max=3"]

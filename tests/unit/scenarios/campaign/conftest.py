@@ -2,9 +2,9 @@
 
 import pytest
 
-from scenarios.campaign.campaign import campaign
-from scenarios.campaign.plan import Plan
-from scenarios.catalogue import find_scenario
+from wavecheck.scenarios.campaign.campaign import campaign
+from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.scenarios.catalogue import find_scenario
 
 SMALL = {
     "parents": 4,

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scenarios import run
-from scenarios.campaign.campaign import campaign, complete
-from scenarios.campaign.engines import IN_PROCESS
-from scenarios.campaign.plan import Plan
-from scenarios.campaign.runs import OtherCode, Piece, run_piece
-from scenarios.campaign.store import create_store
-from scenarios.campaign.summary import measure_values
-from scenarios.catalogue import find_scenario
-from sim.errors import CoordinatorError, NondeterminismError
+from wavecheck import run
+from wavecheck.scenarios.campaign.campaign import campaign, complete
+from wavecheck.scenarios.campaign.engines import IN_PROCESS
+from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.scenarios.campaign.runs import OtherCode, Piece, run_piece
+from wavecheck.scenarios.campaign.store import create_store
+from wavecheck.scenarios.campaign.summary import measure_values
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.sim.errors import CoordinatorError, NondeterminismError
 
 
 def test_rates_count_the_runs_that_one_by_one_show_them(run_plan):
@@ -114,7 +114,7 @@ def test_pieces_shrink_towards_the_end(plan_of, monkeypatch):
             sizes.append(one.seeds[1] - one.seeds[0])
             yield one, function(one), 0.01 * sizes[-1]
 
-    monkeypatch.setattr("scenarios.campaign.campaign.run_pieces", run_slowly)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.campaign.run_pieces", run_slowly)
     engine = replace(IN_PROCESS, processes=2)
     result = campaign(plan_of(["claiming"], seeds_count=400), engine=engine)
     assert result.runs == sum(sizes) == 400
@@ -179,7 +179,7 @@ def test_a_coordinator_with_hidden_state_is_reported(tmp_path):
     """A rule that counts its calls behind our back: two runs of a seed differ."""
     rule = tmp_path / "rule.py"
     rule.write_text(
-        "from coordinator import Claiming\n"
+        "from wavecheck.coordinator import Claiming\n"
         "calls = 0\n"
         "class Moody(Claiming):\n"
         "    async def dispatch_wave(self, job_id, wave_number):\n"
@@ -198,7 +198,7 @@ def test_a_coordinator_that_fails_ends_the_campaign(tmp_path):
     """The error names the coordinator's own line; earlier runs are kept."""
     rule = tmp_path / "rule.py"
     rule.write_text(
-        "from coordinator import Claiming\n"
+        "from wavecheck.coordinator import Claiming\n"
         "class Broken(Claiming):\n"
         "    async def dispatch_wave(self, job_id, wave_number):\n"
         "        raise ValueError('no such wave')\n"

@@ -6,12 +6,12 @@ import signal
 import distributed
 import pytest
 
-from scenarios.campaign.campaign import campaign, complete
-from scenarios.campaign.cluster import cluster_engine, not_collecting
-from scenarios.campaign.engines import EngineLost, run_pieces
-from scenarios.campaign.runs import OtherCode
-from scenarios.campaign.store import create_store
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.campaign.campaign import campaign, complete
+from wavecheck.scenarios.campaign.cluster import cluster_engine, not_collecting
+from wavecheck.scenarios.campaign.engines import EngineLost, run_pieces
+from wavecheck.scenarios.campaign.runs import OtherCode
+from wavecheck.scenarios.campaign.store import create_store
+from wavecheck.sim.errors import InvalidScenario
 
 # What Dask's own threads and processes warn of at their end is not ours.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -98,12 +98,13 @@ def test_a_process_with_other_code_is_refused(plan_of, engine, monkeypatch):
     """Checked before the first piece, and again by every piece."""
     with monkeypatch.context() as here:
         here.setattr(
-            "scenarios.campaign.campaign.code_digest", lambda scenario, name: "1" * 32
+            "wavecheck.scenarios.campaign.campaign.code_digest",
+            lambda scenario, name: "1" * 32,
         )
         with pytest.raises(OtherCode, match="install the same version everywhere"):
             campaign(plan_of(), engine=engine)
     address = engine.name.removeprefix("the cluster at ")
-    monkeypatch.setattr("scenarios.campaign.cluster.own_digest", other_digest)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.cluster.own_digest", other_digest)
     with pytest.raises(InvalidScenario, match="another version of Wavecheck"):
         cluster_engine(address)
 
@@ -115,7 +116,7 @@ def other_digest():
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "no address", "nowhere:x"])
 def test_a_cluster_that_does_not_answer_is_refused(address, monkeypatch):
     """The address is named, and what to check."""
-    monkeypatch.setattr("scenarios.campaign.cluster.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.cluster.PATIENCE_SECONDS", 0.5)
     with pytest.raises(InvalidScenario, match="does not answer") as refused:
         cluster_engine(address)
     assert repr(address) in str(refused.value)
@@ -125,7 +126,7 @@ def test_the_loss_of_the_scheduler_is_reported_and_the_campaign_goes_on(
     plan_of, monkeypatch
 ):
     """Killed in mid-campaign: what was finished is kept, and --resume is named."""
-    monkeypatch.setattr("scenarios.campaign.cluster.PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.cluster.PATIENCE_SECONDS", 2.0)
     with local_cluster(1) as doomed:
         engine = cluster_engine(doomed.scheduler_address)
         plan = plan_of(seeds_count=400)

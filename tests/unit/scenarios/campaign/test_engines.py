@@ -7,16 +7,16 @@ from random import Random
 
 import pytest
 
-from scenarios.campaign.campaign import campaign, complete
-from scenarios.campaign.engines import (
+from wavecheck.scenarios.campaign.campaign import campaign, complete
+from wavecheck.scenarios.campaign.engines import (
     IN_PROCESS,
     Engine,
     EngineLost,
     local_engine,
     run_pieces,
 )
-from scenarios.campaign.store import create_store
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.campaign.store import create_store
+from wavecheck.sim.errors import InvalidScenario
 
 
 def square(number):
@@ -148,7 +148,7 @@ def test_pieces_that_must_not_wait_are_not_handed_over_ahead():
 
 def test_somebody_is_told_that_nothing_ends(monkeypatch):
     """While pieces are long, `idle` is called again and again."""
-    monkeypatch.setattr("scenarios.campaign.engines.IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.engines.IDLE_SECONDS", 0.01)
     calls = []
     engine = Engine(
         name="a thread", processes=1, open=lambda: ThreadPoolExecutor(max_workers=1)

@@ -7,14 +7,14 @@ fails one of these tests with probability 1 % at the time of writing, and never 
 import numpy as np
 import pytest
 
-from scenarios import prove
-from scenarios.campaign.campaign import campaign, complete
-from scenarios.campaign.plan import Plan
-from scenarios.campaign.statistics import bounded_mean_interval, rate_interval
-from scenarios.campaign.store import create_store
-from scenarios.catalogue import find_scenario
-from sim.kernel import Kernel
-from sim.search.biased_walk import SHARE, BiasedWalk, learn_weights
+from wavecheck import prove
+from wavecheck.scenarios.campaign.campaign import campaign, complete
+from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.scenarios.campaign.statistics import bounded_mean_interval, rate_interval
+from wavecheck.scenarios.campaign.store import create_store
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.search.biased_walk import SHARE, BiasedWalk, learn_weights
 
 WD = find_scenario("wd")
 CASES = [

@@ -2,10 +2,10 @@
 
 import pytest
 
-from scenarios.campaign.code_version import code_digest
-from scenarios.campaign.plan import Plan, parse_grid
-from scenarios.catalogue import find_scenario
-from sim.errors import CoordinatorError, InvalidScenario
+from wavecheck.scenarios.campaign.code_version import code_digest
+from wavecheck.scenarios.campaign.plan import Plan, parse_grid
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.sim.errors import CoordinatorError, InvalidScenario
 
 JOB = find_scenario("import-job")
 
@@ -64,7 +64,9 @@ def test_what_is_run_is_the_identity(changed):
 def test_a_coordinator_s_file_is_part_of_the_identity(tmp_path):
     """The same class after an edit is another campaign."""
     rule = tmp_path / "rule.py"
-    rule.write_text("from coordinator import Claiming\nclass Mine(Claiming): ...\n")
+    rule.write_text(
+        "from wavecheck.coordinator import Claiming\nclass Mine(Claiming): ...\n"
+    )
     name = f"{rule}:Mine"
     before = code_digest(JOB, name)
     assert Plan.of(JOB, [name]).digest() == Plan.of(JOB, [name]).digest()

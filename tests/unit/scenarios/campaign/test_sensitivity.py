@@ -2,17 +2,17 @@
 
 import pytest
 
-from scenarios.campaign.campaign import complete
-from scenarios.campaign.sensitivity import (
+from wavecheck.scenarios.campaign.campaign import complete
+from wavecheck.scenarios.campaign.sensitivity import (
     Range,
     design,
     effects,
     measurable,
     parse_ranges,
 )
-from scenarios.campaign.store import create_store
-from scenarios.catalogue import find_scenario
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.campaign.store import create_store
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.sim.errors import InvalidScenario
 
 JOB = find_scenario("import-job")
 RANGES = parse_ranges(["service_seconds=10:40", "pending_limit_seconds=100:400"])

@@ -6,15 +6,15 @@ from itertools import islice
 
 import pytest
 
-from scenarios.campaign.engines import IN_PROCESS, Engine, local_engine
-from scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread
-from scenarios.campaign.sweeping import sweep_spread
-from scenarios.catalogue import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import Effort
-from scenarios.verdicts.proving import growing, sweep
-from sim.errors import InvalidScenario
-from sim.verdict import Outcome
+from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine, local_engine
+from wavecheck.scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread
+from wavecheck.scenarios.campaign.sweeping import sweep_spread
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import Effort
+from wavecheck.scenarios.verdicts.proving import growing, sweep
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.verdict import Outcome
 
 THREADS = Engine(
     name="threads", processes=3, open=lambda: ThreadPoolExecutor(max_workers=3)
@@ -87,7 +87,7 @@ def test_an_interrupt_keeps_the_finished_blocks(monkeypatch):
     assert result.was_interrupted
     assert seen[0][0] < seen[1][0] == result.statistics.executions_count
     assert sorted(result.schedules) == seen[1][1] != []
-    monkeypatch.setattr("scenarios.campaign.spread.run_pieces", interrupt)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.spread.run_pieces", interrupt)
     nothing = check_spread(wd("stalling"), effort, THREADS)
     assert nothing.was_interrupted
     assert not nothing.has_violation()
@@ -96,7 +96,7 @@ def test_an_interrupt_keeps_the_finished_blocks(monkeypatch):
 
 def test_an_interrupt_while_shrinking_keeps_the_schedules_as_found(monkeypatch):
     """All of them, also those that were not begun yet."""
-    monkeypatch.setattr("sim.search.shrink.Shrinker.shrink", interrupt)
+    monkeypatch.setattr("wavecheck.sim.search.shrink.Shrinker.shrink", interrupt)
     effort = Effort(strategy="random", executions=BLOCK_EXECUTIONS)
     result = check_spread(wd("stalling"), effort, THREADS)
     assert result.was_interrupted
@@ -113,7 +113,7 @@ def test_an_interrupted_sweep_yields_what_was_proved(monkeypatch):
             yield piece, function(piece), 0.0
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scenarios.campaign.sweeping.run_pieces", gap)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.sweeping.run_pieces", gap)
     told, seen = [], []
 
     proofs = sweep_spread(wd("claiming"), 600.0, IN_PROCESS, progress=told.append)
@@ -139,7 +139,7 @@ def test_a_sweep_yields_its_sizes_in_order(monkeypatch):
         for piece in reversed(first):
             yield piece, function(piece), 0.0
 
-    monkeypatch.setattr("scenarios.campaign.sweeping.run_pieces", backwards)
+    monkeypatch.setattr("wavecheck.scenarios.campaign.sweeping.run_pieces", backwards)
     seen = list(sweep_spread(wd("claiming"), 600.0, IN_PROCESS))
     alone = list(islice(sweep(wd("claiming"), 600.0), 3))
     for one, other in zip(seen, alone, strict=True):

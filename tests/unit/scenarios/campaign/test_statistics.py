@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from scenarios.campaign.statistics import (
+from wavecheck.scenarios.campaign.statistics import (
     bootstrap_interval,
     bounded_mean_interval,
     distribution,

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from scenarios.campaign.campaign import campaign
-from scenarios.campaign.frames import read_frame
-from scenarios.campaign.store import create_store, merge, open_store
-from sim.errors import InvalidScenario, NondeterminismError
+from wavecheck.scenarios.campaign.campaign import campaign
+from wavecheck.scenarios.campaign.frames import read_frame
+from wavecheck.scenarios.campaign.store import create_store, merge, open_store
+from wavecheck.sim.errors import InvalidScenario, NondeterminismError
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_the_file_of_another_version_is_refused(kept, monkeypatch):
     """Other sources: refused with what to do, and nothing is mixed."""
     kept("a.db", seeds_count=2)
     monkeypatch.setattr(
-        "scenarios.campaign.plan.code_digest", lambda scenario, name: "1" * 32
+        "wavecheck.scenarios.campaign.plan.code_digest", lambda scenario, name: "1" * 32
     )
     with pytest.raises(InvalidScenario, match="another version of Wavecheck"):
         kept("a.db", seeds_count=2, resumes=True)
@@ -195,7 +195,7 @@ CAMPAIGN = (
 
 def start(path, *extra):
     arguments = [*CAMPAIGN.replace("FILE", str(path)).split(), *extra]
-    code = f"from reports.cli import run_command; run_command({arguments!r})"
+    code = f"from wavecheck.reports.cli import run_command; run_command({arguments!r})"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.DEVNULL,

@@ -6,8 +6,8 @@ import sqlite3
 import psycopg
 import pytest
 
-from reports.cli import run_command
-from scenarios.conformity import (
+from wavecheck.reports.cli import run_command
+from wavecheck.scenarios.conformity import (
     Disagreement,
     Step,
     TableWorld,
@@ -17,11 +17,11 @@ from scenarios.conformity import (
     run_both,
     world_file,
 )
-from scenarios.conformity.drawing import draw_until
-from sim.errors import InvalidScenario
-from sim.transactions.level import Level
-from sim.transactions.locks import Locks
-from sim.transactions.manager import Transactions
+from wavecheck.scenarios.conformity.drawing import draw_until
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.transactions.level import Level
+from wavecheck.sim.transactions.locks import Locks
+from wavecheck.sim.transactions.manager import Transactions
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def sqlite():
 def wrong_model(monkeypatch):
     """A model in which SQLite lets a transaction write on an old snapshot."""
     monkeypatch.setattr(Transactions, "_leave_behind", lambda self: None)
-    monkeypatch.setattr("scenarios.conformity.drawing.SHRINKS_MAX", 60)
+    monkeypatch.setattr("wavecheck.scenarios.conformity.drawing.SHRINKS_MAX", 60)
 
 
 @pytest.mark.usefixtures("wrong_model")
@@ -209,7 +209,7 @@ def test_an_interrupted_run_cleans_up(postgres_url, monkeypatch, capsys):
             raise KeyboardInterrupt
         return run_both(world, sessions)
 
-    monkeypatch.setattr("scenarios.conformity.conforming.run_both", interrupt)
+    monkeypatch.setattr("wavecheck.scenarios.conformity.conforming.run_both", interrupt)
     assert run_command(["conform", "--db", postgres_url, "--schedules", "9"]) == 130
     assert "interrupted; no disagreement so far" in capsys.readouterr().out
     with psycopg.connect(postgres_url) as connection:

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from scenarios import run
-from scenarios.campaign.campaign import campaign
-from scenarios.campaign.plan import Plan
-from scenarios.catalogue import find_scenario
-from scenarios.incident.calibration import QUANTILES_COUNT, calibrate, fit_all
-from sim.errors import InvalidScenario
+from wavecheck import run
+from wavecheck.scenarios.campaign.campaign import campaign
+from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.incident.calibration import QUANTILES_COUNT, calibrate, fit_all
+from wavecheck.sim.errors import InvalidScenario
 
 START = datetime(2025, 1, 1, 10)  # noqa: DTZ001, as in files without a zone
 

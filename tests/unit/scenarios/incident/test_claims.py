@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.comparison import compare
-from scenarios.incident.claims import Answer, judge_claims
-from sim.property import Violation
-from sim.verdict import Outcome
+from wavecheck import find_scenario
+from wavecheck.scenarios.comparison import compare
+from wavecheck.scenarios.incident.claims import Answer, judge_claims
+from wavecheck.sim.property import Violation
+from wavecheck.sim.verdict import Outcome
 
 SUPPORTED, CONTRADICTED, OPEN = Answer
 

@@ -4,8 +4,8 @@ from importlib.resources import files
 
 import pytest
 
-from scenarios.incident.timeline import read_timeline
-from sim.errors import InvalidScenario
+from wavecheck.scenarios.incident.timeline import read_timeline
+from wavecheck.sim.errors import InvalidScenario
 
 BATCHES = """\
 batch_id,job_id,wave_number,status,created_at
@@ -83,7 +83,7 @@ def test_the_published_incident_is_read_by_default():
     timeline = read_timeline("", "")
     assert len(timeline.batches) == 45
     assert [number for _, number in timeline.calls] == list(range(1, 349))
-    folder = files("scenarios.incident") / "data"
+    folder = files("wavecheck.scenarios.incident") / "data"
     assert (folder / "batches.csv").is_file()
     assert (folder / "calls.csv").is_file()
 

@@ -4,24 +4,24 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.scenario import Scenario
-from scenarios.subject import Subject
-from scenarios.verdicts import proving
-from scenarios.verdicts.proving import (
+from wavecheck import find_scenario
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts import proving
+from wavecheck.scenarios.verdicts.proving import (
     ProofLimits,
     exact_no_return,
     explained,
     prove,
     sweep,
 )
-from sim.errors import InvalidScenario
-from sim.faults import Adversary
-from sim.operation import statement
-from sim.parts import Flag
-from sim.property import Moment, Property
-from sim.search.explain import explain
-from sim.verdict import Outcome
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.faults import Adversary
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Flag
+from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.search.explain import explain
+from wavecheck.sim.verdict import Outcome
 
 
 def wd(rule, **given):
@@ -119,7 +119,7 @@ def test_leased_is_proved_to_survive_any_one_fault(kind):
 
 
 BOUNDED = """
-from coordinator import Leased
+from wavecheck.coordinator import Leased
 
 
 class Bounded(Leased):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from scenarios import check
-from scenarios.verdicts.sampling import ON_ARRAYS
-from sim.verdict import Outcome
+from wavecheck import check
+from wavecheck.scenarios.verdicts.sampling import ON_ARRAYS
+from wavecheck.sim.verdict import Outcome
 
 CALLS = []
 

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.parts import Counter, Flag
-from sim.property import Moment, Property
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter, Flag
+from wavecheck.sim.property import Moment, Property
 
 
 class ToyStore:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from scenarios.wd.model import WD, WDSettings
-from sim.errors import InvalidScenario
-from sim.exhaustive import Limits, explore
-from sim.kernel import Kernel
+from wavecheck.scenarios.wd.model import WD, WDSettings
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive import Limits, explore
+from wavecheck.sim.kernel import Kernel
 
 
 def world(rule="stalling", **sizes):

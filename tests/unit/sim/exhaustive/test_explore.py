@@ -2,14 +2,14 @@ import signal
 from dataclasses import replace
 from fractions import Fraction
 
-from sim.exhaustive import Limits, explore
-from sim.exhaustive.explore import Search
-from sim.exhaustive.graph import graph_of
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.paths import count_schedules, odds
-from sim.exhaustive.prove import conclude
-from sim.exhaustive.recovery import recovery
-from sim.verdict import Outcome
+from wavecheck.sim.exhaustive import Limits, explore
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.graph import graph_of
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.paths import count_schedules, odds
+from wavecheck.sim.exhaustive.prove import conclude
+from wavecheck.sim.exhaustive.recovery import recovery
+from wavecheck.sim.verdict import Outcome
 
 
 async def two_adds(store, shared):

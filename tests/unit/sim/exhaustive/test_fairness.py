@@ -1,10 +1,10 @@
 """Cycles of the state graph: which of them are fair, and what stays violated there."""
 
-from sim.exhaustive import Limits
-from sim.exhaustive.explore import Search
-from sim.exhaustive.fairness import fair_cycle
-from sim.exhaustive.graph import graph_of
-from sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive import Limits
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.fairness import fair_cycle
+from wavecheck.sim.exhaustive.graph import graph_of
+from wavecheck.sim.exhaustive.learning import Learner
 
 
 async def watcher(store, shared):

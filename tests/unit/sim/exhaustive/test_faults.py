@@ -6,20 +6,20 @@ from typing import NamedTuple
 
 import pytest
 
-from sim.exhaustive import CannotLearn
-from sim.exhaustive.crowd import CrowdGrew
-from sim.exhaustive.explore import Limits
-from sim.exhaustive.graph import graph_of
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.paths import count_schedules, odds
-from sim.exhaustive.prove import conclude, searched
-from sim.exhaustive.sampling import Draw, Sampler, UniformPicks
-from sim.faults import Adversary, Target
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.parts import Counter, Queue, Table
-from sim.property import Judge, Moment, Property
-from sim.search.execution import execute
+from wavecheck.sim.exhaustive import CannotLearn
+from wavecheck.sim.exhaustive.crowd import CrowdGrew
+from wavecheck.sim.exhaustive.explore import Limits
+from wavecheck.sim.exhaustive.graph import graph_of
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.paths import count_schedules, odds
+from wavecheck.sim.exhaustive.prove import conclude, searched
+from wavecheck.sim.exhaustive.sampling import Draw, Sampler, UniformPicks
+from wavecheck.sim.faults import Adversary, Target
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Counter, Queue, Table
+from wavecheck.sim.property import Judge, Moment, Property
+from wavecheck.sim.search.execution import execute
 
 HEALS_MAX = 2
 

@@ -1,8 +1,8 @@
 import types
 
-from sim.exhaustive.frames import stands_of
-from sim.exhaustive.identity import Identity
-from sim.exhaustive.liveness import live_at
+from wavecheck.sim.exhaustive.frames import stands_of
+from wavecheck.sim.exhaustive.identity import Identity
+from wavecheck.sim.exhaustive.liveness import live_at
 
 
 @types.coroutine

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from sim.exhaustive.layout import Layout
-from sim.exhaustive.levels import Levels
-from sim.exhaustive.lookup import MISSING, OCCUPIED, Lookup
-from sim.exhaustive.mixing import mix, unmix
-from sim.exhaustive.seen import SeenStates, store_in_place
-from sim.exhaustive.windows import Windows
+from wavecheck.sim.exhaustive.layout import Layout
+from wavecheck.sim.exhaustive.levels import Levels
+from wavecheck.sim.exhaustive.lookup import MISSING, OCCUPIED, Lookup
+from wavecheck.sim.exhaustive.mixing import mix, unmix
+from wavecheck.sim.exhaustive.seen import SeenStates, store_in_place
+from wavecheck.sim.exhaustive.windows import Windows
 
 
 @pytest.mark.parametrize("words_count", [1, 2, 3])

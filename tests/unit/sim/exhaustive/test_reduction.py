@@ -2,17 +2,17 @@
 
 import pytest
 
-from scenarios.wd.model import WD, WDSettings
-from sim.errors import InvalidScenario
-from sim.exhaustive import Limits, explore
-from sim.exhaustive.counterexample import counterexample
-from sim.exhaustive.explore import Search
-from sim.exhaustive.fairness import fair_cycle
-from sim.exhaustive.graph import graph_of
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.prove import searched
-from sim.kernel import Kernel
-from sim.operation import statement
+from wavecheck.scenarios.wd.model import WD, WDSettings
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive import Limits, explore
+from wavecheck.sim.exhaustive.counterexample import counterexample
+from wavecheck.sim.exhaustive.explore import Search
+from wavecheck.sim.exhaustive.fairness import fair_cycle
+from wavecheck.sim.exhaustive.graph import graph_of
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.prove import searched
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
 
 
 async def lossy(store, shared):

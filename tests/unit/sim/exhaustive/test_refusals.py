@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from sim.exhaustive import CannotLearn, explore
-from sim.operation import statement
+from wavecheck.sim.exhaustive import CannotLearn, explore
+from wavecheck.sim.operation import statement
 
 CALLS = []
 COUNT = 0

@@ -2,13 +2,13 @@
 
 import pytest
 
-from sim.exhaustive import CannotLearn
-from sim.exhaustive.counterexample import replay
-from sim.exhaustive.explore import Limits, Search
-from sim.exhaustive.graph import graph_of
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.paths import count_schedules, odds
-from sim.exhaustive.sampling import Draw, PCTPicks, Sampler, UniformPicks
+from wavecheck.sim.exhaustive import CannotLearn
+from wavecheck.sim.exhaustive.counterexample import replay
+from wavecheck.sim.exhaustive.explore import Limits, Search
+from wavecheck.sim.exhaustive.graph import graph_of
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.paths import count_schedules, odds
+from wavecheck.sim.exhaustive.sampling import Draw, PCTPicks, Sampler, UniformPicks
 
 
 async def two_adds(store, shared):

@@ -4,18 +4,18 @@ import itertools
 
 import pytest
 
-from scenarios.import_job import IMPORT_JOB
-from scenarios.wd.model import WD, WDSettings
-from sim.errors import InvalidScenario
-from sim.exhaustive import explore
-from sim.exhaustive.explore import Limits, Search
-from sim.exhaustive.graph import graph_of
-from sim.exhaustive.learning import Learner
-from sim.exhaustive.paths import count_schedules, odds
-from sim.exhaustive.prove import conclude, searched
-from sim.exhaustive.recovery import first_lost, recovery
-from sim.kernel import Kernel
-from sim.operation import statement
+from wavecheck.scenarios.import_job import IMPORT_JOB
+from wavecheck.scenarios.wd.model import WD, WDSettings
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive import explore
+from wavecheck.sim.exhaustive.explore import Limits, Search
+from wavecheck.sim.exhaustive.graph import graph_of
+from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.exhaustive.paths import count_schedules, odds
+from wavecheck.sim.exhaustive.prove import conclude, searched
+from wavecheck.sim.exhaustive.recovery import first_lost, recovery
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
 
 
 async def lossy(store, shared):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.parts import Queue
-from sim.property import Moment, Property
-from sim.search.session import Budget, Session
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Queue
+from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.search.session import Budget, Session
 
 
 class OrderStore:

@@ -4,11 +4,11 @@ from itertools import takewhile
 
 import pytest
 
-from sim.errors import ReplayMismatch
-from sim.search.explain import explain
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import Schedule, passes, recorded_steps, run_rule
-from sim.search.stale import StaleReads
+from wavecheck.sim.errors import ReplayMismatch
+from wavecheck.sim.search.explain import explain
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule, passes, recorded_steps, run_rule
+from wavecheck.sim.search.stale import StaleReads
 
 
 def recorded(world, choices, property_name="allowed_order"):
@@ -29,7 +29,7 @@ def recorded(world, choices, property_name="allowed_order"):
 
 def every_order(world, all_orders):
     """The choices that give each order of the toy."""
-    from sim.search.depth_first import DepthFirst
+    from wavecheck.sim.search.depth_first import DepthFirst
 
     found, strategy = {}, DepthFirst()
     while strategy.begin(world.kernel):

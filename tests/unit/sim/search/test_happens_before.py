@@ -5,12 +5,12 @@ from itertools import pairwise
 import networkx as nx
 import pytest
 
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from sim.search.happens_before import happens_before
-from sim.search.random_walk import RandomWalk
-from sim.search.recorded import Entry, RecordedChoices, Script
-from sim.search.schedule import passes
+from wavecheck import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.search.happens_before import happens_before
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.recorded import Entry, RecordedChoices, Script
+from wavecheck.sim.search.schedule import passes
 
 
 def graph_of(names):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import Effort, check, chosen_properties
-from sim.errors import InvalidScenario
-from sim.search.hypothesis_search import HypothesisSearch
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import passes, replay
+from wavecheck import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import Effort, check, chosen_properties
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.search.hypothesis_search import HypothesisSearch
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import passes, replay
 
 WD = find_scenario("wd")
 EXECUTIONS = 200
@@ -135,7 +135,9 @@ def test_an_interrupt_keeps_what_was_found(monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.search.session.Session.execute_smaller", interrupt)
+    monkeypatch.setattr(
+        "wavecheck.sim.search.session.Session.execute_smaller", interrupt
+    )
     result = check(WD, "stalling", strategy="hypothesis", executions=EXECUTIONS)
     assert result.was_interrupted
     assert result.schedules

@@ -8,15 +8,15 @@ from contextlib import suppress
 
 import pytest
 
-from reports.cli import run_command
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from sim.errors import NondeterminismError
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.search.random_walk import RandomWalk
-from sim.search.recheck import noted_run, recheck
-from sim.search.recorded import RecordedChoices
+from wavecheck import find_scenario
+from wavecheck.reports.cli import run_command
+from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.errors import NondeterminismError
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.recheck import noted_run, recheck
+from wavecheck.sim.search.recorded import RecordedChoices
 
 CULPRITS = """\
 import itertools
@@ -24,7 +24,7 @@ import os
 import random
 import time
 
-from coordinator import Progressive
+from wavecheck.coordinator import Progressive
 
 COUNTER = itertools.count()
 SEEN = []

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sim.errors import ReplayMismatch
-from sim.search.random_walk import RandomWalk
-from sim.search.recorded import Entry, RecordedChoices, Script
+from wavecheck.sim.errors import ReplayMismatch
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.recorded import Entry, RecordedChoices, Script
 
 
 def run(world, rule, listener=None):

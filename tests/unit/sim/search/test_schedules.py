@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from reports.cli import run_command
-from scenarios import find_scenario
-from scenarios.schedule_files import parse_schedule, schedule_text
-from scenarios.verdicts.checking import check, world_of
-from sim.errors import InvalidScenario, ReplayMismatch
-from sim.search.schedule import replay
+from wavecheck import find_scenario
+from wavecheck.reports.cli import run_command
+from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
+from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.sim.errors import InvalidScenario, ReplayMismatch
+from wavecheck.sim.search.schedule import replay
 
 WD = find_scenario("wd")
 

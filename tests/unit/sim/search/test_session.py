@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.verdicts.checking import check
-from scenarios.verdicts.strategies import make_strategy
-from sim.errors import InvalidScenario
-from sim.kernel import Kernel
-from sim.search.depth_first import DepthFirst
-from sim.search.judgement import verdicts_of
-from sim.search.random_walk import RandomWalk
-from sim.search.session import Budget, Session
-from sim.verdict import Outcome
+from wavecheck import find_scenario
+from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.scenarios.verdicts.strategies import make_strategy
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.search.depth_first import DepthFirst
+from wavecheck.sim.search.judgement import verdicts_of
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.session import Budget, Session
+from wavecheck.sim.verdict import Outcome
 
 WD = find_scenario("wd")
 
@@ -248,7 +248,7 @@ def test_an_interrupt_while_shrinking_keeps_the_schedule_as_found(monkeypatch):
     def interrupt(self, choices):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.search.shrink.Shrinker.shrink", interrupt)
+    monkeypatch.setattr("wavecheck.sim.search.shrink.Shrinker.shrink", interrupt)
     result = check(WD, "progressive", executions=200)
     assert result.was_interrupted
     schedule = result.schedules["no_double_dispatch"]

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from scenarios import find_scenario
-from scenarios.subject import Subject
-from scenarios.verdicts.checking import check, chosen_properties
-from scenarios.verdicts.strategies import make_strategy
-from sim.errors import NondeterminismError
-from sim.search.recorded import RecordedChoices
-from sim.search.schedule import passes
-from sim.search.session import Budget, Session
-from sim.search.shrink import Shrinker
+from wavecheck import find_scenario
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import check, chosen_properties
+from wavecheck.scenarios.verdicts.strategies import make_strategy
+from wavecheck.sim.errors import NondeterminismError
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import passes
+from wavecheck.sim.search.session import Budget, Session
+from wavecheck.sim.search.shrink import Shrinker
 
 ROOT = Path(__file__).parents[4]
 ROWS = json.loads((ROOT / "tests/golden/data/wd.json").read_text())

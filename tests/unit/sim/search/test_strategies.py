@@ -5,13 +5,13 @@ from math import comb
 
 import pytest
 
-from scenarios.verdicts.strategies import STRATEGIES, make_strategy
-from sim.errors import InvalidScenario
-from sim.search.depth_first import DepthFirst
-from sim.search.pct import PCTStrategy
-from sim.search.portfolio import Portfolio
-from sim.search.random_walk import RandomWalk
-from sim.search.surw import SURWStrategy
+from wavecheck.scenarios.verdicts.strategies import STRATEGIES, make_strategy
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.search.depth_first import DepthFirst
+from wavecheck.sim.search.pct import PCTStrategy
+from wavecheck.sim.search.portfolio import Portfolio
+from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.surw import SURWStrategy
 
 RANDOM_ONES = [name for name in STRATEGIES if name != "dfs"]
 

@@ -6,12 +6,12 @@ PostgreSQL lets pass; `tests/conformance/test_transactions.py` asks PostgreSQL.
 
 import pytest
 
-from sim.exhaustive import explore
-from sim.kernel import Kernel
-from sim.operation import statement
-from sim.parts import Table
-from sim.property import Moment, Property
-from sim.transactions import (
+from wavecheck.sim.exhaustive import explore
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import statement
+from wavecheck.sim.parts import Table
+from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.transactions import (
     Failed,
     Level,
     TableView,
@@ -19,7 +19,7 @@ from sim.transactions import (
     Transactions,
     perform,
 )
-from sim.transactions.statements import (
+from wavecheck.sim.transactions.statements import (
     Assignment,
     Cell,
     Condition,
@@ -28,7 +28,7 @@ from sim.transactions.statements import (
     Update,
     act,
 )
-from sim.verdict import Outcome
+from wavecheck.sim.verdict import Outcome
 
 
 class FailedError(Exception):

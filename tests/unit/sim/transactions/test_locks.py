@@ -2,11 +2,17 @@
 
 import pytest
 
-from sim.kernel import Kernel
-from sim.parts import Table
-from sim.transactions import Failed, Failure, Level, TableView, Transactions
-from sim.transactions.level import Blocked
-from sim.transactions.statements import Assignment, Cell, Condition, Update, act
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts import Table
+from wavecheck.sim.transactions import Failed, Failure, Level, TableView, Transactions
+from wavecheck.sim.transactions.level import Blocked
+from wavecheck.sim.transactions.statements import (
+    Assignment,
+    Cell,
+    Condition,
+    Update,
+    act,
+)
 
 
 class Rows:
