@@ -2,8 +2,8 @@
 
 import ast
 
-LINES_MAX = 500
-TEST_LINES_MAX = 700
+LINES_MAX = 700
+TEST_LINES_MAX = 900
 FUNCTION_LINES_MAX = 70
 POSITIONAL_MAX = 5
 
@@ -11,7 +11,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def test_files_stay_below_the_hard_stop(python_files):
-    """No code file has more than 500 lines, no test file more than 700."""
+    """No code file has more than 700 lines, no test file more than 900."""
     offences = []
     for file in python_files:
         limit = TEST_LINES_MAX if file.folder == "tests" else LINES_MAX
