@@ -22,6 +22,7 @@ class Alternative:
         writes: (component, number of the new value).
         violated: indexes of the properties that the step violates.
         moves: (other task, number of the local state that the step puts it in).
+        one_in: one over the odds of these answers, each choice being uniform.
     """
 
     choices: tuple[int, ...]
@@ -29,6 +30,7 @@ class Alternative:
     writes: tuple[tuple[int, int], ...]
     violated: tuple[int, ...]
     moves: tuple[tuple[int, int], ...] = ()
+    one_in: int = 1
 
 
 @dataclass(slots=True, kw_only=True)

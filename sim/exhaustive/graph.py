@@ -4,9 +4,9 @@ Knows a finished search. For questions beyond safety, which need the edges at on
 many schedules there are, how likely a violation is, what can still be reached.
 
 Shape: states are numbered in the order of the seen set; the edges out of state i are
-`targets[starts[i]:starts[i + 1]]`, and likewise `tasks`, `violated` and `options`.
+`targets[starts[i]:starts[i + 1]]`, and likewise `tasks`, `violated` and `one_in`.
 
-Complexity: about 15 bytes an edge and 12 a state; half a microsecond an edge.
+Complexity: about 18 bytes an edge and 12 a state; half a microsecond an edge.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Graph:
         starts: first edge of each state, and the number of edges at the end.
         targets: state that each edge leads to.
         tasks: index of the task that takes the step.
-        options: alternatives that the same task has in the same state.
+        one_in: one over the odds of the choices inside the step, each being uniform.
         violated: bit set of the always-properties that the step violates.
         ends_violated: bit set of the properties that a final state violates; 0 for
             states that are not final.
@@ -52,7 +52,7 @@ class Graph:
     starts: Array
     targets: Array
     tasks: Array
-    options: Array
+    one_in: Array
     violated: Array
     ends_violated: Array
     levels: Array
@@ -131,7 +131,7 @@ def graph_of(search: Search) -> Graph:
                 ends_violated[numbers[place]] = sum(1 << one for one in ended)
     if not edges:
         edges = [[np.zeros(0, np.int32) for _ in range(6)]]
-    source, target, task, options, steps_violated, _ = (
+    source, target, task, one_in, steps_violated, _ = (
         np.concatenate([one[column] for one in edges]) for column in range(6)
     )
     places = np.argsort(source, kind="stable")
@@ -143,7 +143,7 @@ def graph_of(search: Search) -> Graph:
         starts=starts,
         targets=target[places],
         tasks=task[places],
-        options=options[places],
+        one_in=one_in[places],
         violated=steps_violated[places],
         ends_violated=ends_violated,
         levels=levels,
@@ -162,7 +162,7 @@ def _edges(
                     numbers[where],
                     index.numbers(words),
                     np.full(len(where), task, np.int16),
-                    held.count.take(outcome[where]),
+                    held.one_in.take(alternatives),
                     held.violated.take(alternatives),
                     where,
                 ]

@@ -35,6 +35,7 @@ class Step:
         writes: (component, number of its new value).
         violated: indexes of the properties that it violates.
         moves: (other task, number of the local state that it is put in).
+        one_in: one over the odds of these choices, each being uniform.
     """
 
     choices: tuple[int, ...]
@@ -42,6 +43,7 @@ class Step:
     writes: tuple[tuple[int, int], ...]
     violated: tuple[int, ...]
     moves: tuple[tuple[int, int], ...] = ()
+    one_in: int = 1
 
 
 class Learner:
@@ -217,6 +219,7 @@ class Learner:
                     writes=one.writes,
                     violated=one.violated,
                     moves=one.moves,
+                    one_in=one.one_in,
                 )
             )
         if self.groups:

@@ -117,6 +117,7 @@ class PackedSystem:
                         delta=layout.delta(changes),
                         cleared=layout.masks([other for other, _ in step.moves]),
                         violated=sum(1 << one for one in step.violated),
+                        one_in=step.one_in,
                     )
                 )
             operation = learner.tasks[task].states[local].operation

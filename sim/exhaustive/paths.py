@@ -31,7 +31,9 @@ _LIMB_MASK: Final = np.uint64((1 << _LIMB_BITS) - 1)
 class Odds:
     """The probability that a uniformly random schedule violates a property.
 
-    At each step every enabled task is equally likely, and so is each answer inside it.
+    Whatever the kernel's rule is asked is answered uniformly: at each step every
+    enabled task is equally likely, and at each choice inside a step every answer. So
+    what a step does weighs as much as the choices that lead to it.
 
     Attributes:
         exact: as a fraction; None on large graphs.
@@ -148,7 +150,7 @@ def _edge_weights(graph: Graph) -> Array:
         graph.tasks[1:] != graph.tasks[:-1]
     )
     enabled = np.bincount(sources[is_new_task], minlength=graph.states_count)
-    return enabled[sources] * graph.options.astype(np.int64)
+    return enabled[sources] * graph.one_in.astype(np.int64)
 
 
 def _exact_odds(

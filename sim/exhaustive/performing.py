@@ -6,7 +6,8 @@ keeps nothing of what it finds out.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from math import prod
+from typing import Any, Final
 
 from wavecheck.sim.exhaustive.crowd import Birth, Crowd, CrowdGrew, Unlearned
 from wavecheck.sim.exhaustive.decisions import Alternative, Node, Reads
@@ -21,6 +22,9 @@ from wavecheck.sim.property import Property
 from wavecheck.sim.task import Task
 
 Prepare = Callable[[Callable[[], None]], None]
+
+ALTERNATIVES_MAX: Final = (1 << 16) - 1
+ONE_IN_MAX: Final = (1 << 32) - 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,6 +136,7 @@ class Performer:
                 if found is None:
                     break
                 alternatives.append(found)
+                self._bound(learned, len(alternatives), found.one_in)
                 if not script.advance():
                     break
         except BaseException:
@@ -141,13 +146,28 @@ class Performer:
         finally:
             recorder.is_active = False
             kernel.rule = rule
-        if recorder.is_task_asked:
+        self._refuse_questions(learned)
+        return recorder.reads, tuple(alternatives)
+
+    def _refuse_questions(self, learned: LearnedOperation) -> None:
+        """Refuse a step that asked what no learned step can be told."""
+        if self._recorder.is_task_asked:
             raise refuse(
                 f"statement {learned.operation.statement.name!r} looks at the tasks",
                 task=self.task_name(learned),
                 likely="a fault, or a part that keeps an owner without being told who",
             )
-        return recorder.reads, tuple(alternatives)
+
+    def _bound(self, learned: LearnedOperation, count: int, one_in: int) -> None:
+        """Refuse a step of more choices than the tables have room for."""
+        if count > ALTERNATIVES_MAX or one_in > ONE_IN_MAX:
+            raise refuse(
+                f"statement {learned.operation.statement.name!r} chooses among more"
+                f" than {ALTERNATIVES_MAX:,} outcomes, or with odds below 1 in"
+                f" {ONE_IN_MAX:,}",
+                task=self.task_name(learned),
+                likely="several choices in one step where several steps should choose",
+            )
 
     def _set_up(self, learned: LearnedOperation, state: Sequence[int]) -> None:
         """Bring world and parts to where an operation can be run."""
@@ -221,4 +241,5 @@ class Performer:
             writes=tuple(writes),
             violated=tuple(violated),
             moves=tuple(sorted(self._crowd.moves.items())),
+            one_in=prod(script.options),
         )

@@ -28,7 +28,7 @@ from wavecheck.sim.exhaustive.mixing import FIRST, SECOND
 from wavecheck.sim.exhaustive.packed import PackedSystem
 from wavecheck.sim.exhaustive.refusal import refuse
 from wavecheck.sim.exhaustive.seen import SeenStates, store_in_place
-from wavecheck.sim.exhaustive.tables import Relaid
+from wavecheck.sim.exhaustive.tables import Outcomes, Relaid
 from wavecheck.sim.operation import Statement
 
 Array = npt.NDArray[Any]
@@ -255,13 +255,26 @@ class Sampler:
             held = self.system.tables[task].outcomes
             chosen = outcome[mine]
             if held.has_several:
-                ranks[mine] = self._draw.below(held.count.take(chosen))
+                ranks[mine] = self._draw_ranks(held, chosen)
                 chosen = chosen + ranks[mine]
             after = held.applied(self._words, mine, chosen)
             for word, changed in zip(self._words, after, strict=True):
                 word[mine] = changed
             if held.violates:
                 block.violate(which[mine], held.violated.take(chosen), step + 1)
+        return ranks
+
+    def _draw_ranks(self, held: Outcomes, outcomes: Ints) -> Array:
+        """Return which alternative each step takes, by the odds of its choices."""
+        counts = held.count.take(outcomes)
+        if not held.is_uneven:
+            return self._draw.below(counts)
+        drawn = self._draw.raw(len(outcomes)) / 2.0**64
+        ranks = np.zeros(len(outcomes), np.intp)
+        passed = np.zeros(len(outcomes))
+        for depth in range(int(counts.max()) - 1):
+            passed += 1 / held.one_in.take(outcomes + np.int32(depth), mode="clip")
+            ranks += (drawn >= passed) & (counts > depth + 1)
         return ranks
 
     def _note_stepped(self, task: int, mine: Array) -> None:

@@ -32,12 +32,14 @@ class Alternative:
         delta: words to XOR the state with.
         cleared: bits to clear before that, because they are set whatever they were.
         violated: bit set of the properties that the step violates.
+        one_in: one over the odds of these choices, each being uniform.
     """
 
     choices: tuple[int, ...]
     delta: tuple[int, ...]
     violated: int
     cleared: tuple[int, ...]
+    one_in: int
 
 
 Resolve = Callable[[list[int]], tuple[Windows, Sequence[int], tuple[Alternative, ...]]]
@@ -56,7 +58,8 @@ class Outcomes:
         count: alternatives of each; those after the first follow it.
         delta: words to XOR with, one array per word; zero if there is no alternative.
         violated: bit sets of properties.
-        choices: of the kernel's rule.
+        one_in: one over the odds of each alternative, given its outcome.
+        is_uneven: some outcome has alternatives of different odds.
         has_several: some outcome has more than one alternative.
         kept: words to AND with first, where `has_cleared`.
         has_idle: some alternative leaves the state as it is.
@@ -66,7 +69,9 @@ class Outcomes:
 
     def __init__(self, words_count: int) -> None:
         self.alternatives: list[Alternative | None] = [None]
-        self.count = np.zeros(1, np.uint8)
+        self.count = np.zeros(1, np.uint16)
+        self.one_in = np.ones(1, np.uint32)
+        self.is_uneven = False
         self.delta: Words = [np.zeros(1, np.uint64) for _ in range(words_count)]
         self.violated = np.zeros(1, np.uint32)
         self.has_several = False
@@ -94,6 +99,9 @@ class Outcomes:
                 self.has_idle |= not any(one.delta) and not any(one.cleared)
                 self.has_cleared |= any(one.cleared)
             self.has_several |= len(alternatives) > 1
+            self.is_uneven |= any(
+                one.one_in != len(alternatives) for one in alternatives
+            )
         return number
 
     def refresh(self) -> None:
@@ -101,9 +109,8 @@ class Outcomes:
         if len(self.count) == len(self.alternatives):
             return
         held = self.alternatives
-        if max(self._counts) > 255:
-            raise OverflowError("a step with more than 255 alternatives")
-        self.count = np.array(self._counts, np.uint8)
+        self.count = np.array(self._counts, np.uint16)
+        self.one_in = np.array([one.one_in if one else 1 for one in held], np.uint32)
         self.delta = [
             np.array([one.delta[word] if one else 0 for one in held], np.uint64)
             for word in range(len(self.delta))

@@ -43,6 +43,16 @@ class ToyStore:
         """Let the schedule decide between three numbers."""
         return self.kernel.choose(3)
 
+    @statement
+    def guess_unevenly(self):
+        """Choose one of two, and after the second of them one of three."""
+        return 1 + self.kernel.choose(3) if self.kernel.choose(2) else 0
+
+    @statement
+    def guess_often(self, count):
+        """Choose one of two, again and again while it is the second."""
+        return all(self.kernel.choose(2) for _ in range(count))
+
     @statement(enabled=lambda self: self.flag.is_set(), wakes_on=lambda self: self.flag)
     def wait(self):
         """Wait for the flag."""

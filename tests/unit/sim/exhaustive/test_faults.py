@@ -109,7 +109,7 @@ class FaultyWorld:
             try:
                 await self.store.finish(item)
             except Failed:
-                if not self.catches:
+                if not self.catches or item:
                     raise
 
     async def again(self):
@@ -225,6 +225,7 @@ CASES = [
     ({"crash": 1, "lose": 1}, {"messages": 2}),
     ({"crash": 1}, {"workers": 2, "messages": 2}),
     ({"fail": 1}, {"workers": 2, "messages": 2}),
+    ({"fail": 1}, {"workers": 2, "messages": 2, "catches": True}),
     ({"crash": 2}, {"workers": 2, "messages": 2, "heals": 0}),
 ]
 
