@@ -18,6 +18,7 @@ import typer
 
 from wavecheck import SCENARIOS, Scenario
 from wavecheck.reports.cli import app
+from wavecheck.sim.files import write_whole
 
 PAGE: Final = Path(__file__).with_name("reference.md")
 PACKAGES: Final = (
@@ -164,7 +165,7 @@ def main(arguments: list[str]) -> int:
     """Write the page; with --check only say whether it is up to date."""
     text = reference()
     if "--check" not in arguments:
-        PAGE.write_text(text, encoding="utf-8")
+        write_whole(PAGE, text.encode())
         sys.stdout.write(f"{PAGE.name}: written\n")
         return 0
     is_current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text

@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from wavecheck.reports.files import write_whole
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.pipeline.observation import BATCH_STATES
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.sim.files import make_folder, write_whole
 from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 Draw = Callable[[Axes, TimedRun, float], None]
@@ -52,7 +52,7 @@ _STYLE: Final[Any] = {
 
 def write_pictures(comparison: Comparison, folder: Path) -> list[Path]:
     """Write both pictures of a comparison; return their paths."""
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     written = []
     for name, draw, legend in (
         ("status", _draw_status, STATUS_LEGEND),

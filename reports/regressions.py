@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from wavecheck.reports.explanation.text import explanation_plain, plain_text
-from wavecheck.reports.files import write_whole
 from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
 from wavecheck.reports.verdicts.search import verdict_table
 from wavecheck.scenarios.catalogue import find_scenario
@@ -24,6 +23,7 @@ from wavecheck.scenarios.loading import coordinator_name
 from wavecheck.scenarios.schedule_files import read_schedule, schedule_text
 from wavecheck.scenarios.verdicts.checking import CheckResult, check, world_of
 from wavecheck.sim.errors import InvalidScenario, ReplayMismatch
+from wavecheck.sim.files import make_folder, write_whole
 from wavecheck.sim.search.explain import explain
 from wavecheck.sim.search.recorded import Entry, Script
 from wavecheck.sim.search.schedule import Schedule, passes, replay
@@ -142,7 +142,7 @@ def save_schedules(
     schedules: Mapping[str, Schedule], folder: Path
 ) -> Mapping[str, Path]:
     """Write counterexamples by property; return their files by property."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     saved = {}
     for name, schedule in schedules.items():
         prefix = _prefix(schedule.scenario, schedule.coordinator)

@@ -14,12 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wavecheck.reports.campaign.tables import measure_text
-from wavecheck.reports.files import write_whole
 from wavecheck.scenarios.campaign.campaign import CampaignResult
 from wavecheck.scenarios.campaign.columns import TIMED
 from wavecheck.scenarios.campaign.sensitivity import Effect
 from wavecheck.scenarios.campaign.statistics import Distribution
 from wavecheck.scenarios.campaign.summary import PointSummary
+from wavecheck.sim.files import make_folder, write_whole
 from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 # Okabe and Ito's palette, in an order that also differs in brightness.
@@ -56,7 +56,7 @@ def write_pictures(result: CampaignResult, folder: Path) -> list[Path]:
     A picture without anything in it is left out: no rates where nothing was violated,
     no distributions without time, no trade-off with one coordinator.
     """
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     name = result.plan.scenario.name
     written = []
     drawers: dict[str, Callable[[CampaignResult], Figure | None]] = {

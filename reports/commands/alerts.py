@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from wavecheck.reports.commands.options import Settings, assignments, check_outputs
-from wavecheck.reports.files import write_whole
 from wavecheck.reports.monitors import Thresholds, prometheus_rules, sql_script
+from wavecheck.sim.files import write_whole
 
 
 class MonitorFormat(StrEnum):

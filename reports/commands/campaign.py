@@ -27,7 +27,6 @@ from wavecheck.reports.commands.options import (
     collect_settings,
     write_json,
 )
-from wavecheck.reports.files import check_folder, write_whole
 from wavecheck.reports.progress import showing_campaign
 from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.campaign.campaign import CampaignResult, complete, results_of
@@ -41,6 +40,7 @@ from wavecheck.scenarios.campaign.store import (
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_folder, write_whole
 from wavecheck.sim.kernel import STEPS_MAX
 
 _CLASS_HELP = "NAME, package.module:Class or path/to/file.py:Class; repeatable."

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from wavecheck.reports.files import check_writable, write_whole
 from wavecheck.scenarios.verdicts.checking import CheckResult
 from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.sim.files import check_writable, write_whole
 
 JUnitFile = Annotated[
     Path | None,

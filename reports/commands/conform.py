@@ -11,7 +11,6 @@ from rich.table import Table
 
 from wavecheck.reports import data
 from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
-from wavecheck.reports.files import check_folder, write_whole
 from wavecheck.reports.progress import showing_conformity
 from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.conformity import (
@@ -24,6 +23,7 @@ from wavecheck.scenarios.conformity import (
 )
 from wavecheck.scenarios.conformity.conforming import chosen_levels
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_folder, make_folder, write_whole
 
 KEPT: Final = Path("wavecheck-conform")
 DISAGREED: Final = 4
@@ -94,7 +94,7 @@ def _ending_cleanly() -> Iterator[None]:
 def _keep(disagreement: Disagreement, folder: Path) -> Path:
     name, content = world_file(disagreement.world, disagreement.database)
     try:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise InvalidScenario(f"{folder}: cannot be made: {error.strerror}") from error
     write_whole(folder / name, content)

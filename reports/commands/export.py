@@ -16,7 +16,6 @@ from wavecheck.reports.commands.options import (
     collect_settings,
 )
 from wavecheck.reports.export.sql_steps import SQLScript, sql_script
-from wavecheck.reports.files import write_whole
 from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
@@ -25,6 +24,7 @@ from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.schedule_files import read_schedule
 from wavecheck.scenarios.verdicts.checking import world_of
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import write_whole
 from wavecheck.sim.kernel import STEPS_MAX
 from wavecheck.sim.search.schedule import Schedule
 

@@ -14,7 +14,6 @@ from wavecheck.reports.commands.options import (
     collect_settings,
     write_json,
 )
-from wavecheck.reports.files import check_folder
 from wavecheck.reports.incident.files import save_timeline
 from wavecheck.reports.incident.view import investigation_data, print_investigation
 from wavecheck.reports.progress import showing_progress
@@ -25,6 +24,7 @@ from wavecheck.scenarios.incident.investigation import EXECUTIONS_MAX, investiga
 from wavecheck.scenarios.incident.mapping import read_mapping
 from wavecheck.scenarios.incident.scenario import INCIDENT
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_folder
 
 TableFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="CSV, or JSON lines.")

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from wavecheck.reports import data
-from wavecheck.reports.files import check_writable, write_whole
 from wavecheck.reports.html.report import Result, report
 from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_writable, write_whole
 
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="Name, as in `wavecheck list`.")

@@ -8,7 +8,6 @@ import typer
 
 from wavecheck.reports.commands.options import write_json
 from wavecheck.reports.explanation.text import explanation_text
-from wavecheck.reports.files import check_folder
 from wavecheck.reports.progress import showing_proof
 from wavecheck.reports.regressions import save_schedules
 from wavecheck.reports.tables import make_console
@@ -18,6 +17,7 @@ from wavecheck.scenarios.verdicts.checking import Effort
 from wavecheck.scenarios.verdicts.proving import ProofLimits, ProofResult, prove
 from wavecheck.scenarios.verdicts.strategies import EXHAUSTIVE
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_folder, make_folder
 from wavecheck.sim.search.explain import explain
 
 MemoryText = Annotated[
@@ -99,7 +99,7 @@ def show_proof(
 ) -> ProofResult:
     """Prove a subject and show the result."""
     if limits.checkpoint is not None:
-        limits.checkpoint.mkdir(exist_ok=True)
+        make_folder(limits.checkpoint)
     with showing_proof() as progress:
         result = prove(subject, properties, limits, progress)
     saved = {} if save is None else save_schedules(result.schedules, save)

@@ -23,13 +23,13 @@ from wavecheck.reports.commands.options import (
     write_json,
     write_page,
 )
-from wavecheck.reports.files import check_folder, write_whole
 from wavecheck.reports.progress import showing_progress
 from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.database.run import run_on_database
 from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
+from wavecheck.sim.files import check_folder, write_whole
 from wavecheck.sim.kernel import STEPS_MAX, StepListener
 
 

@@ -36,7 +36,6 @@ from wavecheck.reports.commands.proof import (
     show_proof,
 )
 from wavecheck.reports.explanation.text import explanation_markdown, explanation_text
-from wavecheck.reports.files import check_folder, check_writable, write_whole
 from wavecheck.reports.progress import showing_search
 from wavecheck.reports.regressions import regression_test_text, save_schedules
 from wavecheck.reports.tables import make_console
@@ -63,6 +62,7 @@ from wavecheck.scenarios.verdicts.proving import ProofResult, explained
 from wavecheck.scenarios.verdicts.strategies import EXHAUSTIVE
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive.explore import INTERRUPTED
+from wavecheck.sim.files import check_folder, check_writable, write_whole
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.search.schedule import replay as replay_schedule
 

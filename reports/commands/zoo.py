@@ -9,7 +9,6 @@ import typer
 from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
 from wavecheck.reports.commands.search import seconds_of
 from wavecheck.reports.data import FORMAT_VERSION
-from wavecheck.reports.files import check_writable, write_whole
 from wavecheck.reports.progress import showing_exhibits
 from wavecheck.reports.tables import make_console
 from wavecheck.reports.zoo.guide import pattern_guide
@@ -21,6 +20,7 @@ from wavecheck.scenarios.verdicts.checking import Effort
 from wavecheck.scenarios.verdicts.examination import EXECUTIONS, Examination, examine
 from wavecheck.scenarios.verdicts.proving import ProofLimits
 from wavecheck.sim.errors import InvalidScenario, unknown_name
+from wavecheck.sim.files import check_writable, write_whole
 
 
 def zoo_command(

@@ -6,8 +6,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Final
 
-from wavecheck.reports.files import write_whole
 from wavecheck.scenarios.incident.investigation import Investigation
+from wavecheck.sim.files import make_folder, write_whole
 
 _BATCHES: Final = ("batch_id", "job_id", "wave_number", "status", "created_at")
 _CALLS: Final = (
@@ -25,7 +25,7 @@ def save_timeline(found: Investigation, folder: Path) -> list[Path]:
     Raises:
         InvalidScenario: a file cannot be written.
     """
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     evidence, timeline = found.evidence, found.timeline
     job_and_wave = timeline.job_id, timeline.wave_number
     status = {one.batch_id: one.status for one in evidence.batches}

@@ -16,8 +16,8 @@ from typing import Final
 
 from jinja2 import BaseLoader, Environment, StrictUndefined
 
-from wavecheck.reports.files import check_writable
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_writable
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _TEMPLATE: Final = ".jinja"

@@ -11,6 +11,7 @@ Without a file the same tables are in memory.
 
 import csv
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from wavecheck.scenarios.campaign.columns import Row
 from wavecheck.scenarios.campaign.plan import Plan
 from wavecheck.sim.errors import InvalidScenario, NondeterminismError
+from wavecheck.sim.files import check_writable
 
 APPLICATION_ID: Final = 0x57415645
 """Marks the file as ours in its header ("WAVE")."""
@@ -244,6 +246,12 @@ def create_store(plan: Plan, path: Path | None, *, resumes: bool) -> ResultsStor
         InvalidScenario: the file is there and is not to be resumed, or it belongs to
             another campaign or version; it is left as it is.
     """
+    if path is not None:
+        check_writable(path)
+        if path.exists() and not path.is_file():
+            raise InvalidScenario(
+                f"{path} is a device or a pipe; expected a file that keeps the runs"
+            )
     if path is not None and path.exists() and not resumes and path.stat().st_size:
         raise InvalidScenario(
             f"{path} exists\n"
@@ -274,6 +282,8 @@ def merge(paths: Sequence[Path], target: Path) -> int:
         InvalidScenario: the target exists, or the stores are not of one campaign.
         NondeterminismError: two stores have the same run with different outcomes.
     """
+    check_writable(target)
+    target = Path(os.path.realpath(target))  # a link stays a link
     if target.exists():
         raise InvalidScenario(f"{target} exists; a merge writes a new file")
     with open_store(paths[0]) as first:

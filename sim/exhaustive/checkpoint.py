@@ -15,6 +15,7 @@ import numpy as np
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive.explore import Found, Limits, Search
 from wavecheck.sim.exhaustive.learning import Learner
+from wavecheck.sim.files import whole_file
 from wavecheck.sim.world import World
 
 VERSION: Final = 1
@@ -61,10 +62,8 @@ def save(search: Search, directory: Path) -> None:
         "found_states": np.array(states, np.uint64).reshape(len(states), words_count),
         "at_risk": np.array(sorted(search.at_risk), np.int64),
     }
-    partial = directory / (_NAME + ".partial")
-    with partial.open("wb") as file:
+    with whole_file(directory / _NAME) as file:
         np.savez(file, **arrays)
-    partial.replace(directory / _NAME)
     search.levels.drop_old_files()
 
 

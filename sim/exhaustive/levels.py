@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wavecheck.sim.exhaustive.layout import Layout, Words, empty, joined
+from wavecheck.sim.files import whole_file
 
 
 class Levels:
@@ -82,11 +83,8 @@ class Levels:
         held = self._held[level]
         if held is None:
             return
-        path = self._file(level)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with whole_file(self._file(level)) as file:
             np.save(file, np.stack(self.get(level)), allow_pickle=False)
-        partial.replace(path)
         self._written.add(level)
 
     def write_once(self, level: int) -> None:

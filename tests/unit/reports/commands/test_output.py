@@ -2,17 +2,15 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
 from wavecheck import find_scenario
-from wavecheck.reports import files as output_files
-from wavecheck.reports.files import check_folder, check_writable, write_whole
 from wavecheck.reports.pictures import write_pictures
 from wavecheck.reports.progress import showing_progress
 from wavecheck.scenarios.comparison import compare
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_folder, check_writable
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -149,41 +147,6 @@ def test_a_folder_without_the_right_to_write_is_refused(tmp_path, monkeypatch):
     ):
         with pytest.raises(InvalidScenario, match="is not writable"):
             check()
-
-
-def test_a_file_is_replaced_as_a_whole(tmp_path):
-    """The old content stays until the new one is complete."""
-    path = tmp_path / "r.json"
-    write_whole(path, b"old")
-    write_whole(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert [one.name for one in tmp_path.iterdir()] == ["r.json"]
-
-
-@pytest.mark.parametrize("failure", [OSError(28, "No space left"), KeyboardInterrupt()])
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(
-    tmp_path, monkeypatch, failure
-):
-    """A full disk or Ctrl-C: the old content is there and no temporary file."""
-    path = tmp_path / "r.json"
-    write_whole(path, b"old")
-
-    def fail(*arguments):
-        raise failure
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises((InvalidScenario, KeyboardInterrupt)) as failed:
-        write_whole(path, b"new")
-    if isinstance(failure, OSError):
-        assert str(failed.value) == f"{path}: cannot be written: No space left"
-    assert path.read_bytes() == b"old"
-    assert [one.name for one in tmp_path.iterdir()] == ["r.json"]
-
-
-def test_a_folder_that_vanished_is_told(tmp_path):
-    """The folder was there before the run and is gone after it."""
-    with pytest.raises(InvalidScenario, match="cannot be written: No such file"):
-        output_files.write_whole(tmp_path / "gone" / "r.json", b"x")
 
 
 # Pictures ---------------------------------------------------------------------
