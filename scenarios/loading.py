@@ -21,7 +21,7 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
-from wavecheck.coordinator.blocking import BlockingDatabase, awaiting
+from wavecheck.scenarios.pipeline.blocking import BlockingDatabase, awaiting
 from wavecheck.scenarios.pipeline.connection import connect_to
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import CoordinatorError, unknown_name

@@ -4,14 +4,37 @@ Knows coroutines and tracebacks only.
 """
 
 import sysconfig
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from traceback import extract_tb
+from traceback import FrameSummary, extract_tb
 from typing import Any
 
 from wavecheck.sim.operation import Operation, Statement
 
 _OURS = Path(__file__).parent
+
+
+def place_of(frames: Iterable[FrameSummary]) -> str:
+    """Return the innermost line of the user's own code: file, line, function, text.
+
+    Where there is none, of what else is neither Python's library nor the engine.
+    """
+    found = [
+        one
+        for one in frames
+        if not Path(one.filename).is_relative_to(_OURS)
+        and not _is_library(one.filename)
+    ]
+    own = [
+        one
+        for one in found
+        if not Path(one.filename).is_relative_to(_OURS.parent)
+        and "site-packages" not in Path(one.filename).parts
+    ]
+    if not found:
+        return "(no frame of the code under test)"
+    last = (own or found)[-1]
+    return f"{_short(last.filename)}:{last.lineno} in {last.name}: {last.line}"
 
 
 def describe_failure(

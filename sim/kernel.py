@@ -27,6 +27,7 @@ from wavecheck.sim import blame
 from wavecheck.sim.errors import CoordinatorError, HarnessBug, WavecheckError
 from wavecheck.sim.operation import Kind, Operation, Statement
 from wavecheck.sim.parts import Change, Part
+from wavecheck.sim.surroundings import RUNNING, install
 from wavecheck.sim.task import FirstInFirstOut, Rule, Task
 
 TICKS_PER_SECOND: Final = 1_000_000
@@ -54,6 +55,7 @@ class Kernel(simpy.Environment):
         timed: virtual time with latencies, or any enabled step at any moment.
         latency: ticks that an operation takes before it acts; timed runs only.
         steps_max: raises `CoordinatorError` when an execution takes more steps.
+        seed: of the values that code under test draws at random.
 
     Attributes:
         parts: every part by name, in order of creation.
@@ -76,8 +78,11 @@ class Kernel(simpy.Environment):
         timed: bool = True,
         latency: Latency = _no_latency,
         steps_max: int = STEPS_MAX,
+        seed: int = 0,
     ) -> None:
         super().__init__()
+        install()
+        self.seed = seed
         self.rule: Rule = rule if rule is not None else FirstInFirstOut()
         self.is_timed = timed
         self.latency = latency
@@ -215,6 +220,7 @@ class Kernel(simpy.Environment):
         except StopSimulation:  # SimPy's `run(until=...)`: it may go on later
             raise
         except BaseException:
+            RUNNING.kernel = None  # an interrupt by the user came while code ran
             self.close()
             raise
 
@@ -274,14 +280,18 @@ class Kernel(simpy.Environment):
                 self.on_step(task, operation, result, journal)
             if journal:
                 self._react()
+            RUNNING.kernel = self
             try:
                 operation = task.send(result)
             except StopIteration:
+                RUNNING.kernel = None
                 task.end()
                 continue
             except CODE_FAILURES as error:
+                RUNNING.kernel = None
                 self._end_badly(task, error)
                 continue
+            RUNNING.kernel = None
             if type(operation) is not Operation or not operation.statement.is_plain:
                 self._place(task, operation)
                 continue
@@ -374,16 +384,20 @@ class Kernel(simpy.Environment):
     def _resume(self, task: Task, value: Any, failure: Exception | None = None) -> None:
         """Run a task up to its next operation and place that in the schedule."""
         self.current = task
+        was_running, RUNNING.kernel = RUNNING.kernel, self
         try:
             if failure is None:
                 operation = task.send(value)
             else:
                 operation = task.coroutine.throw(failure)
         except StopIteration:
+            RUNNING.kernel = was_running
             task.end()
         except CODE_FAILURES as error:
+            RUNNING.kernel = was_running
             self._end_badly(task, error)
         else:
+            RUNNING.kernel = was_running
             self._place(task, operation)
 
     def _end_badly(self, task: Task, error: BaseException) -> None:

@@ -16,10 +16,13 @@ class Task:
         is_enabled: its next step could be taken now.
         is_daemon: serves others, and need not end for an execution to be complete.
         statements_count: statements performed so far (no messages, no sleeps).
+        ticks_slept: by calls of `time.sleep` in an untimed run.
+        draws_count: random values that its code has drawn.
     """
 
     __slots__ = (
         "coroutine",
+        "draws_count",
         "index",
         "is_daemon",
         "is_enabled",
@@ -28,6 +31,7 @@ class Task:
         "operation",
         "send",
         "statements_count",
+        "ticks_slept",
     )
 
     def __init__(
@@ -47,6 +51,8 @@ class Task:
         self.is_finished = False
         self.is_daemon = is_daemon
         self.statements_count = 0
+        self.ticks_slept = 0
+        self.draws_count = 0
 
     def __repr__(self) -> str:
         return f"Task({self.name!r})"

@@ -31,8 +31,8 @@ from wavecheck.coordinator import (
     WaveKind,
     WaveState,
 )
-from wavecheck.coordinator.blocking import wait_for
 from wavecheck.scenarios.pipeline.store import PipelineStore
+from wavecheck.sim.blocking import wait_for
 from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table

@@ -25,6 +25,7 @@ from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation
+from wavecheck.sim.surroundings import RUNNING, past_of
 from wavecheck.sim.task import Task
 
 History = tuple[int, ...]
@@ -114,6 +115,7 @@ class Executions:
         kernel.current = task
         escaped = None
         self.recorder.start(is_statement=False)
+        RUNNING.kernel = kernel
         try:
             if error is None:
                 operation = task.coroutine.send(value)
@@ -137,6 +139,7 @@ class Executions:
                 )
             task.operation = operation
         finally:
+            RUNNING.kernel = None
             self.recorder.is_active = False
         after = len(kernel.tasks), len(kernel.journal), len(kernel.choices)
         is_touched = self.recorder.reads or self.recorder.whole_parts
@@ -235,7 +238,8 @@ class TaskLocals:
             arguments = [identity.key(one, aliases) for one in operation.args]
         except CannotCompare:
             return ("history", history)
-        return (tuple(stands), operation.statement, tuple(arguments))
+        past = past_of(task)
+        return (tuple(stands), operation.statement, tuple(arguments), past)
 
     def _note(
         self,

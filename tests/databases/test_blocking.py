@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from wavecheck import find_scenario
-from wavecheck.coordinator.blocking import awaiting, run_blocking, wait_for
+from wavecheck.scenarios.pipeline.blocking import awaiting
 from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.sim.blocking import run_blocking, wait_for
 from wavecheck.sim.errors import CoordinatorError, NondeterminismError
 
 RULES = """

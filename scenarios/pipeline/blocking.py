@@ -1,69 +1,10 @@
-"""A coordinator written with ordinary blocking calls, as one that awaits.
-
-For synchronous code (Django, plain DB-API): its methods run in a greenlet of their own,
-and each call of the database leaves it with what is to be awaited. So the code stays as
-it is, and each of its statements is a step that a simulator can put in any order.
-
-Knows greenlets and awaitables; no simulator and no database.
-"""
+"""A coordinator written with ordinary blocking calls, as one that awaits."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from greenlet import GreenletExit, getcurrent, greenlet
-
-
-def wait_for(awaitable: Awaitable[Any]) -> Any:
-    """Return what an awaitable gives, from inside of blocking code.
-
-    Raises:
-        RuntimeError: this is not called from code that `run_blocking` runs.
-    """
-    parent = getcurrent().parent
-    if parent is None or not isinstance(getcurrent(), _Blocking):
-        raise RuntimeError("a blocking call outside of run_blocking")
-    return parent.switch(awaitable)
-
-
-async def run_blocking(
-    function: Callable[..., Any], *args: Any, owner: object = None
-) -> Any:
-    """Run blocking code up to its end, awaiting in its place.
-
-    Args:
-        function: the code; what it calls may `wait_for` awaitables.
-        args: its arguments.
-        owner: on whose behalf.
-
-    Returns:
-        What the function returns.
-    """
-    running = _Blocking(function)
-    running.owner = owner
-    handed = running.switch(*args)
-    while not running.dead:
-        try:
-            result = await handed
-        except Exception as error:
-            handed = running.throw(error)
-        except BaseException:
-            # The task is over: so is the code, which may not go on to another call.
-            running.throw(GreenletExit)
-            raise
-        else:
-            handed = running.switch(result)
-    return handed
-
-
-class _Blocking(greenlet):
-    """A greenlet whose parent awaits for it.
-
-    Attributes:
-        owner: on whose behalf it runs.
-    """
-
-    owner: object
+from wavecheck.sim.blocking import current_blocking, run_blocking, wait_for
 
 
 class BlockingDatabase:
@@ -108,7 +49,7 @@ def awaiting(
 
     def forward(name: str) -> Callable[..., Any]:
         def method(self: Any, *args: Any, **keywords: Any) -> Any:
-            owner = getattr(getcurrent(), "owner", None)
+            owner = getattr(current_blocking(), "owner", None)
             return wait_for(getattr(owner, name)(*args, **keywords))
 
         return method

@@ -1,0 +1,83 @@
+"""Blocking code as a coroutine: it runs in a greenlet and leaves it to wait.
+
+For synchronous code (plain DB-API, SQLAlchemy, Django): each call that would block
+leaves the greenlet with what is to be awaited, so the code stays as it is and each of
+its statements is a step that the kernel can put in any order.
+
+Knows greenlets and awaitables only.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from wavecheck.sim.errors import WavecheckError
+
+
+class Blocking(greenlet):
+    """A greenlet whose parent awaits for it.
+
+    Attributes:
+        owner: on whose behalf it runs.
+        is_over: its task has ended; it may only unwind.
+    """
+
+    owner: object = None
+    is_over = False
+
+
+def current_blocking() -> Blocking | None:
+    """Return the blocking code that is running now, or None."""
+    running = getcurrent()
+    return running if isinstance(running, Blocking) else None
+
+
+def wait_for(awaitable: Awaitable[Any]) -> Any:
+    """Return what an awaitable gives, from inside of blocking code.
+
+    Raises:
+        RuntimeError: this is not called from code that `run_blocking` runs.
+    """
+    running = current_blocking()
+    if running is None or running.parent is None:
+        raise RuntimeError("a blocking call outside of run_blocking")
+    if running.is_over:  # a `finally` of code whose process has died
+        raise GreenletExit
+    return running.parent.switch(awaitable)
+
+
+async def run_blocking(
+    function: Callable[..., Any], *args: Any, owner: object = None
+) -> Any:
+    """Run blocking code up to its end, awaiting in its place.
+
+    An error of Wavecheck's own ends the code at once: it is not thrown into it, where
+    an `except Exception` could swallow it.
+
+    Args:
+        function: the code; what it calls may `wait_for` awaitables.
+        args: its arguments.
+        owner: on whose behalf.
+
+    Returns:
+        What the function returns.
+    """
+    running = Blocking(function)
+    running.owner = owner
+    handed = running.switch(*args)
+    try:
+        while not running.dead:
+            try:
+                result = await handed
+            except WavecheckError:
+                raise
+            except Exception as error:
+                handed = running.throw(error)
+            else:
+                handed = running.switch(result)
+    finally:
+        if not running.dead:
+            running.is_over = True
+            running.throw(GreenletExit)
+    return handed

@@ -1,0 +1,307 @@
+"""Clock, chance and process of the code under test: the world's, while a task runs.
+
+`time.time`, `datetime.now`, `time.sleep`, `random`, `uuid4`, `secrets`, `os.getpid` and
+the like are replaced once in this process by functions that ask whether a task is
+running. If none is, they call the real ones: nothing outside of a world changes. In a
+task they give
+
+- the world's time: virtual time in a timed run; else `EPOCH`, moved on by what this
+  task itself has slept, because in an untimed run no other time passes;
+- drawn values that are fixed by the seed, the task's name and how many it has drawn.
+
+So what a task sees is a function of its own past, and its past is all that the engine
+keeps of it: `past_of` is part of a task's local state. What escapes (C code that asks
+the system itself) is found like any other nondeterminism.
+
+`datetime.now` is exchanged in the type itself, not by another type: instances,
+subclasses and names that were imported before stay what they are. Rejected: a stand-in
+class for `datetime` (a lookup by exact type, as adapters of drivers make, fails then);
+replacing and restoring at each question (names imported in between keep stand-ins).
+"""
+
+import ctypes
+import datetime as datetimes
+import gc
+import os
+import random
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from traceback import extract_stack
+from types import BuiltinFunctionType
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from wavecheck.sim.blame import place_of
+from wavecheck.sim.blocking import current_blocking, wait_for
+from wavecheck.sim.errors import CoordinatorError
+
+if TYPE_CHECKING:
+    from wavecheck.sim.kernel import Kernel
+    from wavecheck.sim.task import Task
+
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""The moment at which each world begins."""
+
+_EPOCH_TICKS: Final = int(EPOCH.timestamp()) * 1_000_000
+_FIRST_PID: Final = 1_000
+
+
+class Running:
+    """Whose code runs now.
+
+    Attributes:
+        kernel: of the task that is running; None between two tasks.
+    """
+
+    __slots__ = ("kernel",)
+
+    def __init__(self) -> None:
+        self.kernel: Kernel | None = None
+
+
+RUNNING: Final = Running()
+
+
+def _task(kernel: "Kernel") -> "Task":
+    """Return the running task, unseen by whoever records what a step looks at."""
+    task: Task = vars(kernel)["current"]
+    return task
+
+
+def refuse_here(what: str, instead: str) -> NoReturn:
+    """Refuse what the code under test does, with its line.
+
+    Raises:
+        CoordinatorError: in the engine; code that catches everything does not see it.
+    """
+    error = CoordinatorError(
+        f"{what}\n  at    {place_of(extract_stack())}\nnext: {instead}"
+    )
+    if current_blocking() is not None:
+        wait_for(_raising(error))
+    raise error
+
+
+async def _raising(error: Exception) -> None:
+    raise error
+
+
+def past_of(task: "Task") -> tuple[int, int]:
+    """Return what decides about the clock and the chance that a task will see."""
+    return task.ticks_slept, task.draws_count
+
+
+def ticks_now(kernel: "Kernel") -> int:
+    """Return the time that the running task reads, in ticks since the world's begin."""
+    if kernel.is_timed:
+        return int(kernel.now)
+    return _task(kernel).ticks_slept
+
+
+def moment_now(kernel: "Kernel") -> datetime:
+    """Return the moment that the running task reads."""
+    return EPOCH + timedelta(microseconds=ticks_now(kernel))
+
+
+def drawn_bytes(kernel: "Kernel", count: int) -> bytes:
+    """Return random bytes for the running task."""
+    task = _task(kernel)
+    task.draws_count += 1
+    key = f"{kernel.seed}/{task.name}/{task.draws_count}".encode()
+    found = blake2b(key, digest_size=64).digest()
+    while len(found) < count:
+        found += blake2b(found[-64:] + key, digest_size=64).digest()
+    return found[:count]
+
+
+def _slept(kernel: "Kernel", seconds: float) -> None:
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    ticks = round(seconds * 1_000_000)
+    if not kernel.is_timed:  # whoever may go next could go next anyway
+        _task(kernel).ticks_slept += ticks
+    elif current_blocking() is not None:
+        wait_for(kernel.sleep(ticks))
+    else:
+        refuse_here("time.sleep stops a whole event loop", "await asyncio.sleep")
+
+
+# What replaces what: each is called with the kernel and the original's arguments ------
+
+
+def _local_time(kernel: "Kernel", seconds: float | None = None) -> time.struct_time:
+    if seconds is None:
+        seconds = (_EPOCH_TICKS + ticks_now(kernel)) // 1_000_000
+    return _ORIGINALS["gmtime"](seconds)  # type: ignore[no-any-return]  # time's own
+
+
+def _drawn_float(kernel: "Kernel") -> float:
+    return (int.from_bytes(drawn_bytes(kernel, 8)) >> 11) / (1 << 53)
+
+
+def _drawn_bits(kernel: "Kernel", count: int) -> int:
+    if count < 0:
+        raise ValueError("number of bits must be non-negative")
+    size = (count + 7) // 8
+    return int.from_bytes(drawn_bytes(kernel, size)) >> (size * 8 - count)
+
+
+def _seeded(kernel: "Kernel", *seed: object) -> None:
+    refuse_here(
+        "random.seed sets one source that all tasks share",
+        "draw from a random.Random(seed) that the task owns",
+    )
+
+
+def _seeded_own(
+    kernel: "Kernel", source: random.Random, seed: Any = None, version: int = 2
+) -> None:
+    """Seed a source that code makes for itself; without a seed, by a drawn value."""
+    if seed is None:
+        seed = drawn_bytes(kernel, 32)
+    _ORIGINALS["Random.seed"](source, seed, version)
+
+
+def _pid(kernel: "Kernel") -> int:
+    return _FIRST_PID + _task(kernel).index
+
+
+def _started(kernel: "Kernel", thread: threading.Thread) -> None:
+    refuse_here(
+        f"the code under test starts a thread, {thread.name}",
+        "make what the thread does a task of the world",
+    )
+
+
+def _connected(kernel: "Kernel", connecting: socket.socket, address: object) -> None:
+    refuse_here(
+        f"the code under test opens a connection to {address!r}",
+        "hand it a stand-in from the world: a database, or recorded calls",
+    )
+
+
+_TIMES: Final[dict[str, Callable[..., Any]]] = {
+    "time": lambda kernel: (_EPOCH_TICKS + ticks_now(kernel)) / 1_000_000,
+    "time_ns": lambda kernel: (_EPOCH_TICKS + ticks_now(kernel)) * 1_000,
+    "localtime": _local_time,
+    "gmtime": _local_time,
+    "sleep": _slept,
+    **dict.fromkeys(
+        ("monotonic", "perf_counter", "process_time", "thread_time"),
+        lambda kernel: ticks_now(kernel) / 1_000_000,
+    ),
+    **dict.fromkeys(
+        ("monotonic_ns", "perf_counter_ns", "process_time_ns", "thread_time_ns"),
+        lambda kernel: ticks_now(kernel) * 1_000,
+    ),
+}
+_ORIGINALS: Final[dict[str, Callable[..., Any]]] = {}
+
+
+def _replacements() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+    """Yield (owner, name, what is called in a task)."""
+    for name, replacement in _TIMES.items():
+        yield time, name, replacement
+    yield os, "urandom", drawn_bytes
+    yield os, "getpid", _pid
+    yield random, "_urandom", drawn_bytes
+    yield random, "random", _drawn_float
+    yield random, "getrandbits", _drawn_bits
+    yield random, "seed", _seeded
+    yield random.Random, "seed", _seeded_own
+    yield socket, "gethostname", lambda kernel: "world"
+    yield socket.socket, "connect", _connected
+    yield threading.Thread, "start", _started
+
+
+def _replacing(
+    original: Callable[..., Any], replacement: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a function that calls one of two, for want of a task the original."""
+
+    def either(*args: Any, **named: Any) -> Any:
+        kernel = RUNNING.kernel
+        if kernel is None:
+            return original(*args, **named)
+        return replacement(kernel, *args, **named)
+
+    either.__name__ = getattr(original, "__name__", replacement.__name__)
+    either.__doc__ = original.__doc__
+    return either
+
+
+def _fields(moment: datetime) -> tuple[Any, ...]:
+    return (*moment.timetuple()[:6], moment.microsecond, moment.tzinfo)
+
+
+def _now(kind: type[datetime], tz: datetimes.tzinfo | None = None) -> datetime:
+    kernel = RUNNING.kernel
+    if kernel is None:
+        return _ORIGINALS["now"].__get__(None, kind)(tz)  # type: ignore[no-any-return]  # a method
+    moment = moment_now(kernel).astimezone(tz or UTC)
+    return kind(*_fields(moment if tz else moment.replace(tzinfo=None)))
+
+
+def _utc_now(kind: type[datetime]) -> datetime:
+    kernel = RUNNING.kernel
+    if kernel is None:
+        return _ORIGINALS["utcnow"].__get__(None, kind)()  # type: ignore[no-any-return]  # a method
+    return kind(*_fields(moment_now(kernel).replace(tzinfo=None)))
+
+
+def _today(kind: type[datetimes.date]) -> datetimes.date:
+    kernel = RUNNING.kernel
+    if kernel is None:
+        return _ORIGINALS["today"].__get__(None, kind)()  # type: ignore[no-any-return]  # a method
+    moment = moment_now(kernel).replace(tzinfo=None)
+    if issubclass(kind, datetime):
+        return kind(*_fields(moment))
+    return kind(moment.year, moment.month, moment.day)
+
+
+def _exchange_methods() -> None:
+    """Put other class methods into the types of `datetime`, which C has closed."""
+    changed = ctypes.pythonapi.PyType_Modified
+    changed.argtypes = [ctypes.py_object]
+    changed.restype = None
+    for kind, name, function in (
+        (datetime, "now", _now),
+        (datetime, "utcnow", _utc_now),
+        (datetimes.date, "today", _today),
+    ):
+        (held,) = gc.get_referents(kind.__dict__)
+        _ORIGINALS[name] = held[name]
+        held[name] = classmethod(function)
+        changed(kind)
+
+
+def install() -> None:
+    """Put the replacements in place, once in a process.
+
+    A module that has imported one of the originals by name gets the replacement too.
+    """
+    if _ORIGINALS:
+        return
+    exchanged: dict[Callable[..., Any], Callable[..., Any]] = {}
+    for owner, name, replacement in _replacements():
+        original = getattr(owner, name)
+        _ORIGINALS[getattr(original, "__qualname__", name)] = original
+        either = _replacing(original, replacement)
+        setattr(owner, name, either)
+        exchanged[original] = either
+    shared: Any = random._inst  # of random.random
+    shared.random, shared.getrandbits = random.random, random.getrandbits
+    uuid._generate_time_safe = None  # type: ignore[attr-defined]  # uuid1 asks `time`
+    _exchange_methods()
+    for module in list(sys.modules.values()):
+        held = getattr(module, "__dict__", None)
+        if type(held) is not dict or module in (time, os, random, socket):
+            continue
+        for name, value in list(held.items()):
+            if type(value) is BuiltinFunctionType and value in exchanged:
+                held[name] = exchanged[value]
