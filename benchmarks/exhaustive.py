@@ -228,7 +228,7 @@ def _import_job(*, is_quick: bool) -> Table:
         (
             name,
             "proved"
-            if set(one.outcomes) == {Outcome.EXHAUSTED}
+            if set(one.outcomes) == {Outcome.PROVED}
             else "nothing yet"
             if one.shortest is None
             else f"refuted in {one.shortest} steps",
@@ -237,7 +237,7 @@ def _import_job(*, is_quick: bool) -> Table:
         )
         for name, one in found.items()
     ]
-    proved = {Outcome.EXHAUSTED}
+    proved = {Outcome.PROVED}
     refuted = ("progressive, double dispatch", "stalling, stranding")
     return Table(
         title="import-job, 3 parents, 2 derived batches, 2 workers",

@@ -15,7 +15,7 @@ from wavecheck.scenarios.verdicts.checking import CheckResult
 from wavecheck.sim.trace import plain
 from wavecheck.sim.verdict import Verdict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def to_text(data: Mapping[str, Any]) -> str:
@@ -139,7 +139,6 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "property": verdict.property_name,
         "outcome": verdict.outcome.value,
         "executions": verdict.executions_count,
-        "is_vacuous": verdict.is_vacuous,
         "violation": None
         if violation is None
         else {

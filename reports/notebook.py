@@ -24,7 +24,7 @@ from wavecheck.scenarios.verdicts.proving import ProofResult
 from wavecheck.sim.errors import WavecheckError
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.schedule import Schedule
-from wavecheck.sim.verdict import Verdict
+from wavecheck.sim.verdict import Outcome, Verdict
 
 _HEIGHT: Final = 760
 _FRAME: Final = Markup(
@@ -51,11 +51,11 @@ def mimebundle(result: object) -> dict[str, str]:
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:
-    word = verdict.outcome.name
+    word = verdict.outcome.word
     violation = verdict.violation
     said = "" if violation is None else violation.message
-    if verdict.is_vacuous:
-        said = "VACUOUS: never at risk"
+    if verdict.outcome is Outcome.NOT_TESTED:
+        said = "never at risk"
     text = f"{word} {verdict.property_name} {said}".rstrip()
     html = _LINE.format(word=word, name=verdict.property_name, said=said)
     return {"text/plain": text, "text/html": html}

@@ -61,7 +61,8 @@ class WavecheckFixture:
         """Replay the kept schedules, then search; see `regressions.Plan`.
 
         Raises:
-            AssertionError: a property is violated, or vacuous where that is required.
+            AssertionError: a property is violated or, with `require`, NOT
+                TESTED.
             TypeError: an option that does not exist.
             WavecheckError: a bad name or value, or nondeterminism.
         """

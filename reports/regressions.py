@@ -86,7 +86,8 @@ def assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
         The result of the search, and a text for each outdated schedule.
 
     Raises:
-        AssertionError: a property is violated, or vacuous where that is required.
+        AssertionError: a property is violated or, with `require`, NOT
+                TESTED.
         InvalidScenario: a name, value or budget that does not exist or fit.
         CoordinatorError: the coordinator does not load, or failed.
         NondeterminismError: two runs of one schedule differ.
@@ -129,9 +130,9 @@ def _assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
     if result.has_violation():
         saved = save_schedules(result.schedules, folder)
         raise AssertionError(_failure(result, saved))
-    if plan.require and result.vacuous():
+    if plan.require and result.not_tested():
         raise AssertionError(
-            f"vacuous: never at risk: {', '.join(result.vacuous())}\n"
+            f"NOT TESTED: never at risk: {', '.join(result.not_tested())}\n"
             f"{plain_text(verdict_table(result))}\n"
             "next: larger settings, more calls, or name the properties that matter"
         )

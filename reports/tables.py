@@ -11,12 +11,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wavecheck.reports.verdicts.search import OUTCOME_STYLE
 from wavecheck.scenarios.catalogue import SCENARIOS
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.incident.claims import Answer
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.sim.kernel import TICKS_PER_SECOND
-from wavecheck.sim.verdict import Outcome, Verdict
+from wavecheck.sim.verdict import Verdict
 
 PIPED_WIDTH: Final = 150
 _PIPELINES: Final = [one for one in SCENARIOS.values() if not one.collection]
@@ -203,21 +204,18 @@ def _alerts(run: TimedRun) -> RenderableType:
 
 
 def _verdict(verdict: Verdict) -> Text:
-    if verdict.outcome is Outcome.VIOLATED:
-        word, style = "VIOLATED", "bold red"
-    elif verdict.is_vacuous:
-        word, style = "not at risk", "dim"
-    else:
-        word, style = "not seen", ""
-    return Text(f"{word:<11} {verdict.property_name}", style=style)
+    return Text(
+        f"{verdict.outcome.word:<11} {verdict.property_name}",
+        style=OUTCOME_STYLE[verdict.outcome],
+    )
 
 
 def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     """Say what a reader of a comparison must know."""
     notes = [
-        "VIOLATED: it happened in this run.  not seen: it did not happen in this one"
+        "VIOLATED: it happened in this run.  NOT FOUND: it did not happen in this one"
         " run, which proves nothing\n(wavecheck check searches the other orders)."
-        "  not at risk: this run could not have violated it."
+        "  NOT TESTED: this run could not have violated it."
     ]
     if comparison.scenario.name == "incident" and not comparison.settings.derived_call:
         notes.append(

@@ -42,7 +42,7 @@ class Property:
         on_change: for ALWAYS, the check by name of the part whose change can break it.
         at_end: for the other moments, the check of the final state.
         is_at_risk: whether this execution could have violated it at all; a property
-            that is never at risk holds vacuously, and reports say so.
+            that is never at risk was NOT TESTED.
     """
 
     name: str

@@ -160,7 +160,7 @@ def _notes(result: CampaignResult) -> Iterator[str]:
             for rate in never
         )
         yield (
-            f"not seen in any run: {names}; rates up to {percent(most)} would be no"
+            f"NOT FOUND in any run: {names}; rates up to {percent(most)} would be no"
             " surprise"
         )
     if len(points) > ROWS_MAX:

@@ -141,7 +141,8 @@ def check_command(
         bool, typer.Option("--first", help="End with the first violation.")
     ] = False,
     require: Annotated[
-        bool, typer.Option("--require", help="Vacuous verdicts are failures.")
+        bool,
+        typer.Option("--require", help="NOT TESTED is a failure."),
     ] = False,
     canary: Annotated[
         bool, typer.Option("--canary", help="Plant faults too: does it find them?")
@@ -186,13 +187,13 @@ def check_command(
     if strategy == EXHAUSTIVE:
         proof = show_proof(subject, limits, properties or (), json_file, save)
         _write_files(proof, files, html_file, json_file)
-        return int(proof.has_violation() or (require and bool(proof.vacuous())))
+        return int(proof.has_violation() or (require and bool(proof.not_tested())))
     if canary:
         return show_canary(subject, effort, properties or (), json_file)
     where, outputs = (jobs, cluster), (json_file, save)
     result = _search(subject, effort, properties or (), where, outputs)
     _write_files(result, files, html_file, json_file)
-    return int(result.has_violation() or (require and bool(result.vacuous())))
+    return int(result.has_violation() or (require and bool(result.not_tested())))
 
 
 def _check_canary(strategy: str, *, has_files: bool) -> None:

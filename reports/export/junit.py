@@ -39,7 +39,8 @@ def junit(result: CheckResult | ProofResult, *, requires_risk: bool = False) -> 
             counts[kind] += 1
             _tell(case, kind, one)
         output = ElementTree.SubElement(case, "system-out")
-        output.text = xml_text(f"{one.meaning}\n{one.strength}")
+        told = f"{one.verdict.outcome.word}: {one.strength}"
+        output.text = xml_text(f"{one.meaning}\n{told}")
     totals = {
         "tests": str(len(known.properties)),
         "failures": str(counts["failure"]),
@@ -57,7 +58,7 @@ def junit(result: CheckResult | ProofResult, *, requires_risk: bool = False) -> 
 def _kind(one: JudgedProperty, *, requires_risk: bool) -> str:
     if one.verdict.outcome is Outcome.VIOLATED:
         return "failure"
-    if one.verdict.is_vacuous:
+    if one.verdict.outcome is Outcome.NOT_TESTED:
         return "failure" if requires_risk else "skipped"
     return ""
 
@@ -68,7 +69,7 @@ def _tell(case: ElementTree.Element, kind: str, one: JudgedProperty) -> None:
         ElementTree.SubElement(case, "skipped", message=message)
         return
     failure = ElementTree.SubElement(
-        case, "failure", type=one.verdict.outcome.name, message=message
+        case, "failure", type=one.verdict.outcome.word, message=message
     )
     if one.schedule is not None:
         failure.text = xml_text(explanation_plain(explain(one.schedule)))

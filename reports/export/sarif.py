@@ -55,6 +55,9 @@ def sarif(result: CheckResult | ProofResult) -> str:
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {ROOT: {"description": {"text": "the working folder"}}},
         "results": found,
+        "properties": {
+            "verdicts": {one.name: one.verdict.outcome.word for one in known.properties}
+        },
     }
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"

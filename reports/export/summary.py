@@ -4,6 +4,8 @@ A line that says how it ended, a table of verdicts, each counterexample folded a
 same search gives the same bytes: no times, no rates.
 """
 
+from collections import Counter
+
 from wavecheck.reports.explanation.text import escaped_markdown, explanation_markdown
 from wavecheck.reports.export.judged import Judged, JudgedProperty, judged
 from wavecheck.scenarios.questions import explain
@@ -34,14 +36,19 @@ def _headline(known: Judged) -> str:
     ]
     if broken:
         return f"{len(broken)} of {len(known.properties)} properties violated"
-    if all(one.verdict.outcome is Outcome.EXHAUSTED for one in known.properties):
-        return f"{len(known.properties)} properties proved within these sizes"
-    return f"no violation found of {len(known.properties)} properties"
+    counts = Counter(one.verdict.outcome for one in known.properties)
+    said = {
+        Outcome.PROVED: "proved within these sizes",
+        Outcome.NOT_FOUND: "without a violation found",
+        Outcome.NOT_TESTED: "not tested",
+    }
+    parts = [f"{counts[one]} {word}" for one, word in said.items() if counts[one]]
+    return f"{len(known.properties)} properties: {', '.join(parts)}"
 
 
 def _verdict(one: JudgedProperty) -> str:
-    name = one.verdict.outcome.name.replace("_", " ")
-    return f"**{name}**" if one.verdict.outcome is Outcome.VIOLATED else name
+    word = one.verdict.outcome.word
+    return f"**{word}**" if one.verdict.outcome is Outcome.VIOLATED else word
 
 
 def _counterexample(one: JudgedProperty) -> list[str]:

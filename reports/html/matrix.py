@@ -22,8 +22,7 @@ class Cell:
 
     Attributes:
         property_name: of which property.
-        kind: "violated", "exhausted", "open" or "vacuous"; decides the colour.
-        word: the verdict.
+        outcome: the verdict; decides the colour.
         brief: how strong it is, in a few words.
         strength: the same in a sentence.
         meaning: of the property.
@@ -32,8 +31,7 @@ class Cell:
     """
 
     property_name: str
-    kind: str
-    word: str
+    outcome: Outcome
     brief: str
     strength: str
     meaning: str
@@ -114,7 +112,6 @@ def search_row(result: CheckResult, row_id: str, evidence: dict[str, str]) -> Ma
             _cell(
                 verdict,
                 row_id,
-                word=verdict.outcome.name.replace("_", " "),
                 brief=brief,
                 strength=strength(result, verdict),
                 meaning=_meaning(result.scenario.properties(), name),
@@ -144,7 +141,6 @@ def proof_row(result: ProofResult, row_id: str, evidence: dict[str, str]) -> Mat
             _cell(
                 verdict,
                 row_id,
-                word=verdict.outcome.name.replace("_", " "),
                 brief=brief,
                 strength=proof_strength(result, verdict),
                 meaning=_meaning(scenario.properties(), name),
@@ -165,17 +161,15 @@ def timed_row(
     """Return the verdicts of one timed run, which proves nothing."""
     cells = []
     for verdict in run.verdicts:
-        violation = verdict.violation
-        word, said = "not seen", "it did not happen in this one run"
-        if violation is not None:
-            word, said = "VIOLATED", violation.message
-        elif verdict.is_vacuous:
-            word, said = "not at risk", "this run could not have violated it"
+        said = "it did not happen in this one run"
+        if verdict.violation is not None:
+            said = verdict.violation.message
+        elif verdict.outcome is Outcome.NOT_TESTED:
+            said = "this run could not have violated it"
         cells.append(
             _cell(
                 verdict,
                 row_id,
-                word=word,
                 brief="one run",
                 strength=said,
                 meaning=_meaning(properties, verdict.property_name),
@@ -194,23 +188,16 @@ def _cell(
     verdict: Verdict,
     row_id: str,
     *,
-    word: str,
     brief: str,
     strength: str,
     meaning: str,
     evidence: str,
 ) -> Cell:
-    kind = "open"
-    if verdict.outcome is Outcome.VIOLATED:
-        kind = "violated"
-    elif verdict.is_vacuous:
-        kind, brief = "vacuous", f"{brief}; never at risk"
-    elif verdict.outcome is Outcome.EXHAUSTED:
-        kind = "exhausted"
+    if verdict.outcome is Outcome.NOT_TESTED:
+        brief = f"{brief}; never at risk"
     return Cell(
         property_name=verdict.property_name,
-        kind=kind,
-        word=word,
+        outcome=verdict.outcome,
         brief=brief,
         strength=strength,
         meaning=meaning,

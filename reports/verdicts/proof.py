@@ -27,7 +27,7 @@ def proof_table(result: ProofResult) -> RenderableType:
 
 
 _SIZES_WIDTH: Final = len("waves_before=0,")
-_VERDICT_WIDTH: Final = len("EXHAUSTED")
+_VERDICT_WIDTH: Final = max(len(one.word) for one in Outcome)
 
 
 def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
@@ -55,11 +55,9 @@ def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
 
 
 def _short(verdict: Verdict) -> Text:
-    text = verdict.outcome.name
+    text = verdict.outcome.word
     if verdict.violation is not None:
         text += f" in {verdict.violation.step}"
-    if verdict.is_vacuous:
-        text += " (vacuous)"
     return Text(text, style=OUTCOME_STYLE[verdict.outcome])
 
 
@@ -73,7 +71,6 @@ def sizes_of(result: ProofResult) -> str:
 def proof_strength(result: ProofResult, verdict: Verdict) -> str:
     """Say how strong a verdict is, in words."""
     name = verdict.property_name
-    vacuous = "; VACUOUS: never at risk" if verdict.is_vacuous else ""
     lasso = result.lassos.get(name)
     if lasso is not None and name not in result.schedules:
         return (
@@ -85,11 +82,13 @@ def proof_strength(result: ProofResult, verdict: Verdict) -> str:
         what = f"{schedule.message}; shortest: {len(schedule.steps)} steps"
         chance = result.odds.get(name)
         return what if chance is None else f"{what}; odds {_odds(chance)}"
-    if verdict.outcome is Outcome.EXHAUSTED:
-        return f"no state of {result.exploration.states:,} violates it{vacuous}"
+    if verdict.outcome is Outcome.NOT_TESTED:
+        return f"never at risk in any of {result.exploration.states:,} states"
+    if verdict.outcome is Outcome.PROVED:
+        return f"no state of {result.exploration.states:,} violates it"
     return (
         f"not violated within {result.exploration.levels} steps of the start;"
-        f" ended by {result.exploration.stopped_by}{vacuous}"
+        f" ended by {result.exploration.stopped_by}"
     )
 
 

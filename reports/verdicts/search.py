@@ -13,8 +13,9 @@ from wavecheck.sim.verdict import Outcome, Verdict
 
 OUTCOME_STYLE = {
     Outcome.VIOLATED: "bold red",
-    Outcome.EXHAUSTED: "bold green",
-    Outcome.BUDGET_SPENT: "",
+    Outcome.PROVED: "bold green",
+    Outcome.NOT_FOUND: "",
+    Outcome.NOT_TESTED: "bold yellow",
 }
 
 
@@ -40,7 +41,7 @@ def judged_table(
     table.add_column("verdict", no_wrap=True)
     table.add_column("strength")
     for verdict, told in judged:
-        outcome = Text(verdict.outcome.name, style=OUTCOME_STYLE[verdict.outcome])
+        outcome = Text(verdict.outcome.word, style=OUTCOME_STYLE[verdict.outcome])
         table.add_row(verdict.property_name, outcome, told)
     struck = ", ".join(f"{kind}={count}" for kind, count in faults.items())
     return Group(
@@ -70,14 +71,14 @@ def strength(result: CheckResult, verdict: Verdict) -> str:
             f"{schedule.message} (execution {first.execution} by"
             f" {first.strategy_name}; {len(schedule.steps)} steps once shrunk)"
         )
-    vacuous = "; VACUOUS: never at risk" if verdict.is_vacuous else ""
-    if verdict.outcome is Outcome.EXHAUSTED:
-        return f"every schedule was run: {verdict.executions_count:,}{vacuous}"
+    if verdict.outcome is Outcome.NOT_TESTED:
+        return f"never at risk in {verdict.executions_count:,} executions"
+    if verdict.outcome is Outcome.PROVED:
+        return f"every schedule was run: {verdict.executions_count:,}"
     odds = verdict.odds_max()
     bound = "" if odds is None else f"; odds below {odds:.2g} at 95 %"
     return (
-        f"not found in {verdict.executions_count:,} executions, nothing proved"
-        f"{bound}{vacuous}"
+        f"not found in {verdict.executions_count:,} executions, nothing proved{bound}"
     )
 
 

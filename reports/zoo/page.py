@@ -20,7 +20,7 @@ measures with. This page is made by
   first, and in which execution.
 - **shortest**: the steps of the counterexample once it is shrunk. *n possible*: the
   exhaustive engine knows a shorter one in the same sizes.
-- **states**: all there are, in the sizes of the exhibit's file; `EXHAUSTED` is a proof
+- **states**: all there are, in the sizes of the exhibit's file; `PROVED` is a proof
   in these sizes.
 - A variant between the first and `mended` is a mend that is not enough: a public one,
   as we read it, or an obvious one. Each exhibit says which.

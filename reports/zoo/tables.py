@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wavecheck.reports.verdicts.search import OUTCOME_STYLE
 from wavecheck.scenarios.catalogue import EXHIBITS
 from wavecheck.scenarios.exhibit import Exhibit
 from wavecheck.scenarios.verdicts.examination import Examination
@@ -27,13 +28,6 @@ COLUMNS: Final = (
 
 CLASSIC_ROOT: Final = "classic programs"
 """Stands in for a root where an exhibit has none."""
-
-_STYLES: Final = {
-    Outcome.VIOLATED: "red",
-    Outcome.EXHAUSTED: "green",
-    Outcome.BUDGET_SPENT: "",
-}
-
 
 _WIDTHS: Final = (24, 18, 9, 36, 8, 10, 7, 6)
 
@@ -68,7 +62,7 @@ def matrix_rows(one: Examination) -> list[tuple[str, ...]]:
     Shape:
         As many cells as `COLUMNS`.
     """
-    first = (one.exhibit.name, one.variant, one.strength().name)
+    first = (one.exhibit.name, one.variant, one.strength().word)
     states = f"{one.states:,}" if one.states is not None else "not all"
     if not one.findings:
         sampled = f"{one.executions_count:,}" if one.executions_count else ""
@@ -125,7 +119,7 @@ def _add_exhibit(table: Table, found: Sequence[Examination]) -> None:
             cells: list[Text | str] = list(row)
             cells[0] = "" if number or index else Text(row[0], style="bold")
             cells[1] = "" if index else row[1]
-            cells[2] = Text(row[2], style=_STYLES[one.strength()])
+            cells[2] = Text(row[2], style=OUTCOME_STYLE[one.strength()])
             table.add_row(*cells)
 
 
@@ -133,7 +127,7 @@ def summary(examinations: Sequence[Examination]) -> list[str]:
     """Say how many are what they are said to be, and which are not."""
     faulty = [one for one in examinations if one.expected()]
     mended = [one for one in examinations if not one.expected()]
-    proved = sum(one.strength() is Outcome.EXHAUSTED for one in mended)
+    proved = sum(one.strength() is Outcome.PROVED for one in mended)
     lines = [
         f"{len(faulty)} faulty variants,"
         f" {sum(one.strength() is Outcome.VIOLATED for one in faulty)} refuted;"
@@ -142,12 +136,13 @@ def summary(examinations: Sequence[Examination]) -> list[str]:
     for one in examinations:
         if not one.is_as_expected():
             found = ", ".join(found.property_name for found in one.findings)
-            vacuous = f"; vacuous: {', '.join(one.vacuous)}" if one.vacuous else ""
+            untested = ", ".join(one.not_tested)
             lines.append(
                 f"NOT AS EXPECTED: {one.exhibit.name}, {one.variant}\n"
                 f"  expected  {', '.join(one.expected()) or 'no violation'}\n"
                 f"  got       search: {found or 'none'};"
-                f" proof: {', '.join(one.refuted) or 'none'}{vacuous}"
+                f" proof: {', '.join(one.refuted) or 'none'};"
+                f" not tested: {untested or 'none'}"
             )
     return lines
 
@@ -163,7 +158,7 @@ def examination_data(one: Examination) -> dict[str, Any]:
         "variant": one.variant,
         "expected": list(one.expected()),
         "is_as_expected": one.is_as_expected(),
-        "verdict": one.strength().name,
+        "verdict": one.strength().word,
         "findings": [
             {
                 "property": found.property_name,
@@ -178,6 +173,6 @@ def examination_data(one: Examination) -> dict[str, Any]:
         "executions": one.executions_count,
         "states": one.states,
         "refuted_by_proof": list(one.refuted),
-        "vacuous": list(one.vacuous),
+        "not_tested": list(one.not_tested),
         "statements": one.statements,
     }

@@ -235,16 +235,12 @@ def _together(
 def _verdict(verdicts: Sequence[Verdict], found: Mapping[str, Found]) -> Verdict:
     name = verdicts[0].property_name
     best = found.get(name)
-    outcomes = [one.outcome for one in verdicts]
+    outcomes = {one.outcome for one in verdicts}
     return Verdict(
         property_name=name,
-        outcome=next(
-            (one for one in (Outcome.VIOLATED, Outcome.EXHAUSTED) if one in outcomes),
-            Outcome.BUDGET_SPENT,
-        ),
+        outcome=next(one for one in Outcome if one in outcomes),
         executions_count=sum(one.executions_count for one in verdicts),
         drawn_count=sum(one.drawn_count for one in verdicts),
-        is_vacuous=all(one.is_vacuous for one in verdicts),
         violation=None if best is None else best.violation,
     )
 

@@ -67,7 +67,8 @@ def _both_fixes(runs: Runs) -> Finding:
         return None
     strands = [_is_violated(runs[name], "no_stranded_batch") for name in names]
     early = [_is_violated(runs[name], "no_premature_completion") for name in names]
-    if all(runs[name].verdict("no_premature_completion").is_vacuous for name in names):
+    completions = [runs[name].verdict("no_premature_completion") for name in names]
+    if all(one.outcome is Outcome.NOT_TESTED for one in completions):
         return None  # nothing was ever completed: the first fix is not in play
     measured = "; ".join(
         f"{name}: {'strands' if one else 'strands none'},"

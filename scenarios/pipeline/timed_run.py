@@ -252,14 +252,16 @@ def _verdicts(world: PipelineWorld, judge: Judge) -> tuple[Verdict, ...]:
     verdicts = []
     for judged in world.properties:
         violation = judge.violations.get(judged.name)
-        is_violated = violation is not None
         verdicts.append(
             Verdict(
                 property_name=judged.name,
-                outcome=Outcome.VIOLATED if is_violated else Outcome.BUDGET_SPENT,
+                outcome=Outcome.of(
+                    is_violated=violation is not None,
+                    is_at_risk=judged.is_at_risk(world),
+                    is_proved=False,
+                ),
                 executions_count=1,
                 drawn_count=0,
-                is_vacuous=not is_violated and not judged.is_at_risk(world),
                 violation=violation,
             )
         )

@@ -83,9 +83,13 @@ class CheckResult:
         """Return whether any property was violated."""
         return any(one.outcome is Outcome.VIOLATED for one in self.verdicts)
 
-    def vacuous(self) -> tuple[str, ...]:
-        """Return the properties that hold only because nothing put them at risk."""
-        return tuple(one.property_name for one in self.verdicts if one.is_vacuous)
+    def not_tested(self) -> tuple[str, ...]:
+        """Return the properties that nothing put at risk."""
+        return tuple(
+            one.property_name
+            for one in self.verdicts
+            if one.outcome is Outcome.NOT_TESTED
+        )
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return one flat row for each property; `steps` is of the shrunk schedule."""

@@ -57,7 +57,7 @@ class Examination:
         executions_count: of the search; 0: none was needed.
         states: visited by a complete proof; None: it did not end in time.
         refuted: the properties that the proof refutes.
-        vacuous: the properties that hold only because nothing put them at risk.
+        not_tested: the properties that nothing put at risk.
         statements: that one execution takes, first in, first out.
     """
 
@@ -67,7 +67,7 @@ class Examination:
     executions_count: int
     states: int | None
     refuted: tuple[str, ...]
-    vacuous: tuple[str, ...]
+    not_tested: tuple[str, ...]
     statements: int
 
     def expected(self) -> tuple[str, ...]:
@@ -78,14 +78,16 @@ class Examination:
         """Return what the examination amounts to."""
         if self.findings:
             return Outcome.VIOLATED
-        return Outcome.BUDGET_SPENT if self.states is None else Outcome.EXHAUSTED
+        if self.not_tested:
+            return Outcome.NOT_TESTED
+        return Outcome.NOT_FOUND if self.states is None else Outcome.PROVED
 
     def is_as_expected(self) -> bool:
         """Return whether search and proof say what the exhibit's file says."""
         expected = set(self.expected())
         found = {one.property_name for one in self.findings}
         proved = self.states is None or set(self.refuted) == expected
-        return found == expected and proved and not (self.vacuous and not expected)
+        return found == expected and proved and not (self.not_tested and not expected)
 
 
 def examine(
@@ -121,7 +123,7 @@ def _examine(
         executions_count=0 if result is None else result.statistics.executions_count,
         states=states,
         refuted=_violated(proof),
-        vacuous=proof.vacuous(),
+        not_tested=proof.not_tested(),
         statements=_statements(subject),
     )
 

@@ -110,9 +110,13 @@ class ProofResult:
         """Return whether any property was violated."""
         return any(one.outcome is Outcome.VIOLATED for one in self.verdicts)
 
-    def vacuous(self) -> tuple[str, ...]:
-        """Return the properties that hold only because nothing put them at risk."""
-        return tuple(one.property_name for one in self.verdicts if one.is_vacuous)
+    def not_tested(self) -> tuple[str, ...]:
+        """Return the properties that nothing put at risk."""
+        return tuple(
+            one.property_name
+            for one in self.verdicts
+            if one.outcome is Outcome.NOT_TESTED
+        )
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return one flat row for each property, with the sizes it was judged in."""
@@ -127,7 +131,6 @@ class ProofResult:
                 },
                 "property": verdict.property_name,
                 "outcome": verdict.outcome.value,
-                "is_vacuous": verdict.is_vacuous,
                 "states": explored.states,
                 "transitions": explored.transitions,
                 "levels": explored.levels,
@@ -355,7 +358,6 @@ def _verdict(exploration: Exploration, name: str, lasso: Lasso | None) -> Verdic
         outcome=result.outcome if found is None else Outcome.VIOLATED,
         executions_count=0,
         drawn_count=0,
-        is_vacuous=result.is_vacuous,
         violation=found,
     )
 

@@ -30,15 +30,12 @@ class PropertyResult:
 
     Attributes:
         name: of the property.
-        outcome: violated; proved for every state; or neither.
-        is_vacuous: not violated, and never at risk in any final state either; only said
-            when every state was visited.
+        outcome: NOT_TESTED is only said when every state was visited.
         counterexample: for VIOLATED, a shortest one.
     """
 
     name: str
     outcome: Outcome
-    is_vacuous: bool
     counterexample: Counterexample | None
 
     @property

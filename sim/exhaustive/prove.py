@@ -183,12 +183,12 @@ def _result(search: Search, index: int, *, is_complete: bool) -> PropertyResult:
     found = None
     if index in search.found:
         found = counterexample(search, index)
-    outcome = Outcome.EXHAUSTED if is_complete else Outcome.BUDGET_SPENT
-    if found is not None:
-        outcome = Outcome.VIOLATED
     return PropertyResult(
         name=search.learner.properties[index].name,
-        outcome=outcome,
-        is_vacuous=is_complete and found is None and index not in search.at_risk,
+        outcome=Outcome.of(
+            is_violated=found is not None,
+            is_at_risk=not is_complete or index in search.at_risk,
+            is_proved=is_complete,
+        ),
         counterexample=found,
     )

@@ -28,17 +28,16 @@ def verdicts_of(
     verdicts = []
     for judged in properties:
         found = session.found.get(judged.name)
-        if found is not None:
-            outcome = Outcome.VIOLATED
-        else:
-            outcome = Outcome.EXHAUSTED if is_proved else Outcome.BUDGET_SPENT
         verdicts.append(
             Verdict(
                 property_name=judged.name,
-                outcome=outcome,
+                outcome=Outcome.of(
+                    is_violated=found is not None,
+                    is_at_risk=judged.name in session.at_risk,
+                    is_proved=is_proved,
+                ),
                 executions_count=seen.executions_count,
                 drawn_count=seen.drawn_count,
-                is_vacuous=found is None and judged.name not in session.at_risk,
                 violation=None if found is None else found.violation,
             )
         )

@@ -238,7 +238,7 @@ def test_the_fixture_takes_its_defaults_from_the_marker(suite):
     ).assert_outcomes(passed=1)
 
 
-def test_a_vacuous_verdict_fails_where_it_is_required(suite):
+def test_an_untested_property_fails_where_it_is_required(suite):
     """One job of one parent never puts a property at risk; --require is a failure."""
     options = (
         'scenario="import-job", executions=20, hash_seeds=False,'
@@ -249,11 +249,11 @@ def test_a_vacuous_verdict_fails_where_it_is_required(suite):
     result = suite(
         "def test_it(wavecheck, monkeypatch):\n"
         "    from wavecheck.scenarios.verdicts.checking import CheckResult\n"
-        "    monkeypatch.setattr(CheckResult, 'vacuous', lambda self: ('some',))\n"
+        "    monkeypatch.setattr(CheckResult, 'not_tested', lambda self: ('some',))\n"
         f"    wavecheck.check({options}, require=True)\n"
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*AssertionError: vacuous: never at risk: some"])
+    result.stdout.fnmatch_lines(["E*AssertionError: NOT TESTED: never at risk: some"])
 
 
 def test_the_log_lines_of_thousands_of_executions_are_not_shown(suite):

@@ -171,7 +171,7 @@ def test_tables_of_proofs_are_flat():
     assert len(rows) == sum(len(one.verdicts) for one in grown.proofs)
     assert rows[0]["states"] > 0
     proved = wc.prove("wd", "claiming")
-    assert {row["outcome"] for row in proved.to_records()} == {"exhausted"}
+    assert {row["outcome"] for row in proved.to_records()} == {"proved"}
 
 
 def test_the_order_of_a_schedule_and_the_graph_of_its_world(schedule):

@@ -102,5 +102,5 @@ def test_a_closed_judge_watches_no_more(judged):
 
 
 def test_a_property_is_at_risk_unless_it_says_otherwise():
-    """The default is not vacuous."""
+    """By default a property counts as tested."""
     assert ALWAYS.is_at_risk(None)

@@ -25,7 +25,7 @@ def test_a_campaign_shows_rates_distributions_alerts_and_differences(cli):
     assert "100 %" in output
     assert "83.2 to 100 %" in output
     assert "up to 16.8 %" in output
-    assert "not seen in any run: no_double_dispatch" in output
+    assert "NOT FOUND in any run: no_double_dispatch" in output
     assert "found after" in output
     assert "for ever" in output
     assert "mean difference to stalling on the same seeds" in output

@@ -26,7 +26,7 @@ def test_json_on_the_output_is_all_there_is(cli, small, command):
     document = json.loads(output)
     assert output == json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     assert errors == ""
-    assert document["format"] == 1
+    assert document["format"] == 2
     assert document["scenario"] == "import-job"
     assert document["settings"]["parents"] == 4
 

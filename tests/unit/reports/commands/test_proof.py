@@ -54,7 +54,7 @@ def test_the_document_holds_the_reference_numbers(capsys):
 
 
 def test_a_proof_says_so_and_a_counterexample_is_told(capsys):
-    """EXHAUSTED with the states; VIOLATED with the explanation and the saved file."""
+    """PROVED with the states; VIOLATED with the explanation and the saved file."""
     assert prove("wd", "-c", "claiming") == 0
     assert "no state of 159 violates it" in capsys.readouterr().out
     assert prove("wd", "-c", "progressive") == 1
@@ -78,7 +78,7 @@ def test_hidden_state_is_refused_with_its_name(tmp_path, monkeypatch, capsys):
     assert prove("import-job", "-c", "remembers.py:Remembers") == 3
     captured = capsys.readouterr()
     assert "calls" in captured.err
-    assert "EXHAUSTED" not in captured.out
+    assert "PROVED" not in captured.out
 
 
 def test_a_rule_given_by_path_is_proved_with_nothing_added(
@@ -89,7 +89,7 @@ def test_a_rule_given_by_path_is_proved_with_nothing_added(
     (tmp_path / "mine.py").write_text(OWN)
     sizes = [f"--set={one}=1" for one in ("parents", "parents_per_batch", "workers")]
     assert prove("import-job", "-c", "mine.py:Mine", *sizes) == 0
-    assert capsys.readouterr().out.count("EXHAUSTED") == 6
+    assert capsys.readouterr().out.count("PROVED") == 6
     assert prove("import-job", "-c", "mine.py:Mine", *sizes, "--faults", "lose=1") == 1
 
 

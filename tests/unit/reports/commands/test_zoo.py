@@ -27,8 +27,8 @@ def test_one_exhibit_is_examined(cli):
     status, output, _ = cli("zoo", NAME)
     assert status == 0
     assert "nobody re-checks after leaving" in output
-    rows = [line.split() for line in output.splitlines() if "EXHAUSTED" in line]
-    assert rows[0][:2] == ["mended", "EXHAUSTED"]
+    rows = [line.split() for line in output.splitlines() if "PROVED" in line]
+    assert rows[0][:2] == ["mended", "PROVED"]
     assert "1 faulty variants, 1 refuted; 1 mended ones, 1 proved" in output
 
 
@@ -40,7 +40,7 @@ def test_the_matrix_as_data(cli):
     assert original["findings"][0]["property"] == "no_job_is_blocked_for_ever"
     assert original["findings"][0]["steps"] == original["findings"][0]["shortest"] == 5
     assert original["refuted_by_proof"] == ["no_job_is_blocked_for_ever"]
-    assert (mended["verdict"], mended["states"]) == ("EXHAUSTED", 189)
+    assert (mended["verdict"], mended["states"]) == ("PROVED", 189)
     assert mended["is_as_expected"]
     assert mended["statements"] > 0
 
@@ -110,10 +110,10 @@ def test_a_proof_that_does_not_end_is_replaced_by_executions(monkeypatch):
     )
     mended = examined(EXHIBITS[NAME], seconds=1e-9)[1]
     assert mended.states is None
-    assert mended.strength() is Outcome.BUDGET_SPENT
+    assert mended.strength() is Outcome.NOT_FOUND
     assert mended.is_as_expected()
     row = dict(zip(COLUMNS, matrix_rows(mended)[0], strict=True))
-    assert (row["verdict"], row["states"]) == ("BUDGET_SPENT", "not all")
+    assert (row["verdict"], row["states"]) == ("NOT FOUND", "not all")
     assert row["executions"] == "30"
 
 

@@ -13,6 +13,7 @@ import pytest
 import wavecheck as wc
 from wavecheck.reports.explanation.text import escaped_markdown
 from wavecheck.reports.export import junit, sarif, summary
+from wavecheck.sim.verdict import Outcome
 
 SCHEMA = json.loads((Path(__file__).parent / "sarif_subset.json").read_text())
 
@@ -57,9 +58,9 @@ def test_a_violation_is_a_failure_with_its_counterexample(found):
 
 
 def test_what_was_never_at_risk_is_skipped_or_a_failure(proved):
-    """A vacuous verdict tested nothing; where risk is required, it fails."""
+    """What was NOT TESTED says nothing; where risk is required, it fails."""
     first, *others = proved.verdicts
-    verdicts = (replace(first, is_vacuous=True), *others)
+    verdicts = (replace(first, outcome=Outcome.NOT_TESTED), *others)
     result = replace(proved, verdicts=verdicts)
     assert suite_of(junit(result)).get("skipped") == "1"
     required = suite_of(junit(result, requires_risk=True))
@@ -87,6 +88,7 @@ def test_sarif_places_every_step_in_the_code(found, schedule):
     """The result lies at the violating statement; threads are tasks, in one order."""
     run = checked(sarif(found))
     (result,) = run["results"]
+    assert run["properties"]["verdicts"][result["ruleId"]] == "VIOLATED"
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "coordinator/trigger.py"
@@ -137,7 +139,11 @@ def test_the_summary_says_how_it_ended(found, proved):
     assert text.count("<details>") == text.count("</details>") == 1
     assert "**acts on it, VIOLATED**" in text
     count = len(proved.verdicts)
-    assert summary(proved).startswith(f"## Wavecheck: {count} properties proved")
+    head = summary(proved).splitlines()[0]
+    assert head.startswith(f"## Wavecheck: {count} properties: {count} proved")
+    verdicts = (replace(proved.verdicts[0], outcome=Outcome.NOT_TESTED),)
+    first = summary(replace(proved, verdicts=verdicts)).splitlines()[0]
+    assert first == "## Wavecheck: 1 properties: 1 not tested"
 
 
 def test_every_row_of_a_table_has_its_columns(found, hostile):

@@ -42,7 +42,7 @@ def test_the_matrix_links_each_verdict_to_its_evidence(searched):
     """A violated property to its player, an open one to its sentence."""
     text = report(searched).decode()
     assert 'class="violated"><a href="#counterexample-1">' in text
-    assert 'class="open"><a href="#r1-no_stranded_batch">' in text
+    assert 'class="not_found"><a href="#r1-no_stranded_batch">' in text
     assert 'id="counterexample-1"' in text
     assert 'id="r1-no_stranded_batch"' in text
     assert "not found in 200 executions, nothing proved" in text
@@ -57,9 +57,9 @@ def test_what_was_run_can_be_run_again(searched):
 
 
 def test_a_proof_says_what_it_visited():
-    """States and the word EXHAUSTED; only what differs from the defaults is set."""
+    """States and the word PROVED; only what differs from the defaults is set."""
     text = report(prove("wd", "claiming", settings={"listeners": 1})).decode()
-    assert "EXHAUSTED" in text
+    assert "PROVED" in text
     assert "wavecheck check wd -c claiming --set listeners=1" in text
 
 

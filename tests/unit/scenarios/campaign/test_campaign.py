@@ -14,6 +14,7 @@ from wavecheck.scenarios.campaign.store import create_store
 from wavecheck.scenarios.campaign.summary import measure_values
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.sim.errors import CoordinatorError, NondeterminismError
+from wavecheck.sim.verdict import Outcome
 
 
 def test_rates_count_the_runs_that_one_by_one_show_them(run_plan):
@@ -31,7 +32,9 @@ def test_rates_count_the_runs_that_one_by_one_show_them(run_plan):
         for rate in point.rates:
             verdicts = [one.verdict(rate.property_name) for one in runs]
             assert rate.hits == sum(one.violation is not None for one in verdicts)
-            assert rate.at_risk == sum(not one.is_vacuous for one in verdicts)
+            assert rate.at_risk == sum(
+                one.outcome is not Outcome.NOT_TESTED for one in verdicts
+            )
         makespan = point.distributions["makespan_us"]
         assert makespan.most == max(one.makespan for one in runs)
         assert makespan.mean == pytest.approx(np.mean([one.makespan for one in runs]))

@@ -32,7 +32,7 @@ def with_verdict(run, name, *, is_violated, message="planted"):
     violation = Violation(property_name=name, step=1, time=1, message=message)
     verdict = replace(
         run.verdict(name),
-        outcome=Outcome.VIOLATED if is_violated else Outcome.BUDGET_SPENT,
+        outcome=Outcome.VIOLATED if is_violated else Outcome.NOT_FOUND,
         violation=violation if is_violated else None,
     )
     verdicts = [verdict if v.property_name == name else v for v in run.verdicts]

@@ -13,6 +13,7 @@ from wavecheck.scenarios.pipeline.properties import PIPELINE_PROPERTIES
 from wavecheck.scenarios.pipeline.settings import ImportJobSettings
 from wavecheck.scenarios.pipeline.timed_run import simulate
 from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.verdict import Outcome
 
 SMALL = {
     "parents": 6,
@@ -67,7 +68,7 @@ def test_a_measurement_counts_what_a_timed_run_shows(scenario, coordinator):
     assert measured.completed_jobs == (run.job_status == "completed")
     for verdict, outcome in zip(run.verdicts, measured.outcomes, strict=True):
         assert (outcome == 1) == (verdict.violation is not None)
-        assert (outcome is None) == verdict.is_vacuous
+        assert (outcome is None) == (verdict.outcome is Outcome.NOT_TESTED)
     for name, counts in zip(ALERTS, measured.alerts, strict=True):
         fired = [one.is_right for one in run.alerts if one.name == name]
         assert counts.right + counts.false == len(fired)

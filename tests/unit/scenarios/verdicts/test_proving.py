@@ -36,7 +36,7 @@ def test_a_violated_property_comes_with_a_shortest_schedule_and_its_odds():
     assert str(result.odds["no_double_dispatch"].exact) == "31/128"
     assert result.schedules_count == 4876
     assert [one.outcome for one in result.verdicts] == [
-        Outcome.EXHAUSTED,
+        Outcome.PROVED,
         Outcome.VIOLATED,
     ]
 
@@ -88,18 +88,18 @@ def test_levels_leave_memory_when_it_is_short():
 
 
 def test_a_time_limit_ends_a_proof_without_one():
-    """A limit that is over at once: BUDGET_SPENT, and the limit is named."""
+    """A limit that is over at once: NOT_FOUND, and the limit is named."""
     limits = ProofLimits(seconds=1e-9)
     result = prove(wd("claiming", listeners=3), limits=limits)
-    assert {one.outcome for one in result.verdicts} == {Outcome.BUDGET_SPENT}
+    assert {one.outcome for one in result.verdicts} == {Outcome.NOT_FOUND}
     assert "the budget of 1e-09 s" in result.exploration.stopped_by
     assert result.schedules_count is None
 
 
 def test_a_memory_limit_ends_a_proof_without_one():
-    """A few kilobytes do not hold the model: BUDGET_SPENT, and memory is named."""
+    """A few kilobytes do not hold the model: NOT_FOUND, and memory is named."""
     result = prove(wd("claiming", listeners=3), limits=ProofLimits(memory_bytes=4096))
-    assert {one.outcome for one in result.verdicts} == {Outcome.BUDGET_SPENT}
+    assert {one.outcome for one in result.verdicts} == {Outcome.NOT_FOUND}
     assert "memory" in result.exploration.stopped_by
 
 
@@ -115,7 +115,7 @@ def small(rule, **faults):
 def test_leased_is_proved_to_survive_any_one_fault(kind):
     """Every property, in every state, whenever it strikes; healing rounds included."""
     result = prove(small("leased", **{kind: 1}))
-    assert {one.outcome for one in result.verdicts} == {Outcome.EXHAUSTED}
+    assert {one.outcome for one in result.verdicts} == {Outcome.PROVED}
 
 
 BOUNDED = """
@@ -130,8 +130,8 @@ class Bounded(Leased):
 @pytest.mark.parametrize(
     ("faults", "derived_call", "outcome"),
     [
-        ({}, "yes", Outcome.EXHAUSTED),
-        ({"lose": 1}, "yes", Outcome.EXHAUSTED),
+        ({}, "yes", Outcome.PROVED),
+        ({"lose": 1}, "yes", Outcome.PROVED),
         ({}, "no", Outcome.VIOLATED),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_limit_to_what_waits_strands_nothing(tmp_path, faults, derived_call, o
     result = prove(Subject.of(job, f"{rules}:Bounded", sizes, faults))
     found = {one.property_name: one.outcome for one in result.verdicts}
     assert found["no_stranded_batch"] is outcome
-    assert found["no_double_dispatch"] is Outcome.EXHAUSTED
+    assert found["no_double_dispatch"] is Outcome.PROVED
 
 
 def test_claiming_is_refuted_by_one_crash_with_a_shortest_schedule():
@@ -302,5 +302,5 @@ def test_loops_are_asked_of_every_single_task():
 def test_a_loop_that_helps_is_none():
     """A poller that finishes leaves no fair loop: proved."""
     result = prove(Subject.of(POLLS, "finishes"))
-    assert result.verdicts[0].outcome is Outcome.EXHAUSTED
+    assert result.verdicts[0].outcome is Outcome.PROVED
     assert not result.lassos

@@ -115,9 +115,9 @@ def find_world(coordinator):
     ("forbidden", "strategy", "executions", "outcome"),
     [
         (["a1 b1 a2 b2"], DepthFirst(), 1000, Outcome.VIOLATED),
-        ([], DepthFirst(), 1000, Outcome.EXHAUSTED),
-        ([], DepthFirst(), 5, Outcome.BUDGET_SPENT),
-        ([], RandomWalk(0), 1000, Outcome.BUDGET_SPENT),
+        ([], DepthFirst(), 1000, Outcome.PROVED),
+        ([], DepthFirst(), 5, Outcome.NOT_FOUND),
+        ([], RandomWalk(0), 1000, Outcome.NOT_FOUND),
     ],
 )
 def test_the_verdict_is_one_of_three(
@@ -146,7 +146,7 @@ def test_the_odds_are_the_exact_rule_of_three(order_world, make_session):
 
 
 @pytest.mark.parametrize("at_risk", [True, False])
-def test_a_property_that_was_never_at_risk_is_vacuous(
+def test_a_property_that_was_never_at_risk_is_not_tested(
     order_world, make_session, at_risk
 ):
     """Nothing found says nothing if it could not have been found."""
@@ -154,7 +154,8 @@ def test_a_property_that_was_never_at_risk_is_vacuous(
     session = make_session(world, 20)
     session.search(RandomWalk(0))
     (verdict,) = verdicts_of(session, world.properties, is_proved=False)
-    assert verdict.is_vacuous is not at_risk
+    expected = Outcome.NOT_FOUND if at_risk else Outcome.NOT_TESTED
+    assert verdict.outcome is expected
 
 
 # Statistics ---------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def test_an_interrupt_keeps_what_was_found():
     assert result.statistics.executions_count == 100
     outcomes = {one.property_name: one.outcome for one in result.verdicts}
     assert outcomes == {
-        "no_stranded_batch": Outcome.BUDGET_SPENT,
+        "no_stranded_batch": Outcome.NOT_FOUND,
         "no_double_dispatch": Outcome.VIOLATED,
     }
     assert "twice" in result.schedules["no_double_dispatch"].message
