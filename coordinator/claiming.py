@@ -1,4 +1,4 @@
-"""Our mend of the published end state: each batch is claimed before it is sent.
+"""Our fix of the published end state: each batch is claimed before it is sent.
 
 The claim is one guarded UPDATE, so of two calls that selected the same batch only one
 sends it. The demotion of a stale wave is guarded too: it must not reopen a wave that

@@ -35,7 +35,7 @@ class Standing(Enum):
     """What has become of a kept schedule."""
 
     VIOLATES = "it still violates its property"
-    VIOLATES_MENDED = "followed as far as it fits, it still violates its property"
+    VIOLATES_REPAIRED = "followed as far as it fits, it still violates its property"
     OUTDATED = "it no longer replays; as far as it fits, it violates nothing"
     PASSES = "it replays and violates nothing"
 
@@ -172,7 +172,7 @@ def _replay_kept(plan: Plan, folder: Path) -> list[str]:
         except InvalidScenario as error:
             outdated.append(f"{error}\nnext: delete {_shown(path)}")
             continue
-        if standing in (Standing.VIOLATES, Standing.VIOLATES_MENDED):
+        if standing in (Standing.VIOLATES, Standing.VIOLATES_REPAIRED):
             raise AssertionError(_kept_failure(path, schedule, standing))
         if standing is Standing.OUTDATED:
             outdated.append(
@@ -215,7 +215,7 @@ def standing_of(schedule: Schedule) -> Standing:
             is_kept = passes(world, script, schedule.property_name)
         finally:
             world.kernel.on_step = None
-        return Standing.OUTDATED if is_kept else Standing.VIOLATES_MENDED
+        return Standing.OUTDATED if is_kept else Standing.VIOLATES_REPAIRED
     if schedule.property_name in replayed.violations:
         return Standing.VIOLATES
     return Standing.PASSES
@@ -233,7 +233,7 @@ def assert_passes(path: Path) -> None:
     schedule = read_schedule(path)
     with _without_logs():
         standing = standing_of(schedule)
-        if standing in (Standing.VIOLATES, Standing.VIOLATES_MENDED):
+        if standing in (Standing.VIOLATES, Standing.VIOLATES_REPAIRED):
             raise AssertionError(_kept_failure(path, schedule, standing))
 
 

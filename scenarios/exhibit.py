@@ -1,4 +1,4 @@
-"""An exhibit: a known fault told as a small world, in one file, with its mends.
+"""An exhibit: a known fault told as a small world, in one file, with its fixes.
 
 A file declares what happened and where (the thread), a store of general parts with its
 statements, the code under test in two or more variants, a *story* (which tasks run),
@@ -73,7 +73,7 @@ Story = Callable[[Any, Any, Any], Tasks]
 
 @dataclass(frozen=True, kw_only=True)
 class Exhibit:
-    """One fault with its mends.
+    """One fault with its fixes.
 
     Attributes:
         collection: where it belongs: `zoo` or `classic`.
@@ -92,7 +92,7 @@ class Exhibit:
         variants: by name; the first is the code as it was.
         methods: the coroutine methods of the code under test.
         sizes: settings with their defaults; each can be lowered to 1.
-        mutants: weaker statements, to try whether a check of a mend would be missed.
+        mutants: weaker statements, to try whether a check of a fix would be missed.
     """
 
     collection: str
@@ -130,7 +130,7 @@ class Exhibit:
         """Return the code as it was."""
         return next(iter(self.variants.values()))
 
-    def mended(self) -> list[str]:
+    def fixed(self) -> list[str]:
         """Return the names of the variants that are expected to violate nothing."""
         return [name for name, one in self.variants.items() if not one.violates]
 

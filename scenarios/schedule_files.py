@@ -5,6 +5,8 @@ value and what was expected.
 """
 
 import json
+import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,10 @@ from wavecheck.sim.search.schedule import Schedule, ScheduledStep
 
 FORMAT_VERSION: Final = 1
 KIND: Final = "wavecheck schedule"
+
+
+_FORMER_MODULE: Final = re.compile(r"(coordinator|sim|scenarios|reports)\.")
+"""What stood in front of a class of ours before all was below `wavecheck`."""
 
 
 class _StepRecord(BaseModel):
@@ -136,7 +142,7 @@ def parse_schedule(text: str, path: str) -> Schedule:
     return Schedule(
         scenario=record.scenario,
         settings=record.settings,
-        coordinator=record.coordinator,
+        coordinator=_coordinator_now(record.scenario, record.coordinator),
         faults=record.faults,
         property_name=record.property,
         message=record.message,
@@ -152,3 +158,18 @@ def parse_schedule(text: str, path: str) -> Schedule:
         ),
         digest=record.digest,
     )
+
+
+def _coordinator_now(scenario: str, name: str) -> str:
+    """Return today's name of a coordinator in a schedule of an earlier version."""
+    if name == "mended" and scenario.startswith(("zoo/", "classic/")):
+        return "fixed"
+    module, _, class_name = name.rpartition(":")
+    if _FORMER_MODULE.match(module):
+        try:
+            ours = import_module(f"wavecheck.{module}")
+        except ModuleNotFoundError:
+            return name  # a user's package of that name
+        if hasattr(ours, class_name):
+            return f"wavecheck.{name}"
+    return name

@@ -35,7 +35,7 @@ def new_command(
 
 
 def starter_of(name: str) -> Starter:
-    """Return the mended code of an exhibit as the start of a project.
+    """Return the fixed code of an exhibit as the start of a project.
 
     Args:
         name: of the exhibit; its whole file is copied, with the code as it was.
@@ -46,10 +46,10 @@ def starter_of(name: str) -> Starter:
     if name not in EXHIBITS:
         raise unknown_name("exhibit", name, list(EXHIBITS))
     exhibit = EXHIBITS[name]
-    mended = exhibit.variants[exhibit.mended()[0]]
+    fixed = exhibit.variants[exhibit.fixed()[0]]
     return Starter(
         source=exhibit.file.read_text(encoding="utf-8"),
-        class_name=mended.code.__name__,
+        class_name=fixed.code.__name__,
         scenario=name,
         settings=dict(exhibit.sizes),
     )

@@ -49,7 +49,7 @@ def zoo_command(
     ] = None,
     json_file: JSONFile = None,
 ) -> int:
-    """Refute each faulty variant of the zoo and prove each mended one."""
+    """Refute each faulty variant of the zoo and prove each fixed one."""
     exhibits = exhibits_of(names or [])
     check_outputs(json_file)
     for file in (markdown, guide):

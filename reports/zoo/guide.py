@@ -1,4 +1,4 @@
-"""The pattern guide: how to recognise each root of a fault, and what mends it.
+"""The pattern guide: how to recognise each root of a fault, and what fixes it.
 
 The words are ours; interleavings and prices are made from the exhibits.
 """
@@ -18,14 +18,14 @@ _INTRODUCTION: Final = """\
 # Pattern guide
 
 Nearly all faults of the [zoo](zoo.md) grow from one of seven roots. For each: how to
-recognise it in your own code, the smallest interleaving in the zoo, what mends it, and
-what the mend costs. This page is made by
+recognise it in your own code, the smallest interleaving in the zoo, what fixes it, and
+what the fix costs. This page is made by
 
     wavecheck zoo --guide docs/patterns.md
 
 The price is counted, not estimated: the statements of one execution of the same story
-in which whoever has waited longest is next, as it was and as mended. A lower number can
-mean that the mend made one statement of two.
+in which whoever has waited longest is next, as it was and as fixed. A lower number can
+mean that the fix made one statement of two.
 """
 
 
@@ -36,12 +36,12 @@ class _Advice:
     Attributes:
         recognise: how it looks in code.
         ask: the question that finds it in a review.
-        mend: what helps, and what does not.
+        fix: what helps, and what does not.
     """
 
     recognise: str
     ask: str
-    mend: str
+    fix: str
 
 
 _ADVICE: Final[Mapping[Pattern, _Advice]] = {
@@ -140,7 +140,7 @@ def _section(pattern: Pattern, examinations: Sequence[Examination]) -> str:
             f"**Ask.** {advice.ask}\n",
             f"**The smallest interleaving**, of `{smallest.schedule.scenario}`:\n",
             _told(smallest),
-            f"**Mend it.** {advice.mend}\n",
+            f"**Fix it.** {advice.fix}\n",
             "**The price**, in statements:\n",
             _prices(own),
         ]
@@ -156,11 +156,11 @@ def _told(found: Finding) -> str:
 
 
 def _prices(own: Sequence[Examination]) -> str:
-    lines = ["| exhibit | as it was | mended |", "| --- | ---: | ---: |"]
+    lines = ["| exhibit | as it was | fixed |", "| --- | ---: | ---: |"]
     counts: dict[str, dict[str, int]] = {}
     for one in own:
         counts.setdefault(one.exhibit.name, {})[one.variant] = one.statements
     for name, by_variant in counts.items():
         original = next(iter(by_variant.values()))
-        lines.append(f"| `{name}` | {original} | {by_variant['mended']} |")
+        lines.append(f"| `{name}` | {original} | {by_variant['fixed']} |")
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ _INTRODUCTION: Final = """\
 # The zoo
 
 Public dispatch faults of other systems, each told as a small world with the code as it
-was and as mended, and small programs that the literature on concurrency testing
+was and once fixed, and small programs that the literature on concurrency testing
 measures with. This page is made by
 
     wavecheck zoo --markdown docs/zoo.md
@@ -22,11 +22,11 @@ measures with. This page is made by
   exhaustive engine knows a shorter one in the same sizes.
 - **states**: all there are, in the sizes of the exhibit's file; `PROVED` is a proof
   in these sizes.
-- A variant between the first and `mended` is a mend that is not enough: a public one,
+- A variant between the first and `fixed` is a fix that is not enough: a public one,
   as we read it, or an obvious one. Each exhibit says which.
 
-Try one: `wavecheck check zoo/solid-queue-689`, and its mend with `-c mended`. Start
-from one: `wavecheck new NAME --from zoo/solid-queue-689`. The roots and their mends are
+Try one: `wavecheck check zoo/solid-queue-689`, and its fix with `-c fixed`. Start
+from one: `wavecheck new NAME --from zoo/solid-queue-689`. The roots and their fixes are
 the [pattern guide](patterns.md); the [strategies](zoo-strategies.md) are compared on
 all of them. What a thread does not say and we have supplied is listed under *inferred*.
 Names and numbers of threads are those of the projects; no code of theirs is here.

@@ -126,12 +126,12 @@ def _add_exhibit(table: Table, found: Sequence[Examination]) -> None:
 def summary(examinations: Sequence[Examination]) -> list[str]:
     """Say how many are what they are said to be, and which are not."""
     faulty = [one for one in examinations if one.expected()]
-    mended = [one for one in examinations if not one.expected()]
-    proved = sum(one.strength() is Outcome.PROVED for one in mended)
+    fixed = [one for one in examinations if not one.expected()]
+    proved = sum(one.strength() is Outcome.PROVED for one in fixed)
     lines = [
         f"{len(faulty)} faulty variants,"
         f" {sum(one.strength() is Outcome.VIOLATED for one in faulty)} refuted;"
-        f" {len(mended)} mended ones, {proved} proved"
+        f" {len(fixed)} fixed ones, {proved} proved"
     ]
     for one in examinations:
         if not one.is_as_expected():

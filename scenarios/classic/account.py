@@ -79,7 +79,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("after both bookings the balance shows both"),),
     variants={
         "original": Variant(code=FromOpening, violates=("assertion_holds",)),
-        "mended": Variant(code=FromCurrent),
+        "fixed": Variant(code=FromCurrent),
     },
     methods=("deposit", "withdraw", "check"),
     sizes={"auditors": 1},

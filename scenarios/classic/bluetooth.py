@@ -76,7 +76,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("no request is in a driver that was stopped"),),
     variants={
         "original": Variant(code=CheckThenCount, violates=("assertion_holds",)),
-        "mended": Variant(code=CountThenCheck),
+        "fixed": Variant(code=CountThenCheck),
     },
     methods=("request", "stop"),
     sizes={"requests": 2},

@@ -61,7 +61,7 @@ EXHIBIT = Exhibit(
     properties=(every_thread_ends(2),),
     variants={
         "original": Variant(code=OppositeOrders, violates=("every_thread_ends",)),
-        "mended": Variant(code=OneOrder),
+        "fixed": Variant(code=OneOrder),
     },
     methods=("first", "second"),
     sizes={},

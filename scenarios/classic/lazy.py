@@ -64,7 +64,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("the data is below 3 when it is checked"),),
     variants={
         "original": Variant(code=AnyOrder, violates=("assertion_holds",)),
-        "mended": Variant(code=Claimed),
+        "fixed": Variant(code=Claimed),
     },
     methods=("add", "check"),
     sizes={"checkers": 1},
@@ -74,7 +74,7 @@ EXHIBIT = Exhibit(
             statement="read",
             weaker=lambda store, name: 0,
             replaces=lambda name: True,
-            harmless={"mended": "what is written is then below 3 as well"},
+            harmless={"fixed": "what is written is then below 3 as well"},
         ),
         Mutant(
             name="adds instead of writing",

@@ -64,7 +64,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("a and b are both set, or neither is"),),
     variants={
         "original": Variant(code=Unlocked, violates=("assertion_holds",)),
-        "mended": Variant(code=Locked),
+        "fixed": Variant(code=Locked),
     },
     methods=("set", "check"),
     sizes={"setters": 4, "checkers": 1},

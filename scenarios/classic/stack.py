@@ -74,7 +74,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("nobody pops from an empty stack"),),
     variants={
         "original": Variant(code=LooksOutside, violates=("assertion_holds",)),
-        "mended": Variant(code=LooksInside),
+        "fixed": Variant(code=LooksInside),
     },
     methods=("push", "pop"),
     sizes={"items": 1, "consumers": 2},

@@ -77,7 +77,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("the numbers go up round the ring"),),
     variants={
         "original": Variant(code=InNoOrder, violates=("assertion_holds",)),
-        "mended": Variant(code=InOrder),
+        "fixed": Variant(code=InOrder),
     },
     methods=("pass_on", "check"),
     sizes={"checkers": 1},

@@ -82,7 +82,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("a reader that sees data1 set sees data2 set as well"),),
     variants={
         "original": Variant(code=TwoStage, violates=("assertion_holds",)),
-        "mended": Variant(code=OneStage),
+        "fixed": Variant(code=OneStage),
     },
     methods=("update", "check"),
     sizes={"writers": 1, "readers": 1},

@@ -65,7 +65,7 @@ EXHIBIT = Exhibit(
     properties=(assertion("a thread finds what it has just written"),),
     variants={
         "original": Variant(code=TwoLocks, violates=("assertion_holds",)),
-        "mended": Variant(code=OneLock),
+        "fixed": Variant(code=OneLock),
     },
     methods=("right", "wrong"),
     sizes={"right": 1, "wrong": 2},

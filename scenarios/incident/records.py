@@ -138,7 +138,7 @@ def _record(
     except ValidationError as error:
         first = error.errors()[0]
         column = str(first["loc"][0])
-        advice = f"next: mend the row, or name its column under [{table}.columns]"
+        advice = f"next: fix the row, or name its column under [{table}.columns]"
         if column in ("status", "kind"):
             advice = f"next: say what it means under [{table}.values.{column}]"
         raise InvalidScenario(

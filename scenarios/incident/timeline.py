@@ -247,5 +247,5 @@ def _refused(
         f"{path}, line {line}, column {column}\n"
         f"  expected  {expected}\n"
         f"  got       {value!r}\n"
-        "next: mend that cell; scenarios/incident/data in the project shows the format"
+        "next: fix that cell; scenarios/incident/data in the project shows the format"
     )

@@ -111,10 +111,10 @@ def _examine(
     subject = Subject.of(exhibit.scenario, variant)
     proof = prove(subject, limits=limits)
     states = proof.exploration.states if proof.exploration.is_complete else None
-    is_mended = not exhibit.variants[variant].violates
+    is_fixed = not exhibit.variants[variant].violates
     result = None
-    if not is_mended or states is None or proof.has_violation():
-        executions = SAMPLED_EXECUTIONS if is_mended else effort.executions
+    if not is_fixed or states is None or proof.has_violation():
+        executions = SAMPLED_EXECUTIONS if is_fixed else effort.executions
         result = check_subject(subject, replace(effort, executions=executions))
     return Examination(
         exhibit=exhibit,

@@ -1,4 +1,4 @@
-"""The zoo: public dispatch faults of other systems, each with its mend, one a file."""
+"""The zoo: public dispatch faults of other systems, each with its fix, one a file."""
 
 from typing import Final
 

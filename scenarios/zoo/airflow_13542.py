@@ -78,7 +78,7 @@ class AsItWas:
         await self.store.free_slot(await self.store.take_event())
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Looks at the task once more when it has the slot."""
 
     async def adopt(self) -> None:
@@ -136,7 +136,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("no_slot_is_leaked",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("adopt", "handle_event"),
     sizes={"tasks": 2},

@@ -78,7 +78,7 @@ class AsItWas:
             await self.store.schedule(name)
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """The update asks for the state once more."""
 
     async def schedule(self) -> None:
@@ -138,7 +138,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("no_task_starts_twice",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("schedule",),
     sizes={"tasks": 1, "schedulers": 2, "workers": 2},

@@ -85,7 +85,7 @@ class AsItWas:
         """Leave everything to the next pass."""
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Rescues job by job when the batch fails."""
 
     async def fall_back(self, names: tuple[str, ...]) -> None:
@@ -137,7 +137,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("every_lost_job_is_rescued",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("rescue", "fall_back"),
     sizes={"lost": 2, "passes": 2},

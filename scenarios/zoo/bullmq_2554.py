@@ -77,7 +77,7 @@ class AsItWas:
             await self.store.add_child(f"child-{number}")
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Counts a child that is completed already."""
 
     async def add_flow(self, children: int) -> None:
@@ -129,7 +129,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("parent_is_released",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("add_flow",),
     sizes={"children": 2},

@@ -99,7 +99,7 @@ class WrittenOnce(AsItWas):
         await self.store.set_size_once(INNER_SIZE)
 
 
-class Mended(WrittenOnce):
+class Fixed(WrittenOnce):
     """The size is written once, and before the first part is published."""
 
     async def apply(self, parts: int) -> None:
@@ -167,7 +167,7 @@ EXHIBIT = Exhibit(
         "written-once": Variant(
             code=WrittenOnce, violates=("body_after_all_parts", "body_is_sent")
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("apply", "start_inner_chain", "on_part_return"),
     sizes={"parts": 2},

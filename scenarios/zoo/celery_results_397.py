@@ -91,7 +91,7 @@ class DeletedLater(AsItWas):
             await self.store.delete_counter()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Whoever deletes the row sends the callback."""
 
     async def on_part_return(self) -> None:
@@ -147,7 +147,7 @@ EXHIBIT = Exhibit(
         "deleted-later": Variant(
             code=DeletedLater, violates=("callback_is_sent_once",)
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("on_part_return",),
     sizes={"parts": 2},

@@ -121,7 +121,7 @@ class Gated(AsItWas):
             await super().on_child_end()
 
 
-class Mended(Gated):
+class Fixed(Gated):
     """The parent needs the token as well."""
 
     async def trigger_by_parent(self) -> None:
@@ -161,7 +161,7 @@ EXHIBIT = Exhibit(
     " and on_batch_complete fires.",
     inferred="`gated` is pull request 175. That the parent's own look fires without the"
     " token, so that on_batch_complete can come twice, is what pull request 177 tells"
-    " and mends. Both are open.",
+    " and fixes. Both are open.",
     left_out="Nested batches, failing children, jobs that the cloud delivers twice.",
     store=Store,
     story=story,
@@ -190,7 +190,7 @@ EXHIBIT = Exhibit(
             violates=("batch_completes_after_all_children", "batch_completes_once"),
         ),
         "gated": Variant(code=Gated, violates=("batch_completes_once",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("enqueue", "on_child_end"),
     sizes={"children": 2},

@@ -81,7 +81,7 @@ class FreedByCanceller(AsItWas):
         await self.store.free_slot(run)
 
 
-class Mended(FreedByCanceller):
+class Fixed(FreedByCanceller):
     """The run frees its slot as well, however it ends."""
 
     async def execute(self, run: str) -> None:
@@ -132,7 +132,7 @@ EXHIBIT = Exhibit(
         "freed-by-canceller": Variant(
             code=FreedByCanceller, violates=("no_slot_is_leaked",)
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("execute", "cancel"),
     sizes={"runs": 1},

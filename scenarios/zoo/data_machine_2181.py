@@ -90,7 +90,7 @@ class AsItWas:
             await self.store.finalize()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Whoever creates the last chunk looks as well."""
 
     async def create(self, chunks: int, chunk: int) -> None:
@@ -148,7 +148,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("parent_is_finalized",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("create", "on_child_end"),
     sizes={"chunks": 2, "chunk": 1},

@@ -112,7 +112,7 @@ class AsItWas:
         return state
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Decides on the parent's row."""
 
     async def state_of_parent(self) -> Any:
@@ -177,7 +177,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("parent_completes",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("create", "maybe_complete_parent"),
     sizes={"children": 2},

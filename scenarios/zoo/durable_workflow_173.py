@@ -68,7 +68,7 @@ class AsItWas:
         return seen
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Looks for new results after it has stopped."""
 
     async def on_result(self, activities: int) -> None:
@@ -116,7 +116,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("workflow_completes",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("on_result", "replay"),
     sizes={"activities": 3},

@@ -71,7 +71,7 @@ class AsItWas:
             await self.store.enqueue_callback()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Whoever sets finished_at enqueues the callback."""
 
     async def finish(self, number: int) -> None:
@@ -97,7 +97,7 @@ EXHIBIT = Exhibit(
     mechanism="Two workers finish the last two jobs at the same moment. Both note their"
     " end before either counts the open jobs, so both count none. Each enqueues the"
     " callback.",
-    inferred="The cause, from the symptom and the title; and the mend, a conditional"
+    inferred="The cause, from the symptom and the title; and the fix, a conditional"
     " update, where the project may take a lock instead.",
     left_out="Discarded jobs, the other callbacks, transactions.",
     store=Store,
@@ -113,7 +113,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("callback_is_enqueued_once",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("finish",),
     sizes={"jobs": 3},

@@ -115,7 +115,7 @@ class AsItWas:
             await self.store.call_then(pod)
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Counts a job by its id, and calls then() in the same transaction."""
 
     async def after_job(self, pod: str, job: str) -> None:
@@ -161,7 +161,7 @@ EXHIBIT = Exhibit(
     " The job was not acknowledged, so another pod runs it and counts it down again."
     " The count is below zero now, and then() is never called.",
     inferred="That the job is delivered again. With several jobs the second count makes"
-    " then() come early instead; the mend is ours.",
+    " then() come early instead; the fix is ours.",
     left_out="Graceful termination, failed jobs.",
     fault_budget="one pod is killed",
     store=Store,
@@ -185,7 +185,7 @@ EXHIBIT = Exhibit(
         "original": Variant(
             code=AsItWas, violates=("then_is_called", "then_after_all_jobs")
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("after_job",),
     sizes={"jobs": 2},

@@ -62,7 +62,7 @@ class AsItWas:
             await self.store.finish_batch()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Tries again until its transaction is committed."""
 
     async def after_job(self, worker: str) -> None:
@@ -113,7 +113,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("batch_finishes",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("after_job",),
     sizes={"jobs": 3},

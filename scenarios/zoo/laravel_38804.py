@@ -69,7 +69,7 @@ class AsItWas:
             await self.store.call_then()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Calls then() only when it has set finished_at."""
 
     async def after_job(self) -> None:
@@ -100,7 +100,7 @@ EXHIBIT = Exhibit(
     mechanism="A batch calls then() whenever its pending count reaches zero. The then()"
     " of this batch adds a job to it. That job ends, the count reaches zero again, and"
     " then() is called again.",
-    inferred="The mend: a mark that only one caller can set.",
+    inferred="The fix: a mark that only one caller can set.",
     left_out="That the loop never ends: here then() stops adding after a few jobs.",
     store=Store,
     story=story,
@@ -115,7 +115,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("then_is_called_once",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("after_job",),
     sizes={"jobs": 2, "added": 2, "workers": 2},

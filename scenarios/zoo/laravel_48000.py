@@ -105,7 +105,7 @@ class BelowZero(AsItWas):
             await self.store.call_then()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """One command at a time for each batch."""
 
     async def retry_batch(self, process: str) -> None:
@@ -184,7 +184,7 @@ EXHIBIT = Exhibit(
         "below-zero": Variant(
             code=BelowZero, violates=("no_job_is_retried_twice", "then_after_all_jobs")
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("retry_batch", "after_job"),
     sizes={"jobs": 2, "commands": 2, "workers": 2},

@@ -90,7 +90,7 @@ class AsItWas:
             await self.store.finish_batch()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Pauses the batch until the last chunk is in."""
 
     async def load(self, chunks: int, chunk: int) -> None:
@@ -151,7 +151,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("batch_finishes_after_all_jobs",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("load", "after_job"),
     sizes={"chunks": 2, "chunk": 1},

@@ -116,7 +116,7 @@ class AsItWas:
         """Leave the jobs of a node that is gone to their alarms."""
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Rescues a job when its node is gone."""
 
     async def on_alarm(self, name: str, node: str) -> None:
@@ -171,7 +171,7 @@ EXHIBIT = Exhibit(
     mechanism="A job that has been executing for a fixed time is taken for an orphan."
     " The rescuer makes it available again without asking for its node. A job that"
     " merely takes long is executed twice at once.",
-    inferred="The mend: it asks whether the node lives. That the plugin may rescue jobs"
+    inferred="The fix: it asks whether the node lives. That the plugin may rescue jobs"
     " that are executing is what its own documentation says; what the pull request"
     " changes we have not read, and the cause of issue 1141 was not confirmed.",
     left_out="Attempts, queues, the leader that runs the rescuer.",
@@ -199,7 +199,7 @@ EXHIBIT = Exhibit(
         "original": Variant(
             code=AsItWas, violates=("no_job_is_executed_twice_at_once",)
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("on_alarm", "on_node_gone"),
     sizes={"jobs": 1},

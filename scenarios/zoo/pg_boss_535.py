@@ -96,7 +96,7 @@ class AsItWas:
             return ()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Falls back to one job at a time."""
 
     async def fetch(self, batch: int) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ EXHIBIT = Exhibit(
     " allows one active job of each key. A job that waits for a retry and a new one may"
     " have the same key and be in one batch. Every fetch fails from then on, for all"
     " keys.",
-    inferred="The mend; the pull request prefers retries over new jobs, which the"
+    inferred="The fix; the pull request prefers retries over new jobs, which the"
     " maintainer thinks does not cover all cases.",
     left_out="Priorities, expiry, several workers.",
     store=Store,
@@ -162,7 +162,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("every_job_is_fetched",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("fetch",),
     sizes={"others": 1, "batch": 2},

@@ -100,7 +100,7 @@ class AsItWas:
             await self.store.cancel_batch()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """A job goes back on the queue while the batch is being created."""
 
     async def create(self, jobs: int) -> None:
@@ -166,7 +166,7 @@ EXHIBIT = Exhibit(
         "original": Variant(
             code=AsItWas, violates=("no_job_of_a_cancelled_batch_runs",)
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("create", "perform"),
     sizes={"jobs": 3},

@@ -76,7 +76,7 @@ class AsItWas:
             await self.store.free_slot(worker)
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Frees the slot in either case."""
 
     async def submit(self, worker: str, run: str) -> None:
@@ -132,7 +132,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("no_slot_is_leaked",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("submit_scheduled", "submit"),
     sizes={"runs": 2, "workers": 2},

@@ -126,7 +126,7 @@ class Locking(AsItWas):
         return None
 
 
-class Mended(Locking):
+class Fixed(Locking):
     """Only the oldest job of a lock is ever selected."""
 
     async def fetch(self) -> int | None:
@@ -166,14 +166,14 @@ EXHIBIT = Exhibit(
     collection="zoo",
     short_name="procrastinate-103",
     source="procrastinate-org/procrastinate issues 103 and 212, pull request 231",
-    title="two jobs of one lock run at once; once mended, in the wrong order",
+    title="two jobs of one lock run at once; once fixed, in the wrong order",
     harms=(Harm.TWICE,),
     pattern=Pattern.UNGUARDED_UPDATE,
     mechanism="Two fetches find the lock free, skip each other's row lock and both set"
-    " their job to doing. The first mend lets one of them insert the lock. Then the one"
+    " their job to doing. The first fix lets one of them insert the lock. Then the one"
     " that has selected the younger job may insert it first, and the job passes the"
     " older one.",
-    left_out="The price of the second mend, which issue 1599 tells: an oldest job that"
+    left_out="The price of the second fix, which issue 1599 tells: an oldest job that"
     " is scheduled for later holds up all jobs of its lock.",
     store=Store,
     story=story,
@@ -209,7 +209,7 @@ EXHIBIT = Exhibit(
             violates=("one_job_of_a_lock_at_a_time", "jobs_of_a_lock_keep_their_order"),
         ),
         "locking": Variant(code=Locking, violates=("jobs_of_a_lock_keep_their_order",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("fetch",),
     sizes={"jobs": 2, "workers": 2},
@@ -224,7 +224,7 @@ EXHIBIT = Exhibit(
             statement="insert_lock",
             weaker=lambda store, number: True,
             harmless={
-                "mended": "the oldest job alone is ever selected, and its row lock"
+                "fixed": "the oldest job alone is ever selected, and its row lock"
                 " keeps other fetches away; proved with 2 jobs and 2 workers"
             },
         ),

@@ -96,7 +96,7 @@ class GuardedByState(AsItWas):
             await self.store.rescue_if_running(number)
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Rescues the attempt that it has read as stuck, and no other."""
 
     async def rescue(self) -> None:
@@ -140,7 +140,7 @@ EXHIBIT = Exhibit(
     " in between is opened again.",
     inferred="The thread proposes a guard on the current state. `guarded-by-state` is"
     " that: it leaves completed jobs alone, and still rescues a fresh attempt that"
-    " replaced the stuck one. Whether the project's own mend looks at the attempt we"
+    " replaced the stuck one. Whether the project's own fix looks at the attempt we"
     " have not read.",
     left_out="What makes a job stuck, discarded and cancelled jobs, rescue counts.",
     store=Store,
@@ -169,7 +169,7 @@ EXHIBIT = Exhibit(
         "guarded-by-state": Variant(
             code=GuardedByState, violates=("no_fresh_attempt_is_rescued",)
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("rescue",),
     sizes={"jobs": 1},

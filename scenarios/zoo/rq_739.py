@@ -102,7 +102,7 @@ class StaleRetry(AsItWas):
         await self.store.enqueue(name)
 
 
-class Mended(StaleRetry):
+class Fixed(StaleRetry):
     """Watches the status, then reads it, in every attempt."""
 
     async def enqueue_dependent(self, name: str) -> None:
@@ -155,7 +155,7 @@ EXHIBIT = Exhibit(
         "stale-retry": Variant(
             code=StaleRetry, violates=("no_job_is_deferred_for_ever",)
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("finish_dependency", "enqueue_dependent"),
     sizes={"dependents": 2},

@@ -98,7 +98,7 @@ class AsItWas:
             await self.store.on_success()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Keeps the ids of pending jobs, and starts no other."""
 
     async def run(self, jid: str) -> None:
@@ -146,7 +146,7 @@ EXHIBIT = Exhibit(
     mechanism="A deploy pushes a running job back on the queue, and the job ends in the"
     " old process all the same. It runs and ends once more in a new one, and the batch"
     " counts two ends. The count says done while another job has not run.",
-    inferred="The double end. The mend keeps ids instead of a count; it is ours.",
+    inferred="The double end. The fix keeps ids instead of a count; it is ours.",
     left_out="Failures and retries, the closed source of the batch.",
     fault_budget="one job is interrupted by a deploy",
     store=Store,
@@ -178,7 +178,7 @@ EXHIBIT = Exhibit(
             code=AsItWas,
             violates=("success_after_all_jobs", "no_job_starts_after_success"),
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("run",),
     sizes={"jobs": 2, "processes": 2},

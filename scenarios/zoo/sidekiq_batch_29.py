@@ -100,7 +100,7 @@ class Rechecking(AsItWas):
             await self.store.call_back()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Looks as well, and only who takes the callback out of the batch runs it."""
 
     async def create(self, jobs: int) -> None:
@@ -154,7 +154,7 @@ EXHIBIT = Exhibit(
     variants={
         "original": Variant(code=AsItWas, violates=("callback_runs",)),
         "rechecking": Variant(code=Rechecking, violates=("callback_runs_once",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("create", "after_job"),
     sizes={"jobs": 2},

@@ -74,7 +74,7 @@ class AsItWas:
             await self.store.call_back()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Counts the adding itself as one of the pending, until it is over."""
 
     async def add_jobs(self, jobs: int) -> None:
@@ -113,7 +113,7 @@ EXHIBIT = Exhibit(
     mechanism="Each job is counted as pending when it is added, and the job that brings"
     " the count to zero runs the callback. Workers are faster than the process that"
     " adds. So the count reaches zero between two jobs, and the callback runs.",
-    inferred="The mend, a count for the adding itself. What the pull request does needs"
+    inferred="The fix, a count for the adding itself. What the pull request does needs"
     " a setting, as the later pull request 100 tells, which proposes a flag.",
     left_out="Failures and retries of jobs, nested batches.",
     store=Store,
@@ -141,7 +141,7 @@ EXHIBIT = Exhibit(
         "original": Variant(
             code=AsItWas, violates=("callback_after_all_jobs", "callback_runs_once")
         ),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("add_jobs", "finish"),
     sizes={"jobs": 3},

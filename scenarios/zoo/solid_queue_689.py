@@ -85,7 +85,7 @@ class AsItWas:
         await self.store.unblock_one()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Locks the semaphore's row until the job's row is committed."""
 
     async def enqueue(self, job: str) -> None:
@@ -137,7 +137,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("no_job_is_blocked_for_ever",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("enqueue", "finish"),
     sizes={"jobs": 2},

@@ -77,7 +77,7 @@ class AsItWas:
         await self.store.signal()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Gives the slot back only if this call has deleted the claim."""
 
     async def finish(self, worker: str, token: int) -> None:
@@ -113,7 +113,7 @@ EXHIBIT = Exhibit(
     mechanism="A worker whose heartbeat fails for a while is pruned: its claim is"
     " deleted and its slot is given back. The worker lives, ends its job and gives the"
     " slot back again. The semaphore is above its limit from then on.",
-    left_out="That a pruned job and its replacement run at the same time: the mend does"
+    left_out="That a pruned job and its replacement run at the same time: the fix does"
     " not promise to prevent that, and no claim on a live worker could.",
     fault_budget="one live worker is taken for dead",
     store=Store,
@@ -141,7 +141,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("semaphore_keeps_its_limit",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("finish", "after_prune"),
     sizes={"jobs": 2},

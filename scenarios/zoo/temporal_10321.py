@@ -72,7 +72,7 @@ class AsItWas:
         await self.store.commit_parent()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """Sends the transfer task when the parent is committed."""
 
     async def initiate(self) -> None:
@@ -101,7 +101,7 @@ EXHIBIT = Exhibit(
     " yet, so the record is refused as impossible. The task is dropped, and the child"
     " exists for ever without its first task.",
     inferred="How the transfer task can be seen before the commit; the thread shows the"
-    " logs of a SQL store. The mend is ours: the issue is open.",
+    " logs of a SQL store. The fix is ours: the issue is open.",
     left_out="Shards, clocks, the retry policy of transfer tasks.",
     store=Store,
     story=story,
@@ -119,7 +119,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("child_gets_its_first_task",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("initiate", "start_child"),
     sizes={"attempts": 1},

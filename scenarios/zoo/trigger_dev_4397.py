@@ -88,7 +88,7 @@ class AsItWas:
             await self.store.resume_parent()
 
 
-class Mended(AsItWas):
+class Fixed(AsItWas):
     """The parent looks at the batch in the statement that suspends it."""
 
     async def trigger_and_wait(self, items: int) -> None:
@@ -123,7 +123,7 @@ EXHIBIT = Exhibit(
     " and the item that makes it complete wakes the parent. Items may end before the"
     " seal, or before the parent is suspended. The parent then suspends itself, and"
     " nobody is left to wake it.",
-    inferred="That the mend is one look in the statement that suspends.",
+    inferred="That the fix is one look in the statement that suspends.",
     left_out="Checkpoints themselves, retries, machines that are lost.",
     store=Store,
     story=story,
@@ -139,7 +139,7 @@ EXHIBIT = Exhibit(
     ),
     variants={
         "original": Variant(code=AsItWas, violates=("parent_goes_on",)),
-        "mended": Variant(code=Mended),
+        "fixed": Variant(code=Fixed),
     },
     methods=("trigger_and_wait", "on_child_end"),
     sizes={"items": 2},

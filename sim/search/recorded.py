@@ -64,7 +64,7 @@ class Entry:
 
 
 class Script:
-    """A rule that follows a list of entries as far as it fits, and mends the rest.
+    """A rule that follows a list of entries as far as it fits, and goes on by itself.
 
     At a choice point the next entry whose task is enabled is taken, and entries before
     it are skipped. After the last entry the running task goes on; when it cannot, the

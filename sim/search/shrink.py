@@ -3,12 +3,13 @@
 Steps come before preemptions, because a short story is easier to read: on the
 reference model the fewest preemptions (1) need more steps (13) than the fewest (12).
 
-A schedule is taken as a script of task names. Cutting entries out and letting the rest
-mend itself gives another execution; it is kept if it still violates the property and is
-smaller. Two moves alternate until neither helps: cutting runs of entries (largest runs
-first, as in delta debugging) and letting one task's run of steps happen earlier or
-later as a whole. Then the same is done from other violating schedules of the same
-world, and the smallest result wins. Smaller worlds are the scenario's business.
+A schedule is taken as a script of task names. Cutting entries out and following the
+rest as far as it fits gives another execution; it is kept if it still violates the
+property and is smaller. Two moves alternate until neither helps: cutting runs of
+entries (largest runs first, as in delta debugging) and letting one task's run of steps
+happen earlier or later as a whole. Then the same is done from other violating schedules
+of the same world, and the smallest result wins. Smaller worlds are the scenario's
+business.
 
 Source: Zeller, Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE
 2002, for the cutting. The result is a local minimum; where the state space is small,

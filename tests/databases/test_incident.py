@@ -59,7 +59,7 @@ def theirs(query, tmp_path):
 
 
 def test_the_published_incident(command):
-    """Rows, alerts, mends and an interleaving: the published counts come out."""
+    """Rows, alerts, fixes and an interleaving: the published counts come out."""
     status, out, _ = command("incident", *PUBLISHED, *QUICK)
     assert status == 1
     assert "wave 7, processing: 35 pending, 10 dispatched" in out

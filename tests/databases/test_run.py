@@ -50,7 +50,7 @@ def lasting_url(any_url, query):
 def test_the_reports_sql_runs_unchanged(
     command, lasting_url, query, coordinator, expected
 ):
-    """The published validation SQL shows the published counts, or the mended ones."""
+    """The published validation SQL shows the published counts, or the fixed ones."""
     run = ("run", "incident", "-c", coordinator, "--db", lasting_url)
     status, out, _ = command(*run)
     assert status == 1

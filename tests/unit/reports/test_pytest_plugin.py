@@ -27,7 +27,7 @@ class Remembers(WDClaiming):
         await super().dispatch()
 
 
-class Mended(WDStalling):
+class Fixed(WDStalling):
     async def dispatch(self):
         store = self.store
         if await store.wave_is_processing():
@@ -132,15 +132,15 @@ def repair(pytester, name):
     old.rename(pytester.path / STORED.replace("Stalls", name))
 
 
-def test_a_kept_schedule_of_a_mended_rule_is_outdated(suite, pytester):
+def test_a_kept_schedule_of_a_fixed_rule_is_outdated(suite, pytester):
     """It passes, with a warning that says what to do."""
     suite(call("Stalls", options=ONE))
-    repair(pytester, "Mended")
-    result = suite(call("Mended", options=ONE))
+    repair(pytester, "Fixed")
+    result = suite(call("Fixed", options=ONE))
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(
         [
-            "*OutdatedScheduleWarning: *wd-Mended-no_stranded_batch.json is outdated:"
+            "*OutdatedScheduleWarning: *wd-Fixed-no_stranded_batch.json is outdated:"
             " it no longer replays; as far as it fits, it violates nothing",
             "*next: if the coordinator was repaired, delete it*",
         ]
@@ -268,7 +268,7 @@ def test_the_log_lines_of_thousands_of_executions_are_not_shown(suite):
 
 
 def test_a_regression_test_is_written_and_runs(suite, pytester):
-    """`wavecheck explain FILE --test OUT`: fails on the rule, passes once it is mended.
+    """`wavecheck explain FILE --test OUT`: fails on the rule, passes once it is fixed.
 
     The schedule's own words cannot become code.
     """

@@ -31,10 +31,10 @@ def test_the_story_is_told_in_full(exhibit):
     assert len(exhibit.file.read_text(encoding="utf-8").splitlines()) <= 240
 
 
-def test_the_first_variant_is_faulty_and_some_variant_is_mended(exhibit):
-    """A pair separates: the code as it was violates something, a mend nothing."""
+def test_the_first_variant_is_faulty_and_some_variant_is_fixed(exhibit):
+    """A pair separates: the code as it was violates something, a fix nothing."""
     assert exhibit.first.violates
-    assert exhibit.mended()
+    assert exhibit.fixed()
     names = {one.name for one in exhibit.properties}
     for variant in exhibit.variants.values():
         assert set(variant.violates) <= names

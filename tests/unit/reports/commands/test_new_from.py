@@ -16,7 +16,7 @@ NAME = "zoo/river-1302"
 
 
 def test_its_tests_pass_at_once(cli, tmp_path):
-    """The copied mend is searched and proved, in a process of its own."""
+    """The copied fix is searched and proved, in a process of its own."""
     assert cli("new", "rescue", "--from", NAME)[0] == 0
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
@@ -42,7 +42,7 @@ def test_the_copy_can_fail(cli, tmp_path):
 
 @pytest.mark.parametrize("name", EXHIBITS)
 def test_every_exhibit_can_be_copied(name, tmp_path):
-    """Each file is importable on its own, and its mend passes in its scenario."""
+    """Each file is importable on its own, and its fix passes in its scenario."""
     starter = starter_of(name)
     path = tmp_path / "dispatch.py"
     path.write_text(starter.source, encoding="utf-8")

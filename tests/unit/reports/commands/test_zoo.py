@@ -28,21 +28,21 @@ def test_one_exhibit_is_examined(cli):
     assert status == 0
     assert "nobody re-checks after leaving" in output
     rows = [line.split() for line in output.splitlines() if "PROVED" in line]
-    assert rows[0][:2] == ["mended", "PROVED"]
-    assert "1 faulty variants, 1 refuted; 1 mended ones, 1 proved" in output
+    assert rows[0][:2] == ["fixed", "PROVED"]
+    assert "1 faulty variants, 1 refuted; 1 fixed ones, 1 proved" in output
 
 
 def test_the_matrix_as_data(cli):
     """Finder, execution, steps, states and statements, for each variant."""
     status, output, _ = cli("zoo", NAME, "--json", "-")
-    original, mended = json.loads(output)["examinations"]
+    original, fixed = json.loads(output)["examinations"]
     assert status == 0
     assert original["findings"][0]["property"] == "no_job_is_blocked_for_ever"
     assert original["findings"][0]["steps"] == original["findings"][0]["shortest"] == 5
     assert original["refuted_by_proof"] == ["no_job_is_blocked_for_ever"]
-    assert (mended["verdict"], mended["states"]) == ("PROVED", 189)
-    assert mended["is_as_expected"]
-    assert mended["statements"] > 0
+    assert (fixed["verdict"], fixed["states"]) == ("PROVED", 189)
+    assert fixed["is_as_expected"]
+    assert fixed["statements"] > 0
 
 
 def test_a_page_of_markdown(cli, tmp_path):
@@ -84,18 +84,18 @@ def test_bad_input_is_refused_before_any_work(cli, files, arguments, told):
 def test_a_verdict_that_is_not_as_stated_is_told():
     """Expected and got are both named; such a row is no success."""
     exhibit = EXHIBITS[NAME]
-    code = exhibit.variants["mended"].code
+    code = exhibit.variants["fixed"].code
     lying = Variant(code=code, violates=("no_job_is_blocked_for_ever",))
-    one = examined(replace(exhibit, variants={"mended": lying}))[0]
+    one = examined(replace(exhibit, variants={"fixed": lying}))[0]
     assert not one.is_as_expected()
     told = summary([one])[1]
-    assert "NOT AS EXPECTED: zoo/solid-queue-689, mended" in told
+    assert "NOT AS EXPECTED: zoo/solid-queue-689, fixed" in told
     assert "expected  no_job_is_blocked_for_ever" in told
     assert "got       search: none; proof: none" in told
 
 
 def test_a_fault_that_is_not_stated_is_told():
-    """A variant that is said to be mended and is not is searched, and found out."""
+    """A variant that is said to be fixed and is not is searched, and found out."""
     exhibit = EXHIBITS[NAME]
     code = exhibit.variants["original"].code
     one = examined(replace(exhibit, variants={"original": Variant(code=code)}))[0]
@@ -104,15 +104,15 @@ def test_a_fault_that_is_not_stated_is_told():
 
 
 def test_a_proof_that_does_not_end_is_replaced_by_executions(monkeypatch):
-    """Without a proof a mend is sampled, and the row says so."""
+    """Without a proof a fix is sampled, and the row says so."""
     monkeypatch.setattr(
         "wavecheck.scenarios.verdicts.examination.SAMPLED_EXECUTIONS", 30
     )
-    mended = examined(EXHIBITS[NAME], seconds=1e-9)[1]
-    assert mended.states is None
-    assert mended.strength() is Outcome.NOT_FOUND
-    assert mended.is_as_expected()
-    row = dict(zip(COLUMNS, matrix_rows(mended)[0], strict=True))
+    fixed = examined(EXHIBITS[NAME], seconds=1e-9)[1]
+    assert fixed.states is None
+    assert fixed.strength() is Outcome.NOT_FOUND
+    assert fixed.is_as_expected()
+    row = dict(zip(COLUMNS, matrix_rows(fixed)[0], strict=True))
     assert (row["verdict"], row["states"]) == ("NOT FOUND", "not all")
     assert row["executions"] == "30"
 
@@ -139,7 +139,7 @@ def test_the_zoo_is_listed(cli):
     for name in EXHIBITS:
         assert name in output
     assert "zoo/" not in cli("list", "scenarios")[1]
-    assert "mended" not in cli("list", "coordinators")[1]
+    assert "fixed" not in cli("list", "coordinators")[1]
 
 
 def test_an_exhibit_is_checked_like_any_scenario(cli, tmp_path):
@@ -149,7 +149,7 @@ def test_an_exhibit_is_checked_like_any_scenario(cli, tmp_path):
     assert "original in zoo/solid-queue-689" in output
     saved = [path.name for path in (tmp_path / "found").iterdir()]
     assert saved == ["zoo-solid-queue-689-original-no_job_is_blocked_for_ever.json"]
-    status, output, _ = cli("check", NAME, "-c", "mended", "--strategy", "exhaustive")
+    status, output, _ = cli("check", NAME, "-c", "fixed", "--strategy", "exhaustive")
     assert status == 0
     assert "no state of 189 violates it" in output
     status, output, _ = cli("replay", f"found/{saved[0]}")

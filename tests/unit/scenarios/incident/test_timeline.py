@@ -17,7 +17,7 @@ call_number,job_id,wave_number,called_at,batches_dispatched
 1,j,7,2025-09-29T22:53:53.005,1
 2,j,7,2025-09-29T22:53:54.005,0
 """
-NEXT = "next: mend that cell; scenarios/incident/data in the project shows the format"
+NEXT = "next: fix that cell; scenarios/incident/data in the project shows the format"
 
 
 @pytest.fixture

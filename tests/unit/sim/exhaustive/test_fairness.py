@@ -12,7 +12,7 @@ async def watcher(store, shared):
         await store.read("x")
 
 
-async def mender(store, shared):
+async def fixer(store, shared):
     while True:
         if await store.read("x") == 0:
             await store.write("x", 1)
@@ -61,8 +61,8 @@ def test_a_poller_that_never_helps_is_a_lasso(toys):
 
 
 def test_a_poller_that_helps_is_no_lasso(toys):
-    """Whoever mends what is wrong leaves every state in which it is."""
-    world = toys.World(mender, watcher, properties=(toys.ends_at("x", 1),))
+    """Whoever fixes what is wrong leaves every state in which it is."""
+    world = toys.World(fixer, watcher, properties=(toys.ends_at("x", 1),))
     assert lasso_of(world) is None
 
 
