@@ -15,6 +15,8 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Kind, statement
 
 FAULT_TASK_PREFIX: Final = "fault "
+FAULTS_MAX: Final = 100
+"""Of each kind in one execution; each is a task of its own."""
 
 FAULT_KINDS: Final = {
     "crash": "a process dies between two statements; its message may be redelivered",
@@ -73,9 +75,9 @@ class Adversary:
                     f"fault {kind!r}: this world has nothing that it could hit\n"
                     f"  it knows  {known}"
                 )
-            if count < 0:
+            if not 0 <= count <= FAULTS_MAX:
                 raise InvalidScenario(
-                    f"fault {kind!r}: {count} times; expected 0 or more"
+                    f"fault {kind!r}: {count} times; expected 0 to {FAULTS_MAX}"
                 )
         self._kernel = kernel
         self._sources = sources

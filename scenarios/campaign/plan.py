@@ -25,7 +25,7 @@ from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.kernel import STEPS_MAX
 from wavecheck.sim.trace import plain
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 POINTS_MAX: Final = 10_000
 SEED: Final = "seed"
 

@@ -23,7 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from wavecheck.scenarios.campaign.columns import Row
-from wavecheck.scenarios.campaign.plan import Plan
+from wavecheck.scenarios.campaign.integrity import (
+    damaged,
+    note_runs,
+    run_checksum,
+    tables_for,
+    text_checksum,
+    verify_runs,
+    verify_structure,
+)
+from wavecheck.scenarios.campaign.plan import FORMAT_VERSION, Plan
 from wavecheck.sim.errors import InvalidScenario, NondeterminismError
 from wavecheck.sim.files import check_writable
 
@@ -32,7 +41,6 @@ APPLICATION_ID: Final = 0x57415645
 
 BUSY_SECONDS: Final = 30.0
 _IN_MEMORY: Final = ":memory:"
-_TEXT_COLUMNS: Final = ("digest",)
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,15 +80,15 @@ class ResultsStore:
         database = self._database
         (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (mark,) = database.execute("PRAGMA application_id").fetchone()
-        if tables == 0 and identity is not None:
+        if tables == 0 and mark == 0 and identity is not None:
             self._create(identity)
-        elif mark != APPLICATION_ID:
+        elif mark != APPLICATION_ID or not tables:
             raise InvalidScenario(
                 f"{self._path}: not the results of a campaign\n"
                 "next: give the file that `wavecheck campaign --store` wrote, or a name"
                 " that does not exist yet"
             )
-        stored = json.loads(self._value("identity"))
+        stored = self._verified()
         if identity is not None and stored != _plain(identity):
             raise InvalidScenario(_difference(self._path, stored, _plain(identity)))
         if self._path is not None:
@@ -89,24 +97,47 @@ class ResultsStore:
         return dict(stored)
 
     def _create(self, identity: dict[str, Any]) -> None:
-        columns = ", ".join(
-            f'"{name}" {"TEXT" if name in _TEXT_COLUMNS else "NUMERIC"}'
-            for name in identity["columns"]
-        )
-        refused = "BEGIN SELECT RAISE(ABORT, 'runs are added, never changed'); END"
         text = json.dumps(identity, ensure_ascii=False)
         # One transaction: a crash leaves an empty file or a whole one.
         with self._transaction():
             execute = self._database.execute
             execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            execute("CREATE TABLE campaign (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-            execute(
-                "CREATE TABLE runs (point INTEGER NOT NULL, seed INTEGER NOT NULL,"
-                f" {columns}, PRIMARY KEY (point, seed)) WITHOUT ROWID"
-            )
-            execute(f"CREATE TRIGGER no_update BEFORE UPDATE ON runs {refused}")
-            execute(f"CREATE TRIGGER no_delete BEFORE DELETE ON runs {refused}")
-            execute("INSERT INTO campaign VALUES ('identity', ?)", (text,))
+            for statement in tables_for(identity["columns"]).values():
+                execute(statement)
+            insert = "INSERT INTO campaign VALUES (?, ?)"
+            execute(insert, ("identity", text))
+            execute(insert, ("checksum", text_checksum(text)))
+
+    def _verified(self) -> dict[str, Any]:
+        """Return the identity of a file that holds what was put into it.
+
+        One transaction: others may add runs meanwhile.
+
+        Raises:
+            InvalidScenario: it is damaged, or of another version.
+        """
+        execute = self._database.execute
+        execute("BEGIN")
+        try:
+            found = dict(execute("SELECT key, value FROM campaign").fetchall())
+            text = found.get("identity")
+            if not isinstance(text, str) or found.get("checksum") != text_checksum(
+                text
+            ):
+                raise damaged(self._path, "what it says of its campaign was changed")
+            identity: dict[str, Any] = json.loads(text)
+            if identity["format"] != FORMAT_VERSION:
+                raise InvalidScenario(
+                    f"{self._path}: results of another version of Wavecheck\n"
+                    f"  expected  format {FORMAT_VERSION}\n"
+                    f"  got       format {identity['format']}"
+                )
+            verify_structure(self._database, self._path, identity["columns"])
+            verify_runs(self._database, self._path, len(identity["points"]))
+        finally:
+            if self._database.in_transaction:
+                execute("ROLLBACK")
+        return identity
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -118,12 +149,6 @@ class ResultsStore:
             raise
         self._database.execute("COMMIT")
 
-    def _value(self, key: str) -> str:
-        found = self._database.execute(
-            "SELECT value FROM campaign WHERE key = ?", (key,)
-        ).fetchone()
-        return str(found[0])
-
     def add(self, point: int, rows: Sequence[tuple[int, Row]]) -> None:
         """Add the runs of one point, all or none.
 
@@ -131,16 +156,20 @@ class ResultsStore:
             NondeterminismError: one of them is there already and differs.
             InvalidScenario: the file cannot be written.
         """
+        added = []
         with _telling(self._path), self._transaction():
             for seed, row in rows:
                 written = self._database.execute(self._insert, (point, seed, *row))
-                if written.rowcount == 0:
+                if written.rowcount:
+                    added.append(run_checksum(point, seed, row))
+                else:
                     self._compare(point, seed, row)
+            note_runs(self._database, point, added)
 
     def _compare(self, point: int, seed: int, row: Row) -> None:
-        stored = self._database.execute(
-            "SELECT * FROM runs WHERE point = ? AND seed = ?", (point, seed)
-        ).fetchone()
+        (stored,) = self._fetch(
+            "SELECT * FROM runs WHERE point = ? AND seed = ?", point, seed
+        )
         if stored[2:] != row:
             raise NondeterminismError(
                 f"seed {seed} of point {point} ({self.point_label(point)}) is in the"
@@ -156,23 +185,24 @@ class ResultsStore:
         values = [f"{name}={value}" for name, value in described["cell"].items()]
         return ", ".join([described["coordinator"], *values])
 
+    def _fetch(self, query: str, *values: object) -> list[Any]:
+        with _telling(self._path):
+            return self._database.execute(query, values).fetchall()
+
     def seeds(self, point: int) -> set[int]:
         """Return the seeds that a point has runs of."""
-        found = self._database.execute(
-            "SELECT seed FROM runs WHERE point = ?", (point,)
-        )
+        found = self._fetch("SELECT seed FROM runs WHERE point = ?", point)
         return {seed for (seed,) in found}
 
     def seeds_range(self) -> tuple[int, int]:
         """Return the lowest seed, and how many there are up to the highest."""
-        low, high = self._database.execute(
-            "SELECT min(seed), max(seed) FROM runs"
-        ).fetchone()
+        ((low, high),) = self._fetch("SELECT min(seed), max(seed) FROM runs")
         return (0, 0) if low is None else (low, high - low + 1)
 
     def count(self) -> int:
         """Return how many runs there are."""
-        return int(self._database.execute("SELECT count(*) FROM runs").fetchone()[0])
+        ((count,),) = self._fetch("SELECT count(*) FROM runs")
+        return int(count)
 
     def values(
         self, point: int, names: Sequence[str], *, seeds_max: int | None = None
@@ -189,15 +219,16 @@ class ResultsStore:
         known = ("seed", *self.columns)
         assert all(name in known for name in names)
         columns = ", ".join(f'"{name}"' for name in names)
-        found = self._database.execute(
+        found = self._fetch(
             f"SELECT {columns} FROM runs WHERE point = ? ORDER BY seed LIMIT ?",
-            (point, -1 if seeds_max is None else seeds_max),
-        ).fetchall()
+            point,
+            -1 if seeds_max is None else seeds_max,
+        )
         return np.array(found, dtype=np.float64).reshape(-1, len(names))
 
     def rows(self) -> Iterator[tuple[int, int, Row]]:
         """Yield (point, seed, row), ascending by point and then by seed."""
-        found = self._database.execute("SELECT * FROM runs ORDER BY point, seed")
+        found = self._fetch("SELECT * FROM runs ORDER BY point, seed")
         for point, seed, *row in found:
             yield point, seed, tuple(row)
 
@@ -312,9 +343,7 @@ def _existing(path: Path) -> Path:
 
 
 def _copy(part: ResultsStore, merged: ResultsStore, point: int) -> None:
-    found = part._database.execute(
-        "SELECT * FROM runs WHERE point = ? ORDER BY seed", (point,)
-    )
+    found = part._fetch("SELECT * FROM runs WHERE point = ? ORDER BY seed", point)
     merged.add(point, [(seed, tuple(row)) for _, seed, *row in found])
 
 
@@ -323,7 +352,7 @@ def _telling(path: Path | None) -> Iterator[None]:
     """Say in words what SQLite cannot do with a file."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise InvalidScenario(
             f"{path}: {error}\n"
             "likely: not a file of results, a full disk, a folder that cannot be"

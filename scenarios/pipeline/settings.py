@@ -4,14 +4,22 @@ Plain frozen values; the bounds are annotations that whoever reads user input ch
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from annotated_types import Ge, Gt, Le
 
 from wavecheck.scenarios.pipeline.draws import parse_samples
+from wavecheck.sim.errors import InvalidScenario
 
-Count = Annotated[int, Ge(1)]
-CountOrZero = Annotated[int, Ge(0)]
+COUNT_MAX: Final = 200_000
+BATCHES_MAX: Final = 1_000_000
+"""Of all jobs of a fleet, from the start."""
+
+Count = Annotated[int, Ge(1), Le(COUNT_MAX)]
+Tasks = Annotated[int, Ge(1), Le(10_000)]
+TasksOrZero = Annotated[int, Ge(0), Le(10_000)]
+Waves = Annotated[int, Ge(0), Le(1_000)]
+Seed = Annotated[int, Ge(0), Le((1 << 63) - 1)]
 Seconds = Annotated[float, Gt(0), Le(1e9)]
 SecondsOrZero = Annotated[float, Ge(0), Le(1e9)]
 Milliseconds = Annotated[float, Ge(0), Le(1e6)]
@@ -44,7 +52,7 @@ class TimingSettings:
     pending_limit_seconds: Seconds = 300.0
     not_decreasing_seconds: Seconds = 60.0
     calls_max: Count = 100
-    seed: CountOrZero = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
@@ -77,17 +85,30 @@ class ImportJobSettings(TimingSettings):
     parents: Count = 40
     parents_per_batch: Count = 4
     threshold: Share = 0.25
-    waves_before: CountOrZero = 1
+    waves_before: Waves = 1
     batches_per_wave_before: Count = 4
-    workers: Count = 8
+    workers: Tasks = 8
     service_seconds: SecondsOrZero = 20.0
     service_spread: Share = 0.5
     service_samples: str = ""
     parents_call: bool = True
     derived_call: bool = True
-    pollers: CountOrZero = 0
+    pollers: TasksOrZero = 0
     polls: Count = 20
     poll_interval_seconds: Seconds = 30.0
+
+    def __post_init__(self) -> None:
+        TimingSettings.__post_init__(self)
+        if self.batches_count() > BATCHES_MAX:
+            raise InvalidScenario(
+                f"{self.batches_count():,} batches from the start\n"
+                f"  expected  at most {BATCHES_MAX:,}: smaller parents, waves_before,"
+                " batches_per_wave_before or jobs"
+            )
+
+    def batches_count(self) -> int:
+        """Return how many batches there are from the start."""
+        return self.parents + self.waves_before * self.batches_per_wave_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +127,17 @@ class FleetSettings(ImportJobSettings):
         pollers: tasks that call the coordinator for every job in turn.
     """
 
-    jobs: Count = 20
+    jobs: Tasks = 20
     arrival_seconds: SecondsOrZero = 10.0
     arrival_spread: Share = 1.0
     arrival_samples: str = ""
     connections: Count = 16
-    workers: Count = 64
+    workers: Tasks = 64
+
+    def batches_count(self) -> int:
+        """Return how many batches there are from the start, in all jobs."""
+        # A dataclass with slots is another class than the one that `super()` knows.
+        return self.jobs * ImportJobSettings.batches_count(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

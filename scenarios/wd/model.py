@@ -9,7 +9,7 @@ step; the model has no other.
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from wavecheck.scenarios.pipeline.settings import Count
+from wavecheck.scenarios.pipeline.settings import Tasks
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.wd.mutants import WD_MUTANTS
 from wavecheck.sim.faults import Adversary, FaultPlan
@@ -34,8 +34,8 @@ class WDSettings:
         retrigger: a completion calls `dispatch` again.
     """
 
-    listeners: Count = 2
-    batches_per_listener: Count = 1
+    listeners: Tasks = 2
+    batches_per_listener: Tasks = 1
     retrigger: bool = False
 
 

@@ -115,7 +115,7 @@ def test_odds_of_a_scenario_without_time(cli):
         (("import-job", "--seeds", "0"), "at least one seed"),
         (("import-job", "--resume"), "give --store FILE too"),
         (("import-job", "--jobs", "2", "--cluster", "tcp://x:1"), "one of the two"),
-        (("import-job", "--store", "none/a.db"), "unable to open"),
+        (("import-job", "--store", "none/a.db"), "there is no folder"),
         (("import-job", "--json", "none/a.json"), "there is no folder"),
         (("import-job", "--export", "none/a.csv"), "there is no folder"),
         (("import-job", "--set", "seed=1"), "--first-seed N"),

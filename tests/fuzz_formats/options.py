@@ -1,0 +1,3 @@
+"""Options and settings at their extremes, and outputs that fail."""
+
+OPTIONS = {}
