@@ -93,6 +93,7 @@ class Exhibit:
         methods: the coroutine methods of the code under test.
         sizes: settings with their defaults; each can be lowered to 1.
         mutants: weaker statements, to try whether a check of a fix would be missed.
+        expects: errors that may end a task; any other one violates `no_error`.
     """
 
     collection: str
@@ -112,6 +113,7 @@ class Exhibit:
     methods: tuple[str, ...]
     sizes: Mapping[str, int]
     mutants: tuple[Mutant, ...] = ()
+    expects: tuple[type[BaseException], ...] = ()
 
     @property
     def name(self) -> str:
@@ -171,6 +173,7 @@ class StoryWorld:
         self._code = code
         self._settings = settings
         self._story = exhibit.story
+        kernel.expected_errors = exhibit.expects
         kernel.mark()
 
     def start(self) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from textwrap import dedent
 from traceback import extract_tb
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from wavecheck.scenarios.pipeline.blocking import BlockingDatabase, awaiting
 from wavecheck.scenarios.pipeline.connection import connect_to
@@ -110,6 +110,10 @@ def _load_file(path: Path) -> ModuleType:
     # The name is the whole path, so that no other module has it. Registered, because
     # dataclasses and inspect look a class's module up.
     name, folder = str(path.resolve()), str(path.resolve().parent)
+    source = path.read_bytes()
+    known = _loaded(name, source)
+    if known is not None:
+        return known
     spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -123,7 +127,26 @@ def _load_file(path: Path) -> ModuleType:
         raise CoordinatorError(_import_failure(str(path), error)) from error
     finally:
         sys.path.remove(folder)
+    _SOURCES[name] = source
     return module
+
+
+_SOURCES: Final[dict[str, bytes]] = {}
+"""What each file held that was loaded from its path."""
+
+
+def _loaded(file: str, source: bytes) -> ModuleType | None:
+    """Return the module of a file, if it is there and the file is what it was.
+
+    Loaded a second time its classes would be others: an error that one raises would
+    not be the one that another catches.
+    """
+    if _SOURCES.get(file) == source:
+        return sys.modules.get(file)
+    if file in _SOURCES:
+        return None
+    modules = list(sys.modules.values())
+    return next((one for one in modules if getattr(one, "__file__", "") == file), None)
 
 
 def _load_module(name: str) -> ModuleType:

@@ -73,7 +73,7 @@ async def run_blocking(
             except WavecheckError:
                 raise
             except Exception as error:
-                handed = running.throw(error)
+                handed = running.throw(type(error), error, error.__traceback__)
             else:
                 handed = running.switch(result)
     finally:

@@ -64,8 +64,12 @@ class Kernel(simpy.Environment):
         steps_count: steps performed so far.
         choices: what the rule answered, in order: the schedule of this execution.
         performed: every statement that was ever performed; a rewind keeps it.
-        survives: called with a task and the error that it did not catch; true if the
-            world has dealt with it. Without one, every error is the code's own fault.
+        survives: called with a task and an error of `survived` that it did not catch;
+            the world ends the task and deals with that.
+        survived: what the world takes for the end of a process.
+        expected_errors: what ends a task and is nobody's fault.
+        error_watchers: called with a task and any other error that ends it; without one
+            such an error ends the run.
         progress: called with the steps so far, now and then.
         on_step: called after each step, with its changes; for traces.
         is_stopped: set to end the run after the current step.
@@ -94,7 +98,10 @@ class Kernel(simpy.Environment):
         self.journal: list[Change] = []
         self.steps_count = 0
         self.choices: list[int] = []
-        self.survives: Callable[[Task, Exception], bool] | None = None
+        self.survives: Callable[[Task, Exception], None] | None = None
+        self.survived: tuple[type[Exception], ...] = ()
+        self.expected_errors: tuple[type[BaseException], ...] = ()
+        self.error_watchers: list[Callable[[Task, BaseException], None]] = []
         self.progress: Callable[[int], None] | None = None
         self.performed: set[Statement] = set()
         self.on_step: StepListener | None = None
@@ -138,6 +145,7 @@ class Kernel(simpy.Environment):
     def kill(self, task: Task) -> None:
         """End a task where it stands; what it did stays done."""
         self._withdraw(task)
+        task.was_cut = True
         task.coroutine.close()
         task.end()
 
@@ -406,8 +414,15 @@ class Kernel(simpy.Environment):
             raise error
         if self._acting is not None:
             self.current = self._acting  # what is left open now belongs to its step
-        survives = self.survives
-        if survives and isinstance(error, Exception) and survives(task, error):
+        task.was_cut = True
+        if self.survives is not None and isinstance(error, self.survived):
+            self.survives(task, error)
+            return
+        if isinstance(error, self.expected_errors) or self.error_watchers:
+            if not isinstance(error, self.expected_errors):
+                for watch in self.error_watchers:
+                    watch(task, error)
+            task.end()
             return
         raise CoordinatorError(
             blame.describe_failure(error, task.name, task.operation, self.steps_count)

@@ -118,6 +118,22 @@ class Operation(Generic[T]):
         return (yield from instead(self).__await__())  # type: ignore[no-any-return]  # as above
 
 
+class Making:
+    """Who is told of each operation that is made.
+
+    Attributes:
+        listener: None: nobody.
+    """
+
+    __slots__ = ("listener",)
+
+    def __init__(self) -> None:
+        self.listener: Callable[[Operation[Any]], None] | None = None
+
+
+making = Making()
+
+
 @overload
 def statement(
     function: Callable[Concatenate[S, P], T],
@@ -155,7 +171,10 @@ def statement(
         def make(owner: object, *args: Any, **keywords: Any) -> Operation[Any]:
             if keywords:  # the atomic function takes its arguments by position
                 args = parameters.bind(owner, *args, **keywords).args[1:]
-            return Operation(described, owner, args)
+            operation: Operation[Any] = Operation(described, owner, args)
+            if making.listener is not None:
+                making.listener(operation)
+            return operation
 
         make.statement = described  # type: ignore[attr-defined]  # no field of a function
         return update_wrapper(make, method)

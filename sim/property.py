@@ -1,16 +1,20 @@
 """Properties and the judge that watches one execution for them.
 
 A property is a predicate and the moment at which it is judged. The judge knows parts by
-name and nothing of any domain; what a property means is the world's business.
+name and nothing of any domain; what a property means is the world's business. One
+property needs no world to mean it: code under test raises no error (`NO_ERROR`). It is
+judged in every untimed execution and reported where it is violated, or asked for.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
+from wavecheck.sim.blame import Place, raised_at
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Watcher
+from wavecheck.sim.task import Task
 
 OnChange = Callable[[Any, Hashable, Any, Any], str | None]
 """Called with world, key, before and after; returns what is wrong, or None."""
@@ -25,6 +29,7 @@ class Moment(Enum):
     ALWAYS = "always"
     AT_QUIESCENCE = "at quiescence"
     TIMED = "timed runs"
+    ON_ERROR = "when a task ends by an error"
 
 
 def _always_at_risk(world: Any) -> bool:
@@ -53,6 +58,19 @@ class Property:
     is_at_risk: Callable[[Any], bool] = _always_at_risk
 
 
+NO_ERROR: Final = Property(
+    name="no_error",
+    meaning="no task of the code under test ends by an error that nothing catches",
+    moment=Moment.ON_ERROR,
+)
+"""Holds of every world; errors that a world expects are none (`expected_errors`)."""
+
+
+def with_no_error(properties: Sequence[Property]) -> list[Property]:
+    """Return properties with `NO_ERROR`, which no world has to list."""
+    return [*properties, *([] if NO_ERROR in properties else [NO_ERROR])]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
     """What was wrong, and after which step.
@@ -62,12 +80,14 @@ class Violation:
         step: number of the last step taken, 1-based.
         time: ticks.
         message: what was wrong, in the words of the domain.
+        place: for `NO_ERROR`, the line of the code under test; else None.
     """
 
     property_name: str
     step: int
     time: int
     message: str
+    place: Place | None = None
 
 
 class Judge:
@@ -98,13 +118,16 @@ class Judge:
         moments = {Moment.AT_QUIESCENCE}
         if kernel.is_timed:
             moments.add(Moment.TIMED)
-        self._attached: list[tuple[list[Watcher], Watcher]] = []
+        self._attached: list[tuple[list[Any], Any]] = []
         self._at_end = [one for one in properties if one.moment in moments]
         for one in properties:
             for part_name, check in one.on_change.items():
                 watchers = kernel.parts[part_name].watchers
                 watchers.append(self._watcher(one, check))
                 self._attached.append((watchers, watchers[-1]))
+        if NO_ERROR in properties:
+            kernel.error_watchers.append(self._watch_error)
+            self._attached.append((kernel.error_watchers, self._watch_error))
 
     def _watcher(self, judged: Property, check: OnChange) -> Watcher:
         world = self._world
@@ -116,7 +139,11 @@ class Judge:
 
         return watch
 
-    def _violate(self, name: str, message: str) -> None:
+    def _watch_error(self, task: Task, error: BaseException) -> None:
+        message, place = raised_at(error, task.name)
+        self._violate(NO_ERROR.name, message, place)
+
+    def _violate(self, name: str, message: str, place: Place | None = None) -> None:
         kernel = self._kernel
         if name not in self.violations:
             self.violations[name] = Violation(
@@ -124,6 +151,7 @@ class Judge:
                 step=kernel.steps_count,
                 time=int(kernel.now),
                 message=message,
+                place=place,
             )
         if name == self._stops_at:
             kernel.is_stopped = True

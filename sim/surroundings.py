@@ -32,11 +32,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from traceback import extract_stack
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from wavecheck.sim.blame import place_of
+from wavecheck.sim.blame import calling_at
 from wavecheck.sim.blocking import current_blocking, wait_for
 from wavecheck.sim.errors import CoordinatorError
 
@@ -79,9 +78,7 @@ def refuse_here(what: str, instead: str) -> NoReturn:
     Raises:
         CoordinatorError: in the engine; code that catches everything does not see it.
     """
-    error = CoordinatorError(
-        f"{what}\n  at    {place_of(extract_stack())}\nnext: {instead}"
-    )
+    error = CoordinatorError(f"{what}\n  at    {calling_at()}\nnext: {instead}")
     if current_blocking() is not None:
         wait_for(_raising(error))
     raise error

@@ -18,6 +18,7 @@ class Task:
         statements_count: statements performed so far (no messages, no sleeps).
         ticks_slept: by calls of `time.sleep` in an untimed run.
         draws_count: random values that its code has drawn.
+        was_cut: it was killed, or ended by an error.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Task:
         "send",
         "statements_count",
         "ticks_slept",
+        "was_cut",
     )
 
     def __init__(
@@ -53,6 +55,7 @@ class Task:
         self.statements_count = 0
         self.ticks_slept = 0
         self.draws_count = 0
+        self.was_cut = False
 
     def __repr__(self) -> str:
         return f"Task({self.name!r})"

@@ -17,7 +17,7 @@ from wavecheck.scenarios.verdicts.proving import explained
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import statements_of
 from wavecheck.sim.parts import Counter, Part, Queue, Table
-from wavecheck.sim.property import Moment
+from wavecheck.sim.property import Moment, with_no_error
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.happens_before import happens_before
 from wavecheck.sim.search.recorded import RecordedChoices
@@ -133,7 +133,8 @@ def evidence_of(schedule: Schedule, explanation: Explanation | None = None) -> E
     ]
     failing = tracks[0]
     assert failing is not None
-    judged = next(one for one in world.properties if one.name == schedule.property_name)
+    known = with_no_error(world.properties)
+    judged = next(one for one in known if one.name == schedule.property_name)
     return Evidence(
         explanation=told,
         rule=_first_line(subject.coordinator_type),

@@ -13,6 +13,7 @@ from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.verdicts.checking import CheckResult
 from wavecheck.scenarios.verdicts.proving import ProofResult
 from wavecheck.scenarios.verdicts.strategies import EXHAUSTIVE
+from wavecheck.sim.property import with_no_error
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.verdict import Verdict
 
@@ -66,7 +67,8 @@ def judged(result: CheckResult | ProofResult) -> Judged:
         scenario, settings = result.scenario, result.settings
         coordinator, strategy = result.coordinator, result.strategy
         words = [strength(result, one) for one in result.verdicts]
-    meanings = {one.name: one.meaning for one in scenario.properties()}
+    known = with_no_error(scenario.properties())
+    meanings = {one.name: one.meaning for one in known}
     return Judged(
         scenario=scenario,
         coordinator=coordinator,

@@ -19,7 +19,8 @@ from wavecheck.reports.export.story import Story, one_line, tell
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.verdicts.checking import CheckResult, world_of
 from wavecheck.scenarios.verdicts.proving import ProofResult
-from wavecheck.sim.search.places import Place, places_of
+from wavecheck.sim.blame import Place
+from wavecheck.sim.search.places import places_of
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.verdict import Outcome
 

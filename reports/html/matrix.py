@@ -12,7 +12,7 @@ from wavecheck.reports.verdicts.search import sizes_text, strength
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.verdicts.checking import CheckResult
 from wavecheck.scenarios.verdicts.proving import ProofResult
-from wavecheck.sim.property import Property
+from wavecheck.sim.property import Property, with_no_error
 from wavecheck.sim.verdict import Outcome, Verdict
 
 
@@ -207,4 +207,6 @@ def _cell(
 
 
 def _meaning(properties: Sequence[Property], name: str) -> str:
-    return next((one.meaning for one in properties if one.name == name), "")
+    return next(
+        (one.meaning for one in with_no_error(properties) if one.name == name), ""
+    )

@@ -85,15 +85,12 @@ class PipelineFaults:
                 self._store.queue.put((message.batch_id, message.attempt))
         self._world.replace_worker(task)
 
-    def survive(self, task: Task, error: Exception) -> bool:
+    def survive(self, task: Task, error: Exception) -> None:
         """Take a statement's failure that nobody caught as the end of a process."""
-        if not isinstance(error, StatementFailed):
-            return False
         ways = self._ways(task)
         task.end()
         redelivers = ways[self._kernel.choose(len(ways))][0]
         self.bury(task, redelivers=redelivers)
-        return True
 
     def _duplicates(self) -> list[Target]:
         put = self._store.queue.put

@@ -7,7 +7,14 @@ workers that process batches and run the listener; optional pollers.
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from wavecheck.coordinator import Batch, Coordinator, ImportPlan, JobState, WaveKind
+from wavecheck.coordinator import (
+    Batch,
+    Coordinator,
+    ImportPlan,
+    JobState,
+    StatementFailed,
+    WaveKind,
+)
 from wavecheck.coordinator.listener import LISTENERS
 from wavecheck.coordinator.worker import WORKERS
 from wavecheck.scenarios.pipeline.faults import PipelineFaults
@@ -99,6 +106,7 @@ class ImportJobWorld(PipelineWorld):
         faults = PipelineFaults(self)
         self._adversary = Adversary(self.kernel, faults.sources(), plan)
         self.kernel.survives = faults.survive
+        self.kernel.survived = (StatementFailed,)
         self.store.track_deliveries()
         self.kernel.mark()
 

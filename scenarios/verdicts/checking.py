@@ -18,7 +18,7 @@ from wavecheck.scenarios.verdicts.strategies import make_search, make_strategy
 from wavecheck.sim.errors import unknown_name
 from wavecheck.sim.faces import shown
 from wavecheck.sim.faults import FaultPlan
-from wavecheck.sim.property import Property
+from wavecheck.sim.property import Property, with_no_error
 from wavecheck.sim.search.judgement import never_performed, searchable, verdicts_of
 from wavecheck.sim.search.random_walk import RandomWalk
 from wavecheck.sim.search.recorded import RecordedChoices
@@ -160,11 +160,12 @@ def chosen_properties(world: World, names: Sequence[str]) -> list[Property]:
     Raises:
         InvalidScenario: no such property in this world.
     """
-    known = {judged.name: judged for judged in searchable(world.properties)}
+    declared = searchable(world.properties)
+    known = {judged.name: judged for judged in with_no_error(declared)}
     for name in names:
         if name not in known:
             raise unknown_name("property", name, list(known))
-    return [known[name] for name in names] if names else list(known.values())
+    return [known[name] for name in names] if names else declared
 
 
 def check(

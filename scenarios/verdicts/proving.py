@@ -23,7 +23,7 @@ from wavecheck.sim.exhaustive.paths import Odds, count_schedules, odds
 from wavecheck.sim.exhaustive.prove import conclude, in_full, searched
 from wavecheck.sim.exhaustive.recovery import Recovery, first_lost, recovery
 from wavecheck.sim.faces import shown
-from wavecheck.sim.property import Violation
+from wavecheck.sim.property import NO_ERROR, Violation
 from wavecheck.sim.search.explain import Explanation, NoReturn, explain
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule, steps_with_answers
@@ -176,12 +176,12 @@ def prove(
         InvalidScenario: a property that does not exist, or a checkpoint of another
             scenario.
         CannotLearn: the code under test hides state from the engine.
-        CoordinatorError: the code under test failed in some reachable state.
+        CoordinatorError: the code under test awaits what is not modelled.
     """
     began = time.monotonic()
     world = subject.world()
     chosen = chosen_properties(world, properties)
-    judged = [one.name for one in chosen]
+    names = [one.name for one in chosen]
     if limits.leaves_out:
         # What no judged property needs can be left out of the state.
         world.properties = tuple(chosen)  # type: ignore[misc]  # the protocol only reads it
@@ -200,11 +200,13 @@ def prove(
             progress=tell,
         )
         exploration = conclude(search, stopped_by)
-        known = _ask_graph(search, exploration, judged, limits)
+        known = _ask_graph(search, exploration, names, limits)
         if known.has_cycle and exploration.merged:
             search, stopped_by = in_full(search, _LOOPS, tell)
             exploration = conclude(search, stopped_by)
-            known = _ask_graph(search, exploration, judged, limits)
+            known = _ask_graph(search, exploration, names, limits)
+    errors = [one.name for one in exploration.properties if one.name == NO_ERROR.name]
+    judged = list(dict.fromkeys([*names, *errors]))
     return ProofResult(
         subject=subject,
         exploration=exploration,

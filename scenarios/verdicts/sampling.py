@@ -13,7 +13,7 @@ from wavecheck.sim.errors import HarnessBug
 from wavecheck.sim.exhaustive.counterexample import Follow
 from wavecheck.sim.exhaustive.crowd import CrowdGrew
 from wavecheck.sim.exhaustive.learning import Learner
-from wavecheck.sim.exhaustive.refusal import CannotLearn
+from wavecheck.sim.exhaustive.refusal import CannotLearn, refuse
 from wavecheck.sim.exhaustive.sampling import (
     BLOCK,
     Draw,
@@ -79,6 +79,12 @@ class ArraySearch:
         world = self._build()
         world.properties = self._judged  # type: ignore[misc]  # the protocol only reads it
         learner = Learner(world)
+        if learner.fails_at_start:
+            raise refuse(
+                "a task ends by an error before its first step",
+                task="(at the start)",
+                likely="the code under test fails at once",
+            )
         while True:
             try:
                 return self._sample(session, learner)

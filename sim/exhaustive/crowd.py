@@ -145,8 +145,8 @@ class OperationView:
         return self._crowd.operation(self._number).owner
 
 
-Begin = Callable[[Coroutine[Any, Any, Any], str], Task]
-"""Runs a coroutine up to its first operation, and returns it as a task."""
+Begin = Callable[[Coroutine[Any, Any, Any], str], tuple[Task, BaseException | None]]
+"""Runs a coroutine up to its first operation; the task, and the error that ended it."""
 
 
 class Crowd:
@@ -161,6 +161,7 @@ class Crowd:
     Attributes:
         tasks: the local states of each task, later ones at the end.
         moves: where the step has put other tasks, by task.
+        has_failed: the step has let another task end by an error.
         spawned: the coroutines of tasks that the step has spawned, as tasks.
         births: as given.
         begin: makes a task of a coroutine.
@@ -175,6 +176,7 @@ class Crowd:
     ) -> None:
         self.tasks: list[TaskLocals] = []
         self.moves: dict[int, int] = {}
+        self.has_failed = False
         self.births = births
         self.spawned: list[Task] = []
         self.begin: Begin | None = None
@@ -205,7 +207,7 @@ class Crowd:
             birth: describes the spawning of the n-th task by this step.
         """
         self._task, self._places, self._birth = task, places, birth
-        self.moves, self.spawned = {}, []
+        self.moves, self.spawned, self.has_failed = {}, [], False
 
     # What a statement may ask of the kernel ------------------------------------------
 
@@ -237,13 +239,12 @@ class Crowd:
         if after is None:
             raise Unlearned(number, place, failure)
         escaped = locals_.states[after].escaped
-        if escaped is None:
-            self.moves[number] = after
-            return
         survives = self._kernel.survives
-        assert survives is not None
-        if not survives(view, escaped):  # type: ignore[arg-type]  # a view stands in for the task
-            raise self.refusal("an error that nobody takes as a task's end")
+        if survives is not None and isinstance(escaped, self._kernel.survived):
+            survives(view, escaped)  # type: ignore[arg-type]  # a view stands in for the task
+            return
+        self.moves[number] = after
+        self.has_failed |= escaped is not None
 
     def spawn(
         self,
@@ -258,7 +259,8 @@ class Crowd:
             coroutine.close()
             raise self.refusal("spawning a task")
         with self._recorder.pausing():
-            task = self.begin(coroutine, name)
+            task, escaped = self.begin(coroutine, name)
+            self.has_failed |= escaped is not None
             self.spawned.append(task)
             number = self._later(name)
             birth = self._birth(len(self.spawned) - 1)

@@ -62,7 +62,7 @@ class Exploration:
             resumption by another history.
         bits: of a packed state.
         peak_bytes: of all arrays at once.
-        properties: in the order of the world.
+        properties: in the order of the world; `NO_ERROR` last, if it is violated.
         left_out: state that no step reads and no property needs; it was not explored.
         merged: groups of interchangeable tasks, explored in one order only.
         not_merged: why tasks that were declared interchangeable were explored in full;

@@ -121,6 +121,11 @@ class Search:
         initial = self.system.initial()
         self.levels.append(initial)
         self._see(initial)
+        if learner.fails_at_start:
+            state = _one_state(initial)
+            self.found[learner.no_error] = Found(
+                level=0, state=state, task=None, alternative=-1
+            )
 
     def _convert(self, new: Layout, old: Layout) -> None:
         """Pack everything that is held in another layout."""

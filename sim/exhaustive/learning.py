@@ -18,7 +18,7 @@ from wavecheck.sim.exhaustive.reduction import Reduction
 from wavecheck.sim.exhaustive.refusal import refuse
 from wavecheck.sim.exhaustive.shared import SharedState
 from wavecheck.sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
-from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.property import NO_ERROR, Moment, Property, with_no_error
 from wavecheck.sim.world import World
 
 RECHECKS_MAX: Final = 4_000
@@ -61,7 +61,9 @@ class Learner:
         shared: the components.
         tasks: the local states of each task.
         healing: index of the pseudo-task that heals; None: nothing was healed yet.
-        properties: those that can be judged without time.
+        properties: those that can be judged without time, and that nothing raises.
+        no_error: index of the latter.
+        fails_at_start: some task ends by an error before its first step.
     """
 
     def __init__(self, world: World, *, reduces: bool = False) -> None:
@@ -72,8 +74,11 @@ class Learner:
             )
         self.world = world
         self.properties: tuple[Property, ...] = tuple(
-            one for one in world.properties if one.moment is not Moment.TIMED
+            with_no_error(
+                [one for one in world.properties if one.moment is not Moment.TIMED]
+            )
         )
+        self.no_error = self.properties.index(NO_ERROR)
         kernel.rewind()
         self.reduction = Reduction(is_on=reduces)
         births = births_of(kernel)
@@ -100,6 +105,7 @@ class Learner:
             world, self._watch, self._recorder, self.shared.forget
         )
         started = self._executions.start()
+        self.fails_at_start = self._executions.has_failed
         self.tasks: list[TaskLocals] = []
         self.healing: int | None = None
         self._crowd.begin = self._executions.begin
@@ -205,19 +211,22 @@ class Learner:
             if isinstance(locals_, HealingLocals) and locals_.is_over(one.result):
                 continue
             local = locals_.next(places[task], one.result)
+            violated = one.violated
             escaped = locals_.states[local].escaped
-            if escaped is not None:
+            if isinstance(escaped, self.world.kernel.survived):
                 raise refuse(
                     f"{locals_.name} ends by an error of its own: {escaped!r}",
                     task=locals_.name,
                     likely="a statement that fails where no fault has struck",
                 )
+            if escaped is not None and self.no_error not in violated:
+                violated = (*violated, self.no_error)
             steps.append(
                 Step(
                     choices=one.choices,
                     local=local,
                     writes=one.writes,
-                    violated=one.violated,
+                    violated=violated,
                     moves=one.moves,
                     one_in=one.one_in,
                 )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from wavecheck.sim.blame import describe_failure, describe_foreign_await
+from wavecheck.sim.blame import describe_foreign_await
 from wavecheck.sim.errors import CoordinatorError, WavecheckError
 from wavecheck.sim.exhaustive.crowd import Birth
 from wavecheck.sim.exhaustive.effects import Effects
@@ -23,7 +23,8 @@ from wavecheck.sim.exhaustive.identity import IdentityMap, Key
 from wavecheck.sim.exhaustive.recording import Recorder
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
-from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.forgotten import Forgotten
+from wavecheck.sim.kernel import CODE_FAILURES, Kernel
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.surroundings import RUNNING, past_of
 from wavecheck.sim.task import Task
@@ -42,7 +43,7 @@ class LocalState:
         birth: how the task came to be, if it is not there from the start.
         other_history: how it was reached a second time.
         other_birth: likewise.
-        escaped: the error that ended it, where a world may take that for its end.
+        escaped: the error that ended it, unless the world expects that.
         next: local states by result.
     """
 
@@ -51,7 +52,7 @@ class LocalState:
     birth: Birth | None = None
     other_history: History | None = None
     other_birth: Birth | None = None
-    escaped: Exception | None = None
+    escaped: BaseException | None = None
     next: dict[int, int] = field(default_factory=dict)
 
 
@@ -59,6 +60,7 @@ class Executions:
     """Makes fresh executions of one world, to run single coroutines in.
 
     Attributes:
+        has_failed: some task of the last one ended by an error before its first step.
         runs_count: how often a coroutine was resumed in Python.
     """
 
@@ -72,12 +74,18 @@ class Executions:
         self._kernel: Kernel = world.kernel
         self._forget = forget
         self.names: list[str] = []
+        self.has_failed = False
+        self._kernel.error_watchers.append(self._note_failure)
+
+    def _note_failure(self, task: Task, error: BaseException) -> None:
+        self.has_failed = True
 
     def start(self) -> list[Task]:
         """Rewind the world and spawn its tasks again."""
         kernel = self._kernel
         kernel.rewind()
         self._forget()
+        self.has_failed = False
         self._world.start()
         self.watch.start(kernel.tasks)
         names = [task.name for task in kernel.tasks]
@@ -91,23 +99,28 @@ class Executions:
             )
         return kernel.tasks
 
-    def begin(self, coroutine: Coroutine[Any, Any, Any], name: str) -> Task:
-        """Run a coroutine that a step has spawned up to its first operation."""
+    def begin(
+        self, coroutine: Coroutine[Any, Any, Any], name: str
+    ) -> tuple[Task, BaseException | None]:
+        """Run a coroutine that a step has spawned up to its first operation.
+
+        Returns:
+            The task, and the error that it did not catch, as `resume` does.
+        """
         task = Task(name, -1, coroutine, is_daemon=True)
         with self.recorder.aside():
-            self.resume(task, None, None)
-        return task
+            return task, self.resume(task, None, None)
 
     def resume(
         self, task: Task, value: Any, error: Exception | None
-    ) -> Exception | None:
+    ) -> BaseException | None:
         """Run a coroutine up to its next operation, or to its end.
 
         Returns:
-            The error that it did not catch, where the world may take that for its end.
+            The error that it did not catch, unless the world expects that.
 
         Raises:
-            CoordinatorError: the code under test failed.
+            CoordinatorError: it awaited something foreign.
             CannotLearn: it did something that no statement does.
         """
         kernel = self._kernel
@@ -125,12 +138,9 @@ class Executions:
             task.end()
         except WavecheckError:
             raise
-        except Exception as raised:
-            if kernel.survives is None:
-                raise CoordinatorError(
-                    describe_failure(raised, task.name, task.operation, 0)
-                ) from raised
-            escaped = raised
+        except CODE_FAILURES as raised:
+            if not isinstance(raised, kernel.expected_errors):
+                escaped = raised
             task.end()
         else:
             if type(operation) is not Operation:
@@ -247,7 +257,7 @@ class TaskLocals:
         history: History,
         *,
         birth: Birth | None = None,
-        escaped: Exception | None = None,
+        escaped: BaseException | None = None,
     ) -> int:
         """Return the number of the local state that a coroutine stands in."""
         key = self._key(task, history)
@@ -294,8 +304,12 @@ class TaskLocals:
         if birth is not None:
             executions.watch.expect_changes()
         escaped = None
-        for one in (*history, result):
-            escaped = executions.resume(task, *values[one])
+        for one in history:
+            executions.resume(task, *values[one])
+        with Forgotten([task], lambda: task) as forgotten:
+            escaped = executions.resume(task, *values[result])
+            task.was_cut = escaped is not None
+            forgotten.check()
         executions.runs_count += 1
         executions.watch.check(self.name)
         return self._note(task, (*history, result), birth=birth, escaped=escaped)

@@ -18,7 +18,7 @@ from wavecheck.sim.exhaustive.results import Results, Script
 from wavecheck.sim.exhaustive.shared import SharedState
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation
-from wavecheck.sim.property import Property
+from wavecheck.sim.property import NO_ERROR, Property
 from wavecheck.sim.task import Task
 
 Prepare = Callable[[Callable[[], None]], None]
@@ -73,6 +73,7 @@ class Performer:
         self._reduction = reduction
         self._crowd = crowd
         self._results = results
+        self._no_error = properties.index(NO_ERROR)
         self._checks: Mapping[str, list[tuple[int, Any]]] = {
             part: [
                 (index, one.on_change[part])
@@ -224,6 +225,8 @@ class Performer:
                 self._recorder.note(part, self._shared.key(part, key))
                 if check(self._world, key, before, after) is not None:
                     violated[index] = None
+        if self._crowd.has_failed:
+            violated[self._no_error] = None
         self._recorder.is_active = False
         kernel.journal.clear()
         shared = self._shared

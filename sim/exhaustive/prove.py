@@ -48,7 +48,7 @@ def explore(
 
     Raises:
         CannotLearn: the code under test hides state; the message names it.
-        CoordinatorError: the code under test failed in some reachable state.
+        CoordinatorError: the code under test awaits what is not modelled.
         InvalidScenario: checkpoints and reduction together.
 
     Determinism: the same world gives the same answer, counterexamples included.
@@ -169,7 +169,8 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
         peak_bytes=search.peak_bytes,
         properties=tuple(
             _result(search, index, is_complete=not stopped_by)
-            for index in range(len(search.learner.properties))
+            for index, one in enumerate(search.learner.properties)
+            if one in search.learner.world.properties or index in search.found
         ),
         left_out=learner.reduction.names,
         merged=tuple(

@@ -114,6 +114,15 @@ def explain(
             "the schedule replays, and nothing is violated: nothing to explain\n"
             f"  expected  a violation of {schedule.property_name!r}"
         )
+    if not violation.step:  # before any choice: nothing led there, nothing avoids it
+        return Explanation(
+            schedule=schedule,
+            steps=replayed.steps,
+            violation=violation,
+            stale_read=None,
+            no_return=None,
+            escape=None,
+        )
     stale, marks = StaleReads(world.kernel), _Marks(world.kernel)
 
     def listen(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wavecheck.sim.operation import statements_of
-from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.property import Moment, Property, with_no_error
 from wavecheck.sim.search.session import Session
 from wavecheck.sim.verdict import Outcome, Verdict
 from wavecheck.sim.world import World
@@ -17,7 +17,7 @@ def searchable(properties: Sequence[Property]) -> list[Property]:
 def verdicts_of(
     session: Session, properties: Sequence[Property], *, is_proved: bool
 ) -> tuple[Verdict, ...]:
-    """Return one verdict per property.
+    """Return one verdict per property, and one for an error if there was one.
 
     Args:
         session: a session that is over.
@@ -26,8 +26,10 @@ def verdicts_of(
     """
     seen = session.statistics()
     verdicts = []
-    for judged in properties:
+    for judged in with_no_error(properties):
         found = session.found.get(judged.name)
+        if found is None and judged not in properties:
+            continue
         verdicts.append(
             Verdict(
                 property_name=judged.name,

@@ -14,6 +14,7 @@ from typing import Any
 
 from wavecheck.sim.blame import call_text
 from wavecheck.sim.errors import NondeterminismError, ReplayMismatch
+from wavecheck.sim.forgotten import listening
 from wavecheck.sim.operation import Operation, Statement
 from wavecheck.sim.parts import Change
 from wavecheck.sim.search.execution import execute
@@ -96,7 +97,8 @@ def noted_run(world: World, rule: Rule) -> list[Noted]:
     """
     notebook = Notebook(world, watches_instance=True)
     try:
-        execute(world, rule, once_started=notebook.start)
+        with listening(world.kernel):
+            execute(world, rule, once_started=notebook.start)
     finally:
         notebook.close()
     notebook.compare_instance()

@@ -10,10 +10,11 @@ from typing import Any
 
 from wavecheck.sim.errors import ReplayMismatch
 from wavecheck.sim.faces import shown
+from wavecheck.sim.forgotten import listening
 from wavecheck.sim.kernel import Kernel, StepListener
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change
-from wavecheck.sim.property import Judge, Violation
+from wavecheck.sim.property import Judge, Violation, with_no_error
 from wavecheck.sim.search.execution import execute
 from wavecheck.sim.search.judgement import searchable
 from wavecheck.sim.search.recorded import RecordedChoices
@@ -101,12 +102,14 @@ def run_rule(
         stops_at: end the execution when the property of this name is violated.
     """
     kernel = world.kernel
-    judge = Judge(kernel, world, searchable(world.properties), stops_at=stops_at)
+    judged = with_no_error(searchable(world.properties))
+    judge = Judge(kernel, world, judged, stops_at=stops_at)
     trace = Trace(kernel)
     if listener is not None:
         listen(kernel, listener)
     try:
-        execute(world, rule)
+        with listening(kernel):
+            execute(world, rule)
         if not kernel.is_stopped:
             judge.judge_end()
     finally:
@@ -158,14 +161,14 @@ def passes(world: World, rule: Rule, property_name: str) -> bool:
     """Run one execution without a trace; return whether it keeps one property."""
     kernel = world.kernel
     judged = [one for one in searchable(world.properties) if one.name == property_name]
-    judge = Judge(kernel, world, judged, stops_at=property_name)
+    judge = Judge(kernel, world, with_no_error(judged), stops_at=property_name)
     try:
         execute(world, rule)
         if not kernel.is_stopped:
             judge.judge_end()
     finally:
         judge.close()
-    return not judge.violations
+    return property_name not in judge.violations
 
 
 def replay(

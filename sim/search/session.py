@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wavecheck.sim.errors import InvalidScenario
-from wavecheck.sim.property import Judge, Property, Violation
+from wavecheck.sim.property import Judge, Property, Violation, with_no_error
 from wavecheck.sim.search.execution import execute
 from wavecheck.sim.search.recheck import noted_run, recheck
 from wavecheck.sim.search.strategy import Strategy
@@ -114,7 +114,8 @@ class Session:
 
     Args:
         world: built on an untimed kernel.
-        properties: what is judged; each is searched for on its own.
+        properties: what is judged; each is searched for on its own. That no task ends
+            by an error is judged beside them.
         budget: when to stop.
         clock: seconds.
         stops_at_first: stop as soon as one property is violated.
@@ -145,7 +146,7 @@ class Session:
         self.properties = list(properties)
         self.progress: Callable[[Statistics, Mapping[str, Found]], None] | None = None
         self._undecided = list(properties)
-        self.judge = Judge(world.kernel, world, properties)
+        self.judge = self._judge(world)
         self._sizes: Mapping[str, int] = {}
         self._budget = budget
         self._clock = clock
@@ -161,11 +162,15 @@ class Session:
         self._last_new_final_state = 0
         self._elsewhere: Statistics | None = None
 
+    def _judge(self, world: World) -> Judge:
+        return Judge(world.kernel, world, with_no_error(self.properties))
+
     def is_over(self) -> bool:
         """Return whether the budget is spent or everything was found."""
         count = self.executions_count
         if self.found and (
-            self._stops_at_first or len(self.found) == len(self.properties)
+            self._stops_at_first
+            or all(one.name in self.found for one in self.properties)
         ):
             return True
         if self._budget.executions is not None and count >= self._budget.executions:
@@ -199,7 +204,7 @@ class Session:
         self.judge.close()
         world.kernel.performed = self.kernel.performed
         self.world, self.kernel, self._sizes = world, world.kernel, sizes
-        self.judge = Judge(world.kernel, world, self.properties)
+        self.judge = self._judge(world)
 
     def execute(self, rule: Rule, strategy_name: str) -> dict[str, Violation]:
         """Run one execution; return the violations it shows."""

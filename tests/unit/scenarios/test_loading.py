@@ -245,3 +245,28 @@ def test_a_constructor_that_needs_more_or_less_is_refused(failure, parameters):
 def test_defaults_in_the_constructor_are_fine(load):
     """More parameters with defaults are nobody's business."""
     assert load(RIGHT.replace("self, db", "self, db, size=10"))
+
+
+def test_a_file_is_loaded_once_and_again_when_it_has_changed(tmp_path, monkeypatch):
+    """Its own error type stays one class, until the file says something else."""
+    file = tmp_path / "rule.py"
+    text = """
+class Refused(Exception):
+    pass
+
+class Rule:
+    def __init__(self, db):
+        self.db = db
+
+    async def check_and_trigger_next_wave(self, job_id):
+        raise Refused
+
+    async def dispatch_wave(self, job_id, wave_number):
+        return 0
+"""
+    file.write_text(text)
+    scenario = find_scenario("import-job")
+    first = load_coordinator(scenario, f"{file}:Rule")
+    assert load_coordinator(scenario, f"{file}:Rule") is first
+    file.write_text(f"{text}\n\nCHANGED = True\n")
+    assert load_coordinator(scenario, f"{file}:Rule") is not first

@@ -91,6 +91,7 @@ class FaultyWorld:
         sources = {"crash": self.crashes, "fail": self.failures, "lose": self.losses}
         self.adversary = Adversary(self.kernel, sources, plan)
         self.kernel.survives = self.survive
+        self.kernel.survived = (Failed,)
         self.rounds = 0
         self.kernel.mark()
 
@@ -154,7 +155,6 @@ class FaultyWorld:
     def survive(self, task, error):
         task.end()
         self.bury(task, bool(self.kernel.choose(2)))
-        return True
 
     def heal(self):
         if self.rounds == self.heals or self.store.done.get(0):
@@ -238,7 +238,7 @@ def test_schedules_and_odds_are_those_of_all_executions(plan, sizes):
     assert stopped_by == ""
     graph, result = graph_of(search), conclude(search, "")
     assert count_schedules(graph) == count
-    for index, one in enumerate(search.learner.properties):
+    for index, one in enumerate(search.learner.world.properties):
         assert odds(graph, index).exact == chances[one.name]
         assert result.of(one.name).shortest == shortest.get(one.name)
 
