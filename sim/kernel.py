@@ -60,6 +60,8 @@ class Kernel(simpy.Environment):
     Attributes:
         parts: every part by name, in order of creation.
         tasks: every task, in order of spawning.
+        services: what code under test reaches by other ways than its arguments, such
+            as databases that it connects to; by kind.
         current: the task whose step is being performed.
         steps_count: steps performed so far.
         choices: what the rule answered, in order: the schedule of this execution.
@@ -92,6 +94,7 @@ class Kernel(simpy.Environment):
         self.latency = latency
         self.steps_max = steps_max
         self.parts: dict[str, Part] = {}
+        self.services: dict[str, Any] = {}
         self.tasks: list[Task] = []
         self.enabled: list[Task] = []
         self.current: Task | None = None
@@ -138,7 +141,11 @@ class Kernel(simpy.Environment):
             heappush(self._due, (at, _PRIORITY, next(self._eid), task))
         else:
             spawning = self.current
-            self._resume(task, None)
+            try:
+                self._resume(task, None)
+            except BaseException:
+                self.close()  # no task is left open
+                raise
             self.current = spawning
         return task
 

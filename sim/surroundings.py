@@ -66,7 +66,7 @@ class Running:
 RUNNING: Final = Running()
 
 
-def _task(kernel: "Kernel") -> "Task":
+def running_task(kernel: "Kernel") -> "Task":
     """Return the running task, unseen by whoever records what a step looks at."""
     task: Task = vars(kernel)["current"]
     return task
@@ -97,7 +97,7 @@ def ticks_now(kernel: "Kernel") -> int:
     """Return the time that the running task reads, in ticks since the world's begin."""
     if kernel.is_timed:
         return int(kernel.now)
-    return _task(kernel).ticks_slept
+    return running_task(kernel).ticks_slept
 
 
 def moment_now(kernel: "Kernel") -> datetime:
@@ -107,7 +107,7 @@ def moment_now(kernel: "Kernel") -> datetime:
 
 def drawn_bytes(kernel: "Kernel", count: int) -> bytes:
     """Return random bytes for the running task."""
-    task = _task(kernel)
+    task = running_task(kernel)
     task.draws_count += 1
     key = f"{kernel.seed}/{task.name}/{task.draws_count}".encode()
     found = blake2b(key, digest_size=64).digest()
@@ -121,7 +121,7 @@ def _slept(kernel: "Kernel", seconds: float) -> None:
         raise ValueError("sleep length must be non-negative")
     ticks = round(seconds * 1_000_000)
     if not kernel.is_timed:  # whoever may go next could go next anyway
-        _task(kernel).ticks_slept += ticks
+        running_task(kernel).ticks_slept += ticks
     elif current_blocking() is not None:
         wait_for(kernel.sleep(ticks))
     else:
@@ -165,7 +165,7 @@ def _seeded_own(
 
 
 def _pid(kernel: "Kernel") -> int:
-    return _FIRST_PID + _task(kernel).index
+    return _FIRST_PID + running_task(kernel).index
 
 
 def _started(kernel: "Kernel", thread: threading.Thread) -> None:

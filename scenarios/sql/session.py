@@ -40,12 +40,14 @@ class Answer:
         columns: empty where the statement returns no rows.
         rows: the rows that it returns.
         rows_count: rows returned or affected; -1 where the command counts none.
+        last_row_id: in SQLite the number of the row that was inserted last.
     """
 
     command: str
     columns: tuple[Column, ...] = ()
     rows: tuple[tuple[object, ...], ...] = ()
     rows_count: int = -1
+    last_row_id: int | None = None
 
 
 class SQLError(Exception):

@@ -1,0 +1,1 @@
+"""The drivers that code under test uses, over sessions of a world's database."""
