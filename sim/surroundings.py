@@ -88,6 +88,12 @@ async def _raising(error: Exception) -> None:
     raise error
 
 
+def task_locals() -> dict[Any, Any]:
+    """Return what is kept for the running task, as `threading.local` for a thread."""
+    assert RUNNING.kernel is not None
+    return running_task(RUNNING.kernel).locals
+
+
 def past_of(task: "Task") -> tuple[int, int]:
     """Return what decides about the clock and the chance that a task will see."""
     return task.ticks_slept, task.draws_count

@@ -18,6 +18,7 @@ class Task:
         statements_count: statements performed so far (no messages, no sleeps).
         ticks_slept: by calls of `time.sleep` in an untimed run.
         draws_count: random values that its code has drawn.
+        locals: what libraries keep for each thread, kept for this task instead.
         was_cut: it was killed, or ended by an error.
     """
 
@@ -28,6 +29,7 @@ class Task:
         "is_daemon",
         "is_enabled",
         "is_finished",
+        "locals",
         "name",
         "operation",
         "send",
@@ -55,6 +57,7 @@ class Task:
         self.statements_count = 0
         self.ticks_slept = 0
         self.draws_count = 0
+        self.locals: dict[Any, Any] = {}
         self.was_cut = False
 
     def __repr__(self) -> str:

@@ -93,6 +93,7 @@ class Connection:
         self.dsn = dsn
         self.cursor_factory = cursor_factory
         self.closed = 0
+        self.casters: dict[int, Callable[[Any], Any]] = {}
         self.notices: list[str] = []
         self.notifies: list[Any] = []
         self._session = session
@@ -321,7 +322,11 @@ class Cursor:
                 for one in answer.columns
             ]
         )
-        loads = [_LOADS.get(column.type_name) for column in answer.columns]
+        casters = self.connection.casters
+        loads = [
+            casters.get(_OIDS.get(column.type_name, 0), _LOADS.get(column.type_name))
+            for column in answer.columns
+        ]
         rows: Iterable[Any] = answer.rows
         if any(loads):
             rows = [
@@ -611,6 +616,18 @@ def _execute_batch(
         cursor.execute(query, values)
 
 
+def _register_type(caster: Any, scope: Any = None) -> None:
+    """Let a connection make values of some types by a caster, which reads text."""
+    if scope is None:
+        refuse_here(
+            "a psycopg2 caster is registered for all connections in a task",
+            "register it where the module is imported, or for one connection",
+        )
+    connection = scope.connection if isinstance(scope, Cursor) else scope
+    for oid in caster.values:
+        connection.casters[oid] = lambda value: caster(str(value), None)
+
+
 def _quote_ident(name: str, scope: Any) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -620,4 +637,5 @@ def install() -> None:
     replace(psycopg2, "connect", connect)
     replace(extras, "execute_batch", _execute_batch)
     replace(extensions, "quote_ident", _quote_ident)
+    replace(extensions, "register_type", _register_type)
     replace(sql.Literal, "as_string", lambda self, context: _literal(self.wrapped))

@@ -233,6 +233,8 @@ class TaskLocals:
     def _key(self, task: Task, history: History) -> Key:
         if task.operation is None:
             return "ended"
+        if task.locals:  # no frame shows what a library keeps for it
+            return ("history", history)
         identity = self._executions.watch.identity
         aliases: IdentityMap[int] = IdentityMap()
         operation = task.operation

@@ -58,6 +58,7 @@ class DoubleSession:
             return Answer(command=command)
         if command in ("SAVEPOINT", "RELEASE", "ROLLBACK", "SET"):
             return Answer(command=command)
+        sql = re.sub(r"::\w+( FOR UPDATE.*)?|FOR UPDATE.*", "", sql)  # not SQLite's
         try:
             cursor = self.database.memory.execute(re.sub(r"\$", "?", sql), parameters)
             rows = tuple(cursor.fetchall())

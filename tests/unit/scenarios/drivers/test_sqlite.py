@@ -101,6 +101,6 @@ def test_errors_are_sqlite3s_own(run):
 
 def test_what_is_not_here_is_refused_by_name(run):
     """Scripts and the hooks of SQLite are refused."""
-    for use in ("executescript", "create_function", "backup"):
+    for use in ("executescript", "set_authorizer", "backup"):
         with pytest.raises(CoordinatorError, match=use):
             run(lambda use=use: getattr(sqlite3.connect("shop.db"), use)("SELECT 1"))

@@ -1,0 +1,165 @@
+"""SQLAlchemy over a world's sessions: engines, pools, and the schema of models.
+
+Engines, sessions and the ORM are SQLAlchemy's own code, on the drivers beside this.
+In a task three things are otherwise: a pool opens a connection for each that is asked
+for and closes it when it comes back (what it keeps is shared by tasks and outlives
+them, and means nothing: a connection that comes back is rolled back); a new engine does
+not ask the server for its version and settings, which are known; and `scoped_session`
+has a session for each task, as for each thread.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Engine, MetaData, create_engine, dialects
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.postgresql.psycopg import (
+    PGDialect_psycopg,
+    PGDialectAsync_psycopg,
+)
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool
+from sqlalchemy.pool.base import _ConnectionFairy
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy.util import ThreadLocalRegistry
+
+from wavecheck.scenarios.drivers import sqlite
+from wavecheck.scenarios.drivers.reaching import Sessions, replace
+from wavecheck.sim.surroundings import task_locals
+
+_VERSION: Final = (18, 0)
+_LEVELS: Final = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
+
+
+class PostgresDialect(PGDialect_psycopg):
+    """`postgresql+wavecheck://`: PostgreSQL by the world's sessions."""
+
+    driver = "wavecheck"
+    supports_statement_cache = True
+
+
+class SqliteDialect(SQLiteDialect_pysqlite):
+    """`sqlite+wavecheck://`: SQLite by the world's sessions."""
+
+    driver = "wavecheck"
+    supports_statement_cache = True
+
+
+def engine_to(family: str, database: Sessions, **options: Any) -> Engine:
+    """Return an engine whose connections lead to a database of a world.
+
+    Args:
+        family: `postgresql` or `sqlite`.
+        database: gives the sessions.
+        options: of `create_engine`.
+    """
+    install()
+
+    def creator() -> Any:
+        if family == "sqlite":
+            return sqlite.connection_to(database)
+        # Imported here: SQLite needs no driver of PostgreSQL.
+        from wavecheck.scenarios.drivers import psycopg3
+
+        return psycopg3.connection_to(database)
+
+    return create_engine(f"{family}+wavecheck://", creator=creator, **options)
+
+
+def schema_of(metadata: MetaData, family: str) -> str:
+    """Return the DDL of models, in the order in which tables refer to each other.
+
+    Args:
+        metadata: of the models.
+        family: `postgresql` or `sqlite`.
+    """
+    dialect = dialects.registry.load(family)()
+    return ";\n".join(
+        [
+            str(statement.compile(dialect=dialect)).strip()
+            for statement in _statements(metadata)
+        ]
+    )
+
+
+def _statements(metadata: MetaData) -> Iterator[CreateTable | CreateIndex]:
+    for table in metadata.sorted_tables:
+        yield CreateTable(table)
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            yield CreateIndex(index)
+
+
+def rows_of(
+    metadata: MetaData, rows: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return rows with the defaults that the models give to columns left out.
+
+    Args:
+        metadata: of the models.
+        rows: by table, each by column.
+    """
+    completed = {}
+    for name, given in rows.items():
+        table = metadata.tables.get(name)
+        defaults = {
+            column.name: column.default.arg
+            for column in (table.columns if table is not None else ())
+            if isinstance(column.default, ScalarElementColumnDefault)
+        }
+        completed[name] = [{**defaults, **row} for row in given]
+    return completed
+
+
+def _connect(pool: Pool) -> Any:
+    """Return a connection of one's own, whatever the pool keeps."""
+    lone = NullPool(
+        pool._creator,
+        reset_on_return=pool._reset_on_return,
+        dialect=pool._dialect,
+        _dispatch=pool.dispatch,
+    )
+    return _ConnectionFairy._checkout(lone)
+
+
+def _own(registry: Any) -> Any:
+    """Return what a registry of threads keeps for the running task."""
+    held = task_locals()
+    if registry not in held:
+        held[registry] = registry.createfunc()
+    return held[registry]
+
+
+def _set_own(registry: Any, value: Any) -> None:
+    task_locals()[registry] = value
+
+
+def _clear_own(registry: Any) -> None:
+    task_locals().pop(registry, None)
+
+
+def install() -> None:
+    """Let engines of the code under test work in tasks."""
+    replace(Pool, "connect", _connect)
+    replace(SingletonThreadPool, "connect", _connect)
+    replace(ThreadLocalRegistry, "__call__", _own)
+    replace(ThreadLocalRegistry, "has", lambda registry: registry in task_locals())
+    replace(ThreadLocalRegistry, "set", _set_own)
+    replace(ThreadLocalRegistry, "clear", _clear_own)
+    replace(
+        DefaultDialect,
+        "get_default_isolation_level",
+        lambda dialect, connection: _LEVELS[dialect.name],
+    )
+    replace(PGDialect, "_get_server_version_info", lambda dialect, line: _VERSION)
+    replace(PGDialect, "_get_default_schema_name", lambda dialect, line: "public")
+    replace(PGDialect, "_set_backslash_escapes", _escape_as_standard)
+    for kind in (PGDialect_psycopg, PGDialectAsync_psycopg):
+        replace(kind, "_type_info_fetch", lambda dialect, line, name: None)
+    replace(PGDialect_psycopg2, "_hstore_oids", lambda dialect, line: None)
+
+
+def _escape_as_standard(dialect: Any, connection: Any) -> None:
+    dialect._backslash_escapes = False
