@@ -6,9 +6,9 @@ Times are whole microseconds of virtual time, counted from the start of the run.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
+from wavecheck import __version__
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.verdicts.checking import CheckResult
@@ -29,7 +29,7 @@ def header(kind: str, scenario_name: str, settings: Any) -> dict[str, Any]:
     return {
         "format": FORMAT_VERSION,
         "kind": kind,
-        "wavecheck": version("wavecheck"),
+        "wavecheck": __version__,
         "scenario": scenario_name,
         "settings": plain(as_mapping),
     }

@@ -9,11 +9,11 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from wavecheck import __version__
 from wavecheck.reports.export.judged import judged
 from wavecheck.reports.export.story import Story, one_line, tell
 from wavecheck.scenarios.catalogue import find_scenario
@@ -50,7 +50,7 @@ def sarif(result: CheckResult | ProofResult) -> str:
         for index, one in enumerate(known.properties)
         if one.verdict.outcome is Outcome.VIOLATED
     ]
-    driver = {"name": "Wavecheck", "version": version("wavecheck"), "rules": rules}
+    driver = {"name": "Wavecheck", "version": __version__, "rules": rules}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",

@@ -7,9 +7,9 @@ of the command line; knows no markup.
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
+from wavecheck import __version__
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.scenario import Scenario
@@ -164,7 +164,7 @@ def of_run(run: TimedRun) -> Provenance:
     """Return what is known of a run alone: a result does not say where it was run."""
     return Provenance(
         facts=(
-            ("Wavecheck", version("wavecheck")),
+            ("Wavecheck", __version__),
             ("coordinator", run.coordinator_name),
             ("steps", f"{run.steps_count:,}"),
         ),
@@ -175,7 +175,7 @@ def of_run(run: TimedRun) -> Provenance:
 def _begin(scenario: str, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = ", ".join(f"{name}={plain(value)}" for name, value in settings.items())
     return [
-        ("Wavecheck", version("wavecheck")),
+        ("Wavecheck", __version__),
         ("scenario", scenario),
         ("parameters", shown or "none"),
     ]

@@ -1,3 +1,5 @@
+__version__: str
+
 from .coordinator import (
     VARIANTS as VARIANTS,
 )
