@@ -93,7 +93,7 @@ def with_effort(
             parameters += [
                 _option(name, known[name], usual.get(name)) for name in offered
             ]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # no field of a function
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         return run
 

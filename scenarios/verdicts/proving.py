@@ -94,6 +94,30 @@ def prove(
             search, stopped_by = in_full(search, _LOOPS, tell)
             exploration = conclude(search, stopped_by)
             known = _ask_graph(search, exploration, names, effort)
+    seconds = time.monotonic() - began
+    return _result(subject, effort, exploration, known, seconds)
+
+
+@dataclass(slots=True)
+class _GraphAnswers:
+    """What the whole graph says beyond safety; empty where it is not known."""
+
+    has_cycle: bool = False
+    schedules_count: int | None = None
+    odds: dict[str, Odds] = field(default_factory=dict)
+    recoveries: dict[str, Recovery] = field(default_factory=dict)
+    lassos: dict[str, Lasso] = field(default_factory=dict)
+    no_returns: dict[str, NoReturn] = field(default_factory=dict)
+
+
+def _result(
+    subject: Subject,
+    effort: Effort,
+    exploration: Exploration,
+    known: _GraphAnswers,
+    seconds: float,
+) -> CheckResult:
+    names = [one.name for one in subject.judged(subject.world())]
     errors = [one.name for one in exploration.properties if one.name == NO_ERROR.name]
     judged = list(dict.fromkeys([*names, *errors]))
     return CheckResult(
@@ -116,22 +140,10 @@ def prove(
             recoveries=known.recoveries,
             lassos=known.lassos,
             no_returns=known.no_returns,
-            seconds=time.monotonic() - began,
+            seconds=seconds,
         ),
         was_interrupted=exploration.stopped_by == INTERRUPTED,
     )
-
-
-@dataclass(slots=True)
-class _GraphAnswers:
-    """What the whole graph says beyond safety; empty where it is not known."""
-
-    has_cycle: bool = False
-    schedules_count: int | None = None
-    odds: dict[str, Odds] = field(default_factory=dict)
-    recoveries: dict[str, Recovery] = field(default_factory=dict)
-    lassos: dict[str, Lasso] = field(default_factory=dict)
-    no_returns: dict[str, NoReturn] = field(default_factory=dict)
 
 
 def _ask_graph(
