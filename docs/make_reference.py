@@ -57,8 +57,7 @@ def reference() -> str:
 def _commands() -> Iterator[str]:
     group: Any = typer.main.get_command(app)
     context = click.Context(group, info_name="wavecheck")
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
+    for name, command in group.commands.items():
         arguments = [
             one.metavar or one.name.upper()
             for one in command.params

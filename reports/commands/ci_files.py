@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
 from wavecheck.sim.files import check_writable, write_whole
 
 JUnitFile = Annotated[
@@ -53,7 +54,7 @@ class CIFiles:
             if path is not None:
                 check_writable(path)
 
-    def write(self, result: CheckResult) -> None:
+    def write(self, result: CheckResult | ProofResult) -> None:
         """Write the files that are wanted."""
         from wavecheck.reports import (
             export,  # its graphs are slow to load, and few runs need it

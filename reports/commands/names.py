@@ -1,6 +1,7 @@
-"""The command `list`: what there is, by name."""
+"""The command `list`: what there is, by name; and the version."""
 
 from enum import StrEnum
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -18,6 +19,11 @@ class Topic(StrEnum):
     STRATEGIES = "strategies"
     PROPERTIES = "properties"
     ZOO = "zoo"
+
+
+def show_version() -> None:
+    """Print the version."""
+    tables.make_console().print(f"wavecheck {version('wavecheck')}")
 
 
 def list_names(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from wavecheck.reports.explanation.text import headline, lanes_of, marks_of
 from wavecheck.reports.explanation.wording import Wording
-from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.questions import explain, replay
 from wavecheck.sim.search.explain import Explanation
+from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.trace import Step
 
 
@@ -42,7 +43,7 @@ class Story:
         return self.wording.changes(step.changes)
 
 
-def tell(evidence: Evidence) -> Story:
+def tell(schedule: Schedule) -> Story:
     """Replay a schedule, and explain it if it violates a property.
 
     Raises:
@@ -50,14 +51,13 @@ def tell(evidence: Evidence) -> Story:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    schedule = evidence.schedule
     if schedule.property_name:
-        explanation = evidence.explanation
+        explanation = explain(schedule)
         steps, title = explanation.steps, headline(explanation)
         marks: Mapping[int, str] = marks_of(explanation)
     else:
         explanation = None
-        steps, marks = evidence.replayed.steps, {}
+        steps, marks = replay(schedule).steps, {}
         title = f"{schedule.coordinator} in {schedule.scenario}: {len(steps)} steps"
     return Story(
         title=title,

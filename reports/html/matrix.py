@@ -7,9 +7,11 @@ the page its evidence stands. Knows the result types; knows no markup.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wavecheck.reports.verdicts.answer import sizes, strength
+from wavecheck.reports.verdicts.proof import proof_strength, sizes_of
+from wavecheck.reports.verdicts.search import sizes_text, strength
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
-from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.scenarios.verdicts.checking import CheckResult
+from wavecheck.scenarios.verdicts.proving import ProofResult
 from wavecheck.sim.property import Property, with_no_error
 from wavecheck.sim.verdict import Outcome, Verdict
 
@@ -92,44 +94,65 @@ def matrices(
     )
 
 
-def result_row(result: CheckResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
-    """Return the verdicts of a search or of a proof.
+def search_row(result: CheckResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
+    """Return the verdicts of a search.
 
     Args:
-        result: of either.
+        result: of the search.
         row_id: begins the ids of its cells.
         evidence: id of the section that shows more, by property.
     """
-    scenario = result.subject.scenario
-    properties = scenario.properties()
-    cells = [
-        _cell(
-            verdict,
-            row_id,
-            brief=_brief(result, verdict),
-            strength=strength(result, verdict),
-            meaning=_meaning(properties, verdict.property_name),
-            evidence=evidence.get(verdict.property_name, ""),
+    cells = []
+    for verdict in result.verdicts:
+        name = verdict.property_name
+        brief = f"{verdict.executions_count:,} executions"
+        if name in result.schedules:
+            brief = f"in {len(result.schedules[name].steps)} steps"
+        cells.append(
+            _cell(
+                verdict,
+                row_id,
+                brief=brief,
+                strength=strength(result, verdict),
+                meaning=_meaning(result.scenario.properties(), name),
+                evidence=evidence.get(name, ""),
+            )
         )
-        for verdict in result.verdicts
-    ]
     return MatrixRow(
-        scenario=scenario.name,
-        coordinator=result.subject.coordinator,
-        sizes=sizes(result),
+        scenario=result.scenario.name,
+        coordinator=result.coordinator,
+        sizes=sizes_text(result),
         cells=tuple(cells),
     )
 
 
-def _brief(result: CheckResult, verdict: Verdict) -> str:
-    schedule, explored = result.schedules.get(verdict.property_name), result.explored
-    if schedule is not None:
-        return f"in {len(schedule.steps)} steps"
-    if explored is None:
-        return f"{verdict.executions_count:,} executions"
-    if verdict.property_name in explored.lassos:
-        return "for ever"
-    return f"{explored.exploration.states:,} states"
+def proof_row(result: ProofResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
+    """Return the verdicts of a proof; arguments as for `search_row`."""
+    scenario = result.subject.scenario
+    cells = []
+    for verdict in result.verdicts:
+        name = verdict.property_name
+        brief = f"{result.exploration.states:,} states"
+        if name in result.schedules:
+            brief = f"in {len(result.schedules[name].steps)} steps"
+        elif name in result.lassos:
+            brief = "for ever"
+        cells.append(
+            _cell(
+                verdict,
+                row_id,
+                brief=brief,
+                strength=proof_strength(result, verdict),
+                meaning=_meaning(scenario.properties(), name),
+                evidence=evidence.get(name, ""),
+            )
+        )
+    return MatrixRow(
+        scenario=scenario.name,
+        coordinator=result.subject.coordinator,
+        sizes=sizes_of(result),
+        cells=tuple(cells),
+    )
 
 
 def timed_row(

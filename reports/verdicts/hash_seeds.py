@@ -11,10 +11,11 @@ import subprocess
 import sys
 from typing import Final
 
-from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
-from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.scenarios.verdicts.checking import CheckResult, world_of
 from wavecheck.sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
+from wavecheck.sim.search.schedule import replay
 
 HASH_SEEDS: Final = ("1", "2", "3", "4")
 TIMEOUT_SECONDS: Final = 300
@@ -31,9 +32,7 @@ def compare_hash_seeds(result: CheckResult) -> None:
     Raises:
         NondeterminismError: a replay differs.
     """
-    if result.searched is None:
-        return  # a proof compares no executions
-    schedules = (*result.schedules.values(), *result.searched.samples)
+    schedules = (*result.schedules.values(), *result.samples)
     texts = json.dumps([schedule_text(schedule) for schedule in schedules])
     children = [_replay_under(hash_seed) for hash_seed in HASH_SEEDS]
     try:
@@ -71,9 +70,10 @@ def _replay_under(hash_seed: str) -> subprocess.Popen[str]:
 
 def _main() -> int:
     for text in json.loads(sys.stdin.read()):
-        evidence = Evidence.of(parse_schedule(text, "(standard input)"))
+        schedule = parse_schedule(text, "(standard input)")
+        world = world_of(schedule, find_scenario(schedule.scenario))
         try:
-            evidence.replayed  # noqa: B018  # it replays when it is first asked
+            replay(world, schedule)
         except ReplayMismatch as error:
             sys.stdout.write(str(error).partition("\nlikely")[0])
             return DIFFERENT

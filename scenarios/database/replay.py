@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wavecheck.coordinator.sql import (
@@ -24,10 +24,12 @@ from wavecheck.coordinator.sql import (
     version_of,
     workspace,
 )
-from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.loading import load_coordinator
 from wavecheck.scenarios.pipeline.facts import Finding, RowFacts
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.verdicts.checking import world_of
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.faults import FAULT_TASK_PREFIX
 from wavecheck.sim.kernel import StepListener
@@ -80,12 +82,12 @@ class DatabaseReplay:
 
 
 def replay_on_database(
-    recorded: Schedule | Evidence, url: str, coordinator: str | None = None
+    schedule: Schedule, url: str, coordinator: str | None = None
 ) -> DatabaseReplay:
     """Replay a schedule in the model and on a database, in lockstep.
 
     Args:
-        recorded: what was recorded.
+        schedule: what was recorded.
         url: of the database.
         coordinator: another one, which then follows the same order of tasks as far as
             it goes; None: the recorded one.
@@ -95,16 +97,20 @@ def replay_on_database(
             one.
         ReplayMismatch: the schedule is not what the model does.
     """
-    evidence = Evidence.of(recorded)
-    schedule, world = evidence.schedule, evidence.world()
+    scenario = find_scenario(schedule.scenario)
+    world = world_of(schedule, scenario)
+    name = schedule.coordinator
     if coordinator is None:
 
         def run(listener: StepListener) -> Replayed:
             return replay(world, schedule, listener)
 
     else:
+        load_coordinator(scenario, coordinator)
         order = [Entry(step.task) for step in schedule.steps]
-        world = evidence.subject.running(coordinator).world()
+        name = coordinator
+        other = replace(schedule, coordinator=coordinator, property_name="")
+        world = world_of(other, scenario)
 
         def run(listener: StepListener) -> Replayed:
             script = Script(world.kernel, order)
@@ -115,7 +121,7 @@ def replay_on_database(
 
             return run_rule(world, script, note)
 
-    return follow(world, run, url, coordinator=coordinator or schedule.coordinator)
+    return follow(world, run, url, coordinator=name)
 
 
 def follow(

@@ -5,10 +5,10 @@ is performed on the session's own kernel, and only that counts as found. What ca
 learned is searched on the kernel, as every other strategy is, and it says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.strategies import make_strategy
 from wavecheck.sim.errors import HarnessBug
 from wavecheck.sim.exhaustive.counterexample import Follow
 from wavecheck.sim.exhaustive.crowd import CrowdGrew
@@ -23,11 +23,16 @@ from wavecheck.sim.exhaustive.sampling import (
     Sampler,
     UniformPicks,
 )
+from wavecheck.sim.property import Property
 from wavecheck.sim.search.session import Session, Statistics
-from wavecheck.sim.search.strategy import Strategy
+from wavecheck.sim.world import World
 
 _STEPS_ASSUMED: Final = 64
 _RECHECKS_MAX: Final = 400
+_PCT_DEPTHS: Final = {"pct2": 2, "pct": 3}
+SAMPLED: Final = ("random", *_PCT_DEPTHS)
+"""The strategies that can run as arrays."""
+
 ON_ARRAYS: Final = "executions ran as arrays over learned steps"
 
 
@@ -35,11 +40,10 @@ class ArraySearch:
     """A search whose executions are drawn as arrays where that is possible.
 
     Args:
-        subject: what is searched.
-        name: of the strategy.
+        strategy: one of `SAMPLED`.
         seed: of the strategy.
-        make: the same strategy for the kernel, from a seed.
-        depth: bug depth of random priorities; None: picks are uniform.
+        build: makes a world for the engine, like the session's own.
+        judged: the properties.
 
     Attributes:
         note: how the executions were run, in words.
@@ -47,19 +51,16 @@ class ArraySearch:
 
     def __init__(
         self,
-        subject: Subject,
-        name: str,
+        strategy: str,
         seed: int,
-        make: Callable[[int], Strategy],
-        *,
-        depth: int | None,
+        build: Callable[[], World],
+        judged: Sequence[Property],
     ) -> None:
         self.note = ON_ARRAYS
-        self._subject = subject
-        self._name = name
+        self._strategy = strategy
         self._seed = seed
-        self._make = make
-        self._depth = depth
+        self._build = build
+        self._judged = tuple(judged)
 
     def run(self, session: Session) -> None:
         """Run executions until the session is over."""
@@ -68,16 +69,15 @@ class ArraySearch:
         except CannotLearn as refused:
             session.count_elsewhere(None, set())
             self.note = f"executions ran on the kernel, one by one; {_reason(refused)}"
-            session.search(self._make(self._seed))
+            session.search(make_strategy(self._strategy, self._seed))
 
     def proved(self) -> bool:
         """Return False: sampling proves nothing."""
         return False
 
     def _run_arrays(self, session: Session) -> None:
-        world = self._subject.world()
-        judged = tuple(self._subject.judged(world))
-        world.properties = judged  # type: ignore[misc]  # the protocol only reads it
+        world = self._build()
+        world.properties = self._judged  # type: ignore[misc]  # the protocol only reads it
         learner = Learner(world)
         if learner.fails_at_start:
             raise refuse(
@@ -108,9 +108,10 @@ class ArraySearch:
         session.kernel.performed |= sampler.performed()
 
     def _picks(self, draw: Draw) -> Picks:
-        if self._depth is None:
+        depth = _PCT_DEPTHS.get(self._strategy)
+        if depth is None:
             return UniformPicks(draw)
-        return PCTPicks(draw, depth=self._depth, steps=_STEPS_ASSUMED)
+        return PCTPicks(draw, depth=depth, steps=_STEPS_ASSUMED)
 
     def _perform(self, session: Session, learner: Learner, hit: Hit) -> None:
         """Show a violation on the session's kernel, if it is shorter than known."""
@@ -120,7 +121,7 @@ class ArraySearch:
             return
         session.executions_count = hit.execution  # which is when it was found
         rule = Follow(session.kernel, hit.steps)
-        if name not in session.show(rule, self._name):
+        if name not in session.show(rule, self._strategy):
             raise HarnessBug(f"{name} was violated as sampled, and not on the kernel")
 
 

@@ -14,7 +14,7 @@ _LIBRARIES: Final = tuple(
     sysconfig.get_paths()[name]
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
-_OURS: Final = "wavecheck.sim"
+_OURS: Final = ("wavecheck.sim.", "wavecheck.scenarios.sql.")
 
 
 @cache
@@ -23,7 +23,7 @@ def is_user_code(module_name: str | None) -> bool:
     if (
         not module_name
         or module_name == "builtins"
-        or f"{module_name}.".startswith(f"{_OURS}.")
+        or f"{module_name}.".startswith(_OURS)
     ):
         return False
     if module_name in sys.builtin_module_names:

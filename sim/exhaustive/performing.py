@@ -173,10 +173,11 @@ class Performer:
     def _set_up(self, learned: LearnedOperation, state: Sequence[int]) -> None:
         """Bring world and parts to where an operation can be run."""
         shared = self._shared
+        numbers = [*state, *[0] * (len(shared.components) - len(state))]
         if learned.prepare is not None:
-            learned.prepare(lambda: shared.load(state))
+            learned.prepare(lambda: shared.load(numbers))
             shared.forget()
-        shared.load(state)
+        shared.load(numbers)
 
     def give_birth(self, learned: LearnedOperation, birth: Birth) -> Task:
         """Run a statement once more to get the coroutine of a task that it spawns."""

@@ -156,7 +156,7 @@ def _holds_state(value: object) -> bool:
 
 def _is_library(module_name: str) -> bool:
     """Return whether the objects of a module's classes are taken at their word."""
-    if module_name.startswith("wavecheck.sim."):
+    if module_name.startswith(("wavecheck.sim.", "wavecheck.scenarios.sql.")):
         return module_name.startswith(_ENGINE)
     return not is_user_code(module_name)
 

@@ -350,6 +350,21 @@ class _KeyedReads(Table[Any]):
                 )
         return rows
 
+    def where(self, name: Hashable, holds: Callable[[Any], bool]) -> list[Any]:
+        if self.recorder.is_active:
+            self.recorder.note_all(
+                self,
+                Projection(
+                    ("where", name), lambda row: row is not ABSENT and holds(row)
+                ),
+            )
+        rows: list[Any] = self.recorder.unrecorded(super().where, name, holds)
+        if self.recorder.is_active:
+            for row in rows:
+                key = self.recorder.unrecorded(lambda row=row: self._key(row))
+                self.recorder.note(self, key)
+        return rows
+
     def _matched(self, equal: dict[str, Any]) -> None:
         """Note that of every row it is seen whether some columns have some values."""
         if not self.recorder.is_active:
@@ -383,7 +398,7 @@ _WRITES: Final[dict[type[Part], str]] = {Flag: "set", Queue: "put"}
 
 _PLAIN_COUNTER: Final = _PLAIN | {"get", "add"}
 _PLAIN_TABLE: Final = _PLAIN | {
-    *("get", "find", "update", "delete", "insert", "count", "select"),
+    *("get", "find", "update", "delete", "insert", "count", "select", "where"),
     *("key_of", "_key", "gate", "free_columns"),
     *("recorder", "_keyed", "_matched", "_constrained", "is_constrained"),
     "_ask_gate",

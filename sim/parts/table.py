@@ -199,6 +199,16 @@ class Table(Part, Generic[Row]):
             return [rows[key] for key in sorted(index.keys(values))]
         return [rows[key] for key in sorted(self._matching(on, values))]
 
+    def where(self, name: Hashable, holds: Callable[[Row], bool]) -> list[Row]:
+        """Return the rows for which a predicate holds, ascending by key.
+
+        Args:
+            name: equal names mean equal predicates.
+            holds: called with a row; asks nothing but the row.
+        """
+        rows = self._rows
+        return [rows[key] for key in sorted(rows) if holds(rows[key])]
+
     def _check_unique(self, key: Hashable, row: Row) -> None:
         for name, rule in self._unique.items():
             value = rule(row)

@@ -168,7 +168,6 @@ class HypothesisSearch:
     """
 
     name = "hypothesis"
-    note = ""
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ also ends the transaction, and a step that raises must change nothing.
 """
 
 from collections.abc import Hashable
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
 
@@ -26,6 +26,19 @@ class Level(StrEnum):
         return self in (Level.DEFERRED, Level.IMMEDIATE)
 
 
+class Strength(IntEnum):
+    """How much a row lock forbids; two conflict if their sum is 5 or more."""
+
+    KEY_SHARE = 1
+    SHARE = 2
+    NO_KEY_UPDATE = 3
+    UPDATE = 4
+
+    def conflicts(self, other: "Strength") -> bool:
+        """Return whether two transactions cannot have these locks at once."""
+        return self + other >= Strength.UPDATE + Strength.KEY_SHARE
+
+
 class Failure(StrEnum):
     """Why a statement failed."""
 
@@ -34,6 +47,8 @@ class Failure(StrEnum):
     DUPLICATE = "duplicate key"
     ABORTED = "the transaction has failed already"
     BUSY = "database is locked"
+    NOT_AVAILABLE = "the row is locked"
+    TIMED_OUT = "waited for a lock for too long"
 
     __hash__ = str.__hash__
 
@@ -69,10 +84,13 @@ class StatementEnds(Exception):
 class Waits(StatementEnds):
     """Somebody else has the row, or an uncommitted row with the same key."""
 
-    def __init__(self, place: "Place", *, is_insert: bool) -> None:
+    def __init__(
+        self, place: "Place", *, is_insert: bool, strength: Strength = Strength.UPDATE
+    ) -> None:
         super().__init__(place)
         self.place = place
         self.is_insert = is_insert
+        self.strength = strength
 
 
 class Fails(StatementEnds):

@@ -23,7 +23,8 @@ Source: PostgreSQL documentation, chapter 13; SQLite documentation, "Isolation" 
 from collections.abc import Callable, Hashable, Sized
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum
+from typing import Any, NamedTuple
 
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Counter, Table
@@ -37,18 +38,42 @@ from wavecheck.sim.transactions.level import (
     LooksAgain,
     Place,
     Row,
+    Strength,
     Waits,
 )
 from wavecheck.sim.transactions.locks import Locks
-from wavecheck.sim.transactions.rows import Image, Open
+from wavecheck.sim.transactions.rows import Hold, Image, Open, Version
+
+
+class Policy(Enum):
+    """What becomes of a statement that finds a row locked."""
+
+    WAIT = "wait"
+    NOWAIT = "nowait"
+    SKIP_LOCKED = "skip locked"
+
+
+class Acquired(NamedTuple):
+    """What came of locking a row that a statement sees.
+
+    Attributes:
+        is_skipped: somebody else has it, and it is not waited for.
+        is_newer: it has a newer version than the statement sees.
+        row: that version; None: it is gone.
+    """
+
+    is_skipped: bool = False
+    is_newer: bool = False
+    row: Row = None
 
 
 @dataclass(slots=True)
-class _Statement:
+class UnderWay:
     """What the attempt under way has done so far."""
 
     slot: int
     found: dict[Place, bool]
+    command: int = 1
     written: dict[Place, Row] = field(default_factory=dict)
     reborn: dict[Place, None] = field(default_factory=dict)
 
@@ -61,6 +86,7 @@ class Transactions:
         name: of these parts.
         refused: makes the error for a statement outside of transactions that meets an
             open transaction, given its slot; without it there are no such statements.
+        counts: give each transaction that changes or locks something a number.
 
     Attributes:
         open: those that have begun and not ended.
@@ -74,9 +100,12 @@ class Transactions:
         kernel: Kernel,
         name: str = "transactions",
         refused: Callable[[int], Exception] | None = None,
+        *,
+        counts: bool = False,
     ) -> None:
         self._tables: dict[str, Table[Any]] = {}
         self._free: dict[str, tuple[str, ...]] = {}
+        self._key_of: dict[str, Callable[[Row], Hashable]] = {}
         self._open = Table(kernel, name, Open, key=("slot",))
         self.locks = Locks(kernel, f"{name}: locks", self._open)
         self.images = Table(
@@ -84,19 +113,29 @@ class Transactions:
         )
         self.conflicts = Conflicts(kernel, f"{name}: conflicts")
         self._positions = Counter(kernel, f"{name}: positions")
+        self._numbers = Counter(kernel, f"{name}: numbers") if counts else None
         self._refused = refused
         # Between two steps it is the same object again: it is no state.
         self._is_committing = False
-        self._idle = self._statement = _Statement(0, {})
+        self._idle = self._statement = UnderWay(0, {})
 
     @property
     def open(self) -> Sized:
         """The open transactions, for the tables' gates."""
         return self._open
 
-    def add(self, table: Table[Any]) -> None:
-        """Let transactions work on a table."""
+    def add(
+        self, table: Table[Any], key_of: Callable[[Row], Hashable] | None = None
+    ) -> None:
+        """Let transactions work on a table.
+
+        Args:
+            table: which.
+            key_of: what of a row a KEY SHARE lock keeps as it is; None: the whole row.
+        """
         self._tables[table.name] = table
+        if key_of is not None:
+            self._key_of[table.name] = key_of
         self._free[table.name] = table.free_columns
         table.gate = self
 
@@ -119,8 +158,11 @@ class Transactions:
         """Return a row as the statement under way sees it; None: it sees none."""
         place = (table.name, key)
         lock = self.locks.find(place)
-        if lock is not None and lock.slot == slot and lock.is_changed:
-            return lock.row
+        if lock is not None and lock.changer == slot:
+            command = self._statement.command
+            for version in reversed(lock.versions):
+                if version.command < command:
+                    return version.row
         is_gone = self._statement.found.get(place)
         if is_gone is not None:
             return None if is_gone else table.find(key)
@@ -138,14 +180,7 @@ class Transactions:
         keys = dict.fromkeys(
             image.key for image in self.images.select(slot=slot, table=table)
         )
-        keys.update(
-            dict.fromkeys(
-                lock.key
-                for lock in self.locks.rows.select(
-                    table=table, slot=slot, is_changed=True
-                )
-            )
-        )
+        keys.update(dict.fromkeys(lock.key for lock in self.locks.changed(slot, table)))
         return keys
 
     def ghosts(self, slot: int, table: str) -> list[Row]:
@@ -153,7 +188,7 @@ class Transactions:
         found = []
         for image in self.images.select(slot=slot, table=table):
             lock = self.locks.find((table, image.key))
-            is_own = lock is not None and lock.slot == slot and lock.is_changed
+            is_own = lock is not None and lock.changer == slot
             if is_own and image.row is not None:
                 found.append(image.row)
         return found
@@ -171,21 +206,48 @@ class Transactions:
             self._become_writer(current)
             return
         if changes:
-            self._open.update(slot, has_number=True)
+            self._give_number(slot)
         lock = self.locks.find(place)
-        if lock is not None and lock.slot == slot:
+        if lock is not None and lock.held_by(slot):
             return
-        image = self._newer(current, place)
-        if image is not None and current.level is not Level.READ_COMMITTED:
-            raise Fails(Failure.SERIALIZATION)
-        if lock is not None and lock.slot:
-            raise Waits(place, is_insert=False)
-        if image is None or not image.is_gone:
-            self.locks.take(slot, place)
-            self._open.update(slot, has_number=True)
-        if image is not None:
+        acquired = self.acquire(slot, place, Strength.UPDATE)
+        if acquired.is_newer:
+            image = self.images.get((slot, *place))
             self._statement.found[place] = image.is_gone
             raise LooksAgain
+
+    def acquire(
+        self,
+        slot: int,
+        place: Place,
+        strength: Strength,
+        policy: Policy = Policy.WAIT,
+    ) -> Acquired:
+        """Lock a row that the statement under way sees, and say what it is now.
+
+        Raises:
+            Waits: somebody else has it.
+            Fails: the level does not allow a newer version; or it must not wait.
+        """
+        current, lock = self._open.get(slot), self.locks.find(place)
+        image = self._newer(current, place)
+        if image is not None and self._keeps_key(image, strength):
+            image = None
+        if image is not None and current.level is not Level.READ_COMMITTED:
+            raise Fails(Failure.SERIALIZATION)
+        if lock is not None and lock.in_the_way(slot, strength):
+            if policy is Policy.SKIP_LOCKED:
+                return Acquired(is_skipped=True)
+            if policy is Policy.NOWAIT:
+                raise Fails(Failure.NOT_AVAILABLE)
+            raise Waits(place, is_insert=False, strength=strength)
+        if image is None or not image.is_gone:
+            self.locks.take(slot, place, strength, current.depth)
+            self._give_number(slot)
+        if image is None:
+            return Acquired()
+        row = None if image.is_gone else self._tables[place[0]].find(place[1])
+        return Acquired(is_newer=True, row=row)
 
     def _newer(self, current: Open, place: Place) -> Image | None:
         """Return the image of a row that has a newer version than a snapshot shows."""
@@ -193,12 +255,30 @@ class Transactions:
             return None
         return self.images.find((current.slot, *place))
 
+    def _keeps_key(self, image: Image, strength: Strength) -> bool:
+        """Return whether a newer version does not matter: the key is as it was."""
+        key_of = self._key_of.get(image.table)
+        if strength is not Strength.KEY_SHARE or key_of is None or image.is_gone:
+            return False
+        row = self._tables[image.table].find(image.key)
+        return (
+            row is not None
+            and image.row is not None
+            and key_of(row) == key_of(image.row)
+        )
+
     def is_held_by_other(self, slot: int, place: Place) -> bool:
         """Return whether a lock on a row would have to wait (SKIP LOCKED)."""
         current, lock = self._open.get(slot), self.locks.find(place)
         if current.level is not Level.READ_COMMITTED and self._newer(current, place):
             return False  # it would fail instead
-        return lock is not None and lock.slot not in (0, slot)
+        return lock is not None and bool(lock.in_the_way(slot, Strength.UPDATE))
+
+    def _give_number(self, slot: int) -> None:
+        """Note that others can wait for a transaction from here on."""
+        if not self._open.get(slot).has_number:
+            number = self._numbers.add() if self._numbers is not None else 0
+            self._open.update(slot, has_number=True, number=number)
 
     def write(self, slot: int, place: Place, row: Row) -> None:
         """Change a row that is locked; None deletes it."""
@@ -218,17 +298,17 @@ class Transactions:
         if current.level.is_single_writer:
             self._become_writer(current)
         else:
-            self._open.update(slot, has_number=True)
+            self._give_number(slot)
         if current.level is Level.SERIALIZABLE:
             self.conflicts.write(slot, table.name)
         lock = self.locks.find(place)
-        is_own = lock is not None and lock.slot == slot and lock.is_changed
-        if lock is not None and lock.slot not in (0, slot) and lock.is_changed:
+        is_own = lock is not None and lock.changer == slot
+        if lock is not None and lock.changer not in (0, slot):
             raise Waits(place, is_insert=True)
         exists = lock.row if is_own and lock is not None else table.find(key)
         if exists is not None or place in self._statement.written:
             raise Fails(Failure.DUPLICATE)
-        if lock is None or not lock.slot:
+        if lock is None or not lock.holds:
             self.locks.take(slot, place)
         elif is_own and table.find(key) is not None:
             self._statement.reborn[place] = None
@@ -258,10 +338,15 @@ class Transactions:
 
     # Steps ----------------------------------------------------------------------------
 
-    def begin(self, level: Level) -> int | Failed:
+    def begin(self, level: Level, *, session: int = 0, depth: int = 0) -> int | Failed:
         """Begin a transaction; return its slot.
 
         SQLite's IMMEDIATE may fail, and there is no transaction then.
+
+        Args:
+            level: of isolation.
+            session: whose it is, where that has locks of its own.
+            depth: how many savepoints it is in already.
         """
         slot = 1
         while slot in self._open:
@@ -270,7 +355,14 @@ class Transactions:
         if is_immediate and self._open.count(is_writer=True):
             return Failed(Failure.BUSY)
         self._open.insert(
-            Open(slot, level, has_snapshot=is_immediate, is_writer=is_immediate)
+            Open(
+                slot,
+                level,
+                has_snapshot=is_immediate,
+                is_writer=is_immediate,
+                session=session,
+                depth=depth,
+            )
         )
         return slot
 
@@ -289,7 +381,7 @@ class Transactions:
         if current.is_failed:
             return Failed(Failure.ABORTED)
         if self.locks.is_in_circle(slot):
-            self._fail(slot)
+            self.fail(slot)
             return Failed(Failure.DEADLOCK)
         had_snapshot = current.has_snapshot
         if current.level is not Level.READ_COMMITTED and not had_snapshot:
@@ -299,7 +391,7 @@ class Transactions:
         found = dict(current.found)
         try:
             while True:
-                self._statement = _Statement(slot, found)
+                self._statement = UnderWay(slot, found)
                 with suppress(LooksAgain):
                     result = act()
                     self._finish(self._statement)
@@ -310,7 +402,7 @@ class Transactions:
             if current.level.is_single_writer:
                 self._open.update(slot, has_snapshot=had_snapshot)
             else:
-                self._fail(slot)
+                self.fail(slot)
             return Failed(failed.failure)
         finally:
             self._statement = self._idle
@@ -324,8 +416,8 @@ class Transactions:
 
     def defer(self, slot: int, item: Any) -> None:
         """Let the commit of a transaction return an item."""
-        deferred = (*self._open.get(slot).deferred, item)
-        self._open.update(slot, deferred=deferred)
+        current = self._open.get(slot)
+        self._open.update(slot, deferred=(*current.deferred, (current.depth, item)))
 
     def commit(self, slot: int) -> tuple[Any, ...] | Failed:
         """Commit; return what was deferred.
@@ -334,7 +426,7 @@ class Transactions:
         """
         current = self._open.get(slot)
         if current.is_failed:
-            self._open.delete(slot)
+            self.roll_back(slot)
             return Failed(Failure.ABORTED)
         if current.level is Level.SERIALIZABLE and current.has_snapshot:
             try:
@@ -343,21 +435,23 @@ class Transactions:
             except Fails as failed:
                 self._end(slot, is_commit=False)
                 return Failed(failed.failure)
-        changed = [lock for lock in self.locks.held(slot) if lock.is_changed]
+        changed = [lock for lock in self.locks.held(slot) if lock.changer == slot]
         self._end(slot, is_commit=True)
         if current.has_number:
             self._leave_behind()
         self._is_committing = True
         try:
             for lock in changed:
-                self._put(self._tables[lock.table], lock.key, lock.row, lock.is_reborn)
+                is_reborn = any(one.is_reborn for one in lock.versions)
+                self._put(self._tables[lock.table], lock.key, lock.row, is_reborn)
         finally:
             self._is_committing = False
-        return current.deferred
+        return tuple([item for _, item in current.deferred])
 
     def roll_back(self, slot: int) -> None:
         """Roll back."""
-        if self._open.get(slot).is_failed:
+        current = self._open.get(slot)
+        if current.is_failed and not current.depth:
             self._open.delete(slot)
         else:
             self._end(slot, is_commit=False)
@@ -370,8 +464,9 @@ class Transactions:
         """
         place = (table.name, key)
         lock = self.locks.find(place)
-        if lock is not None and lock.slot:
-            raise self._refuse(lock.slot)
+        holders = [] if lock is None else lock.in_the_way(0, Strength.UPDATE)
+        if holders and not self._is_committing:
+            raise self._refuse(holders[0])
         if self._open.count(is_writer=True):
             raise self._refuse(self._open.select(is_writer=True)[0].slot)
         if lock is not None:
@@ -398,23 +493,45 @@ class Transactions:
 
     # Ends -----------------------------------------------------------------------------
 
-    def _block(self, statement: _Statement, wait: Waits) -> Blocked:
+    def _block(self, statement: UnderWay, wait: Waits) -> Blocked:
         """Let a statement wait: it keeps its locks and what it sees."""
         slot = statement.slot
         for place in statement.written:
             table = self._tables[place[0]]
-            self.locks.rows.update(
-                place, row=self.seen(slot, table, place[1]), is_changed=True
-            )
-        if self._open.get(slot).waits_for not in (None, wait.place):
-            self.locks.leave(slot)
-        self._open.update(slot, has_snapshot=True, found=tuple(statement.found.items()))
-        is_newer = (slot, *wait.place) in self.images
-        queues = not wait.is_insert and not is_newer
-        self.locks.wait(slot, wait.place, is_insert=wait.is_insert, queues=queues)
-        return Blocked(slot, self.locks.rows.get(wait.place).slot)
+            self._put_version(slot, place, Version(self.seen(slot, table, place[1])))
+        self._open.update(slot, found=tuple(statement.found.items()))
+        return self.wait(slot, wait)
 
-    def _finish(self, statement: _Statement) -> None:
+    def wait(self, slot: int, wait: Waits) -> Blocked:
+        """Let a transaction wait; it keeps its snapshot."""
+        current = self._open.get(slot)
+        if current.waits_for not in (None, wait.place):
+            self.locks.leave(slot)
+        self._open.update(slot, has_snapshot=True)
+        is_newer = (slot, *wait.place) in self.images
+        hold = Hold(slot, wait.strength, current.depth)
+        queues = not wait.is_insert and not is_newer
+        self.locks.wait(hold, wait.place, is_insert=wait.is_insert, queues=queues)
+        lock = self.locks.rows.get(wait.place)
+        holder = (
+            lock.changer if wait.is_insert else lock.in_the_way(slot, wait.strength)[0]
+        )
+        return Blocked(slot, holder)
+
+    def _put_version(self, slot: int, place: Place, version: Version) -> None:
+        """Keep what a transaction has made of a row that it has locked."""
+        lock = self.locks.rows.get(place)
+        kept = lock.versions if lock.changer == slot else ()
+        if (
+            kept
+            and kept[-1].depth == version.depth
+            and (kept[-1].command == version.command)
+        ):
+            is_reborn = version.is_reborn or kept[-1].is_reborn
+            version, kept = version._replace(is_reborn=is_reborn), kept[:-1]
+        self.locks.rows.update(place, versions=(*kept, version))
+
+    def _finish(self, statement: UnderWay) -> None:
         """Keep what a statement has done to the end of its transaction."""
         slot = statement.slot
         for place, row in statement.written.items():
@@ -424,10 +541,9 @@ class Transactions:
                 if lock is None:
                     self.locks.take(slot, place)
                 if row != before:  # SQLite writes no page whose content stays
-                    self._open.update(slot, has_number=True)
-            if place in statement.reborn:
-                self.locks.rows.update(place, is_reborn=True)
-            self.locks.rows.update(place, row=row, is_changed=True)
+                    self._give_number(slot)
+            is_reborn = place in statement.reborn
+            self._put_version(slot, place, Version(row, 0, is_reborn))
         self.locks.leave(slot)
         current = self._open.get(slot)
         if current.found:
@@ -435,14 +551,35 @@ class Transactions:
         if current.level is Level.READ_COMMITTED and current.has_snapshot:
             self._forget_snapshot(slot)
 
-    def _fail(self, slot: int) -> None:
-        """End a transaction whose statement failed; it stays open for its rollback."""
+    def fail(self, slot: int) -> None:
+        """End what a failed statement is in: the transaction, or its last savepoint.
+
+        The transaction stays open for its rollback.
+        """
         current = self._open.get(slot)
+        if current.depth:
+            self._undo(slot, current.depth)
+            self._open.update(slot, is_failed=True)
+            return
         self._end(slot, is_commit=False)
-        self._open.insert(Open(slot, current.level, is_failed=True))
+        failed = Open(slot, current.level, is_failed=True, session=current.session)
+        self._open.insert(failed)
+
+    def _undo(self, slot: int, depth: int) -> None:
+        """Undo what a transaction has done since a savepoint."""
+        self.locks.leave(slot)
+        self.locks.release_from(slot, depth)
+        current = self._open.get(slot)
+        deferred = tuple([one for one in current.deferred if one[0] < depth])
+        self._open.update(slot, deferred=deferred, found=())
+        if current.level is Level.READ_COMMITTED and current.has_snapshot:
+            self._forget_snapshot(slot)
 
     def _end(self, slot: int, *, is_commit: bool) -> None:
         """Give back locks and snapshot, and forget the transaction."""
+        number = self._open.get(slot).number
+        if self._numbers is not None and number > self._numbers.get("completed"):
+            self._numbers.set(number, "completed")
         self.locks.leave(slot)
         self.locks.release(slot, is_commit=is_commit)
         self._forget_snapshot(slot)

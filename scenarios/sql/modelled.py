@@ -1,0 +1,437 @@
+"""A session of the modelled PostgreSQL: text in, answers out, transactions kept.
+
+What a session knows by itself (where it stands, its savepoints, its settings) is its
+own and no part; what others could see is in the parts of its database.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from wavecheck.scenarios.sql.parsing import (
+    Fields,
+    NotModelled,
+    fields_of,
+    parse_all,
+    refusal,
+)
+from wavecheck.scenarios.sql.session import (
+    Answer,
+    Column,
+    SQLError,
+    TransactionStatus,
+)
+from wavecheck.scenarios.sql.steps import (
+    ERRORS,
+    Call,
+    Performed,
+    close_step,
+    commit_step,
+    listen_step,
+    named,
+    noticing,
+    plain,
+    plan_of,
+    rollback_step,
+    savepoint_step,
+    statement_step,
+    take,
+    take_notices,
+    waiting,
+)
+from wavecheck.sim.transactions.level import Failure, Level
+
+if TYPE_CHECKING:
+    from wavecheck.scenarios.sql.acting import Notice
+    from wavecheck.scenarios.sql.database import Database
+
+_HARMLESS: Final = frozenset(
+    {
+        *("application_name", "client_encoding", "client_min_messages", "datestyle"),
+        *("extra_float_digits", "intervalstyle", "standard_conforming_strings"),
+        *("synchronous_commit", "jit", "statement_timeout", "work_mem", "timezone"),
+        *("search_path", "idle_in_transaction_session_timeout", "bytea_output"),
+        *("enable_seqscan", "enable_indexscan", "deadlock_timeout", "row_security"),
+    }
+)
+"""Settings that change nothing here, as far as their values are the usual ones."""
+
+_SHOWN: Final = {
+    "server_version": "18.0",
+    "standard_conforming_strings": "on",
+    "timezone": "UTC",
+    "client_encoding": "UTF8",
+    "search_path": '"$user", public',
+}
+
+
+class ModelSession:
+    """One connection to a modelled database.
+
+    Args:
+        database: which.
+        level: of isolation of its transactions, unless they say otherwise.
+    """
+
+    def __init__(self, database: "Database", level: Level) -> None:
+        self.status = TransactionStatus.IDLE
+        self._database = database
+        self._level = level
+        self._next_level = level
+        self._times_out = False
+        self._number = 0
+        self._slot = 0
+        self._began = -1
+        self._savepoints: tuple[str, ...] = ()
+        self._currvals: tuple[tuple[str, int], ...] = ()
+        self._is_closed = False
+
+    async def execute(self, sql: str, parameters: Sequence[object] = ()) -> Answer:
+        """Perform one statement; each of its parts that is atomic is a step.
+
+        Args:
+            sql: one statement, its parameters written `$1`, `$2`, ...
+            parameters: their values.
+
+        Raises:
+            SQLError: the database refuses it.
+            InvalidScenario: the model does not know this SQL; says which and what next.
+        """
+        if self._is_closed:
+            raise SQLError("08003", "the connection is closed")
+        try:
+            nodes = parse_all(sql)
+            if not nodes:
+                return Answer(command="")
+            if len(nodes) > 1:
+                raise refusal(NotModelled(f"{len(nodes)} statements in one text"), sql)
+            kind, fields = fields_of(nodes[0])
+            control = _CONTROLS.get(kind)
+            if control is None:
+                self._refuse_if_failed()
+                return await self._perform(sql, plain(parameters))
+            if kind != "TransactionStmt":
+                self._refuse_if_failed()
+            answer: Answer = await control(self, fields, sql)
+        except SQLError:
+            if self.status is TransactionStatus.IN_TRANSACTION:
+                await self._fail()
+            raise
+        except GeneratorExit:
+            self.cut_off()
+            raise
+        return answer
+
+    async def close(self) -> None:
+        """End the session; an open transaction is rolled back."""
+        if not self._is_closed and (self._slot or self._number):
+            step = named(close_step, "close")
+            await take(step, self._database, self._number, self._slot)
+        self._forget(closed=True)
+
+    def cut_off(self) -> None:
+        """End the session here and now, not as a step: the process has died."""
+        if not self._is_closed:
+            self._database.end_session(self._number, self._slot)
+        self._forget(closed=True)
+
+    async def notices(self) -> "tuple[Notice, ...]":
+        """Take what this session was notified of so far."""
+        if not self._number:
+            return ()
+        found: tuple[Notice, ...] = await take(
+            named(take_notices, "notifies"), self._database, self._number
+        )
+        return found
+
+    async def wait_for_notices(self) -> "tuple[Notice, ...]":
+        """Wait until this session is notified; take what it was notified of.
+
+        Raises:
+            SQLError: it listens to nothing.
+        """
+        if not self._number:
+            raise SQLError("55000", "the session listens to no channel")
+        found: tuple[Notice, ...] = await take(noticing(), self._database, self._number)
+        return found
+
+    # Statements -----------------------------------------------------------------------
+
+    def _refuse_if_failed(self) -> None:
+        if self.status is TransactionStatus.FAILED:
+            raise SQLError(*ERRORS[Failure.ABORTED])
+
+    async def _perform(self, sql: str, params: tuple[Any, ...]) -> Answer:
+        database = self._database
+        plan = plan_of(database, sql, params)
+        is_alone = self.status is TransactionStatus.IDLE
+        asks = bool(plan.acts & {"currval", "lastval"})
+        call = Call(
+            sql,
+            params,
+            self._slot,
+            self._next_level if not is_alone else self._level,
+            self._number,
+            len(self._savepoints),
+            is_alone,
+            self._began,
+            self._currvals if asks else (),
+            self._times_out,
+        )
+        step = named(statement_step, plan.command)
+        while True:
+            done = await take(step, database, call)
+            if isinstance(done, Performed):
+                break
+            unfinished, self._number, began = done
+            self._slot = unfinished.slot
+            call = call._replace(
+                slot=self._slot, number=self._number, began=began, log=unfinished.log
+            )
+            step = waiting(plan.command)
+        self._note(done)
+        if is_alone:
+            await self._end_alone(done)
+        self._raise(done)
+        from wavecheck.scenarios.sql.database import answer_of
+
+        return answer_of(plan.command, plan.columns, done.rows, done.affected)
+
+    def _note(self, done: Performed) -> None:
+        self._slot, self._number = done.slot, done.number
+        if self.status is not TransactionStatus.IDLE:
+            self._began = done.began
+        if done.currvals:
+            moved = dict(done.currvals)
+            kept = [one for one in self._currvals if one[0] not in moved]
+            self._currvals = (*kept, *done.currvals)
+
+    async def _end_alone(self, done: Performed) -> None:
+        """Commit a statement that was a transaction of its own."""
+        if not done.slot:
+            return
+        slot, self._slot = self._slot, 0
+        ended = await self._commit(slot)
+        self._raise(ended)
+
+    async def _commit(self, slot: int) -> Performed:
+        try:
+            ended: Performed = await take(
+                named(commit_step, "commit"), self._database, slot
+            )
+        except GeneratorExit:
+            self._slot = slot
+            self.cut_off()
+            raise
+        return ended
+
+    def _raise(self, done: Performed) -> None:
+        if not done.error:
+            return
+        sqlstate, message, *rest = done.error
+        detail, constraint = rest or ("", "")
+        if self.status is TransactionStatus.IN_TRANSACTION:
+            self.status = TransactionStatus.FAILED
+        raise SQLError(sqlstate, message, detail=detail, constraint=constraint)
+
+    async def _fail(self) -> None:
+        """Let the transaction fail for an error that no step has found."""
+        self.status = TransactionStatus.FAILED
+        if self._slot:
+            await take(named(_fail_step, "fails"), self._database, self._slot)
+
+    # Control --------------------------------------------------------------------------
+
+    async def _transaction(self, fields: Fields, sql: str) -> Answer:
+        kind = fields["kind"].removeprefix("TRANS_STMT_")
+        if fields.get("chain"):
+            raise refusal(NotModelled("AND CHAIN"), sql)
+        if kind in ("BEGIN", "START"):
+            return self._begin(fields, sql)
+        if kind in ("COMMIT", "ROLLBACK"):
+            return await self._end(is_commit=kind == "COMMIT")
+        if kind in ("SAVEPOINT", "RELEASE", "ROLLBACK_TO"):
+            return await self._savepoint(kind, fields["savepoint_name"])
+        raise refusal(NotModelled(kind), sql)
+
+    def _begin(self, fields: Fields, sql: str) -> Answer:
+        if self.status is not TransactionStatus.IDLE:
+            self._refuse_if_failed()
+            return Answer(command="BEGIN")  # the server warns, and that is all
+        self.status = TransactionStatus.IN_TRANSACTION
+        self._next_level = self._level
+        self._options(fields.get("options", []), sql)
+        return Answer(command="BEGIN")
+
+    def _options(self, options: list[Any], sql: str) -> None:
+        for node in options:
+            body = node["DefElem"]
+            name = body["defname"]
+            if name == "transaction_isolation":
+                value = body["arg"]["A_Const"]["sval"]["sval"]
+                from wavecheck.scenarios.sql.database import level_of
+
+                self._next_level = level_of(value)
+            elif name == "transaction_read_only":
+                if body["arg"]["A_Const"].get("ival", {}).get("ival"):
+                    raise refusal(NotModelled("READ ONLY transactions"), sql)
+            elif name == "transaction_deferrable":
+                if body["arg"]["A_Const"].get("ival", {}).get("ival"):
+                    raise refusal(NotModelled("DEFERRABLE transactions"), sql)
+            else:
+                raise refusal(NotModelled(f"a transaction with {name}"), sql)
+
+    async def _end(self, *, is_commit: bool) -> Answer:
+        slot, status = self._slot, self.status
+        is_failed = status is TransactionStatus.FAILED
+        self._forget()
+        command = "COMMIT" if is_commit and not is_failed else "ROLLBACK"
+        if not slot:
+            return Answer(command=command)
+        if command == "ROLLBACK":
+            await take(named(rollback_step, "rollback"), self._database, slot)
+        else:
+            self._raise(await self._commit(slot))
+        return Answer(command=command)
+
+    def _forget(self, *, closed: bool = False) -> None:
+        self.status = TransactionStatus.IDLE
+        self._slot, self._began, self._savepoints = 0, -1, ()
+        self._next_level = self._level
+        if closed:
+            self._number, self._is_closed = 0, True
+
+    async def _savepoint(self, kind: str, name: str) -> Answer:
+        command = {"ROLLBACK_TO": "ROLLBACK"}.get(kind, kind)
+        if self.status is TransactionStatus.IDLE:
+            what = command if kind != "ROLLBACK_TO" else "ROLLBACK TO SAVEPOINT"
+            raise SQLError("25P01", f"{what} can only be used in transaction blocks")
+        if kind != "ROLLBACK_TO":
+            self._refuse_if_failed()
+        step = named(savepoint_step, kind.lower().replace("_", " "))
+        if kind == "SAVEPOINT":
+            self._savepoints = (*self._savepoints, name)
+            if self._slot:
+                await take(step, self._database, self._slot, "savepoint", 0)
+            return Answer(command=command)
+        if name not in self._savepoints:
+            raise SQLError("3B001", f'savepoint "{name}" does not exist')
+        depth = len(self._savepoints) - self._savepoints[::-1].index(name)
+        is_release = kind == "RELEASE"
+        self._savepoints = self._savepoints[: depth - 1 if is_release else depth]
+        if self._slot:
+            action = "release" if is_release else "rollback to"
+            await take(step, self._database, self._slot, action, depth)
+        self.status = TransactionStatus.IN_TRANSACTION
+        return Answer(command=command)
+
+    async def _set(self, fields: Fields, sql: str) -> Answer:
+        name = fields.get("name", "").lower()
+        if name in ("transaction", "session characteristics"):
+            options = fields.get("args", [])
+            if name == "transaction":
+                if self._slot and any(_is_isolation(one) for one in options):
+                    raise SQLError(
+                        "25001",
+                        "SET TRANSACTION ISOLATION LEVEL must be called before any"
+                        " query",
+                    )
+                self._options(options, sql)
+            else:
+                self._options(options, sql)
+                self._level = self._next_level
+            return Answer(command="SET")
+        values = [_setting(one) for one in fields.get("args", [])]
+        if name == "lock_timeout":
+            self._times_out = bool(values) and not _is_zero(values[0])
+        elif name in ("default_transaction_isolation", "transaction_isolation"):
+            from wavecheck.scenarios.sql.database import level_of
+
+            level = level_of(values[0])
+            if name.startswith("default"):
+                self._level = level
+            self._next_level = level
+        elif (
+            name == "timezone"
+            and values
+            and values[0].upper()
+            not in (
+                "UTC",
+                "GMT",
+                "ETC/UTC",
+            )
+        ):
+            raise refusal(NotModelled(f"the time zone {values[0]!r}"), sql)
+        elif name not in _HARMLESS:
+            raise refusal(NotModelled(f"the setting {name}"), sql)
+        return Answer(command="SET")
+
+    async def _show(self, fields: Fields, sql: str) -> Answer:
+        name = fields["name"].lower()
+        if name in ("transaction_isolation", "default_transaction_isolation"):
+            value = str(self._next_level)
+        elif name in _SHOWN:
+            value = _SHOWN[name]
+        else:
+            raise refusal(NotModelled(f"SHOW {name}"), sql)
+        return Answer(
+            command="SHOW",
+            columns=(Column(name=fields["name"], type_name="text"),),
+            rows=((value,),),
+            rows_count=-1,
+        )
+
+    async def _listen(self, fields: Fields, sql: str) -> Answer:
+        if self.status is not TransactionStatus.IDLE:
+            raise refusal(NotModelled("LISTEN in a transaction"), sql)
+        channel = fields.get("conditionname", "")
+        done = await take(
+            named(listen_step, "LISTEN"), self._database, self._number, channel, True
+        )
+        self._number = done.number
+        return Answer(command="LISTEN")
+
+    async def _unlisten(self, fields: Fields, sql: str) -> Answer:
+        if self._number:
+            channel = fields.get("conditionname", "")
+            step = named(listen_step, "UNLISTEN")
+            await take(step, self._database, self._number, channel, False)
+        return Answer(command="UNLISTEN")
+
+    async def _notify(self, fields: Fields, sql: str) -> Answer:
+        given = (fields["conditionname"], fields.get("payload", ""))
+        await self._perform("SELECT pg_notify($1, $2)", given)
+        return Answer(command="NOTIFY")
+
+
+def _fail_step(database: "Database", slot: int) -> Performed:
+    """Let a transaction fail."""
+    if not database.transactions.look(slot).is_failed:
+        database.transactions.fail(slot)
+    return Performed(slot=slot)
+
+
+def _is_isolation(node: Any) -> bool:
+    return bool(node["DefElem"]["defname"] == "transaction_isolation")
+
+
+def _setting(node: Any) -> str:
+    body = node.get("A_Const", {})
+    if "sval" in body:
+        return str(body["sval"].get("sval", ""))
+    if "ival" in body:
+        return str(body["ival"].get("ival", 0))
+    return str(body.get("fval", {}).get("fval", ""))
+
+
+def _is_zero(text: str) -> bool:
+    return not text.strip("0 ms") or text.strip() == "0"
+
+
+_CONTROLS: Final[dict[str, Any]] = {
+    "TransactionStmt": ModelSession._transaction,
+    "VariableSetStmt": ModelSession._set,
+    "VariableShowStmt": ModelSession._show,
+    "ListenStmt": ModelSession._listen,
+    "UnlistenStmt": ModelSession._unlisten,
+    "NotifyStmt": ModelSession._notify,
+}

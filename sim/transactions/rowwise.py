@@ -1,0 +1,147 @@
+"""Transactions whose statements take their rows one by one, and have savepoints.
+
+What `stepwise` and whoever evaluates statements itself need beside the statements that
+are attempted from their start.
+"""
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from wavecheck.sim.parts import Table
+from wavecheck.sim.transactions.level import Fails, Failure, Level, Place, Row, Strength
+from wavecheck.sim.transactions.manager import Transactions, UnderWay
+from wavecheck.sim.transactions.rows import Open, Version
+
+
+class RowTransactions(Transactions):
+    """Transactions with steps within statements, savepoints and numbers."""
+
+    def look(self, slot: int) -> Open:
+        """Return an open transaction."""
+        return self._open.get(slot)
+
+    def join(self, slot: int, session: int) -> None:
+        """Note which session a transaction belongs to."""
+        self._open.update(slot, session=session)
+
+    def take_snapshot(self, slot: int) -> bool:
+        """Take the snapshot of a transaction that keeps one; say if it is new."""
+        current = self._open.get(slot)
+        if current.level is Level.READ_COMMITTED or current.has_snapshot:
+            return False
+        running = self.running(slot) if self._numbers is not None else ""
+        self._open.update(slot, has_snapshot=True, running=running)
+        if current.level is Level.SERIALIZABLE:
+            self.conflicts.begin(slot)
+        return True
+
+    @contextmanager
+    def command(self, slot: int) -> Iterator[None]:
+        """Let a statement be under way."""
+        self._statement = UnderWay(slot, {})
+        try:
+            yield
+        finally:
+            self._statement = self._idle
+
+    def next_command(self) -> None:
+        """Let the statement under way see what it has done so far."""
+        self._statement.command += 1
+
+    def claim(self, slot: int, place: Place) -> None:
+        """Take a place that no row has, for one that is inserted."""
+        self._give_number(slot)
+        self.locks.take(slot, place, Strength.UPDATE, self._open.get(slot).depth)
+
+    def note_write(self, slot: int, table: str) -> None:
+        """Note that the statement under way writes a table."""
+        if self._open.get(slot).level is Level.SERIALIZABLE:
+            self.conflicts.write(slot, table)
+
+    def refuse_unseen(self, slot: int, table: Table[Any], key: Hashable) -> None:
+        """Make sure that a transaction with a snapshot sees the newest of a row.
+
+        Raises:
+            Fails: it does not.
+        """
+        current = self._open.get(slot)
+        if current.level is not Level.READ_COMMITTED and self._newer(
+            current, (table.name, key)
+        ):
+            raise Fails(Failure.SERIALIZATION)
+
+    def is_key_used(self, table: str, key: Hashable) -> bool:
+        """Return whether a snapshot may still show a row under a key."""
+        return bool(
+            self.images.where(
+                ("key", table, key), lambda one: one.table == table and one.key == key
+            )
+        )
+
+    def number(self, slot: int) -> int:
+        """Return the number of a transaction, which gets one if it has none."""
+        self._give_number(slot)
+        return self._open.get(slot).number
+
+    def running(self, slot: int) -> str:
+        """Return who runs, as a snapshot of PostgreSQL is written."""
+        assert self._numbers is not None
+        if slot and self._open.get(slot).running:
+            return self._open.get(slot).running
+        numbered = self._open.where("numbered", lambda one: bool(one.number))
+        high = self._numbers.get("completed") + 1
+        mine = [one.number for one in numbered if one.slot == slot]
+        others = [one.number for one in numbered if one.slot != slot]
+        low = min([high, *mine, *others])
+        listed = ",".join(str(one) for one in sorted(others) if one < high)
+        return f"{low}:{high}:{listed}"
+
+    def put(self, slot: int, table: Table[Any], key: Hashable, row: Row) -> None:
+        """Change, insert or delete a row that is locked, in the statement under way."""
+        current = self._open.get(slot)
+        if current.level is Level.SERIALIZABLE:
+            self.conflicts.write(slot, table.name)
+        version = Version(row, current.depth, command=self._statement.command)
+        self._put_version(slot, (table.name, key), version)
+
+    def pause(self, slot: int) -> None:
+        """Let the statement under way go on later; it keeps what it sees."""
+        self.locks.leave(slot)
+        self._open.update(slot, has_snapshot=True)
+
+    def conclude(self, slot: int) -> None:
+        """Keep what the statement under way has done, and show it to the next."""
+        for lock in self.locks.held(slot):
+            if lock.changer == slot and any(one.command for one in lock.versions):
+                kept = {one.depth: one._replace(command=0) for one in lock.versions}
+                place = (lock.table, lock.key)
+                self.locks.rows.update(place, versions=tuple(kept.values()))
+        self.locks.leave(slot)
+        current = self._open.get(slot)
+        if current.level is Level.READ_COMMITTED and current.has_snapshot:
+            self._forget_snapshot(slot)
+
+    # Savepoints ----------------------------------------------------------------------
+
+    def savepoint(self, slot: int) -> None:
+        """Set a savepoint."""
+        self._open.update(slot, depth=self._open.get(slot).depth + 1)
+
+    def release_savepoint(self, slot: int, depth: int) -> None:
+        """Forget a savepoint and those after it; what was done since is kept.
+
+        Args:
+            slot: of the transaction.
+            depth: of the savepoint, from 1.
+        """
+        self.locks.merge_down(slot, depth)
+        deferred = tuple(
+            [(min(of, depth - 1), one) for of, one in self._open.get(slot).deferred]
+        )
+        self._open.update(slot, depth=depth - 1, deferred=deferred)
+
+    def roll_back_to(self, slot: int, depth: int) -> None:
+        """Undo what was done since a savepoint, which stays; also after a failure."""
+        self._undo(slot, depth)
+        self._open.update(slot, depth=depth, is_failed=False)
