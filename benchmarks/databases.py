@@ -14,8 +14,8 @@ from typing import Any, Final
 from benchmarks.table import Bar, Table
 from wavecheck import find_scenario
 from wavecheck.scenarios.database.replay import DatabaseReplay, replay_on_database
+from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import check
 from wavecheck.sim.search.random_walk import RandomWalk
 from wavecheck.sim.search.schedule import Schedule
 

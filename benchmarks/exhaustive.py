@@ -1,7 +1,7 @@
 """The exhaustive engine: exact counts, speed beside Spin, size, and sampled arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
 from typing import Any, Final
@@ -9,10 +9,11 @@ from typing import Any, Final
 from benchmarks.measuring import in_fresh_process
 from benchmarks.spin import MODES, is_installed, run_spin
 from benchmarks.table import Bar, Table
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.import_job import IMPORT_JOB
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import Effort, check_subject
-from wavecheck.scenarios.verdicts.proving import ProofLimits, prove
+from wavecheck.scenarios.verdicts.approaches import answer
+from wavecheck.scenarios.verdicts.proving import PROOF, prove
 from wavecheck.scenarios.wd.model import WD
 from wavecheck.sim.exhaustive import Limits
 from wavecheck.sim.exhaustive.explore import Search
@@ -127,7 +128,7 @@ def _sampling(*, rounds_count: int) -> Table:
                     strategy="random", executions=SAMPLED, seed=seed, shrinks=False
                 )
                 began = perf_counter()
-                seen = check_subject(subject, effort).statistics
+                seen = answer(subject, effort).searched.statistics
                 seconds.append((perf_counter() - began) / seen.executions_count)
             rates.append(1 / median(seconds))
             name = f"{rule}{', retrigger' if retrigger else ''}"
@@ -172,24 +173,24 @@ def _prove(
     given: dict[str, str],
     faults: dict[str, int],
     properties: tuple[str, ...],
-    limits: ProofLimits,
+    limits: Effort,
 ) -> _Proof:
-    subject = Subject.of(IMPORT_JOB, rule, given, faults)
-    result = prove(subject, properties, limits)
+    subject = Subject.of(IMPORT_JOB, rule, given, faults, properties)
+    result = prove(subject, limits)
     lengths = [len(schedule.steps) for schedule in result.schedules.values()]
     return _Proof(
-        seconds=result.seconds,
-        states=result.exploration.states,
-        is_complete=result.exploration.is_complete,
+        seconds=result.explored.seconds,
+        states=result.explored.exploration.states,
+        is_complete=result.explored.exploration.is_complete,
         outcomes=tuple(verdict.outcome for verdict in result.verdicts),
         shortest=min(lengths, default=None),
     )
 
 
 _SMALLEST: Final = {"parents": "1", "parents_per_batch": "1", "workers": "1"}
-_WHOLE: Final = ProofLimits(seconds=600)
-_FIRST: Final = ProofLimits(seconds=600, at_first_violation=True)
-_ALL_ORDERS: Final = ProofLimits(seconds=600, reduces=False)
+_WHOLE: Final = replace(PROOF, seconds=600)
+_FIRST: Final = replace(PROOF, seconds=600, stops_at_first=True)
+_ALL_ORDERS: Final = replace(PROOF, seconds=600, reduces=False)
 _FOUR: Final = {"parents": "4", "parents_per_batch": "2"}
 _PROOFS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
     ("claiming, every property", ("claiming", {}, {}, (), _WHOLE)),
@@ -213,7 +214,7 @@ _PROOFS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
 )
 _BEYOND: Final = (
     "4 parents: claiming, within 60 s",
-    ("claiming", _FOUR, {}, (), ProofLimits(seconds=60)),
+    ("claiming", _FOUR, {}, (), replace(PROOF, seconds=60)),
 )
 
 

@@ -14,7 +14,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from wavecheck.scenarios.verdicts.strategies import make_strategy
+from wavecheck.sim.search.hypothesis_search import HypothesisSearch
+from wavecheck.sim.search.search import Search, StrategySearch
+
+HYPOTHESIS: Final = HypothesisSearch.name
 
 T = TypeVar("T")
 
@@ -90,3 +96,10 @@ def _peak_megabytes() -> float:
                 return int(line.split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def on_kernel(name: str, seed: int) -> Search:
+    """Return a search that runs a session's own world, and shrinks nothing."""
+    if name == HYPOTHESIS:
+        return HypothesisSearch(seed, shrinks=False)
+    return StrategySearch(make_strategy(name, seed))

@@ -8,12 +8,12 @@ from time import perf_counter
 from typing import Any, Final
 
 from benchmarks import _peer_models as models
+from benchmarks.measuring import on_kernel
 from benchmarks.spin import MODES, is_installed, run_spin
 from benchmarks.table import Table
 from wavecheck import find_scenario
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import chosen_properties
-from wavecheck.scenarios.verdicts.strategies import make_search, make_strategy
+from wavecheck.scenarios.verdicts.strategies import make_strategy
 from wavecheck.sim.exhaustive import Limits
 from wavecheck.sim.exhaustive.explore import Search
 from wavecheck.sim.exhaustive.learning import Learner
@@ -46,18 +46,20 @@ def _subject(variant: str, listeners: int) -> Subject:
 
 
 def _ours(variant: str, name: str, strategy: str, seed: int) -> int:
-    world = _subject(variant, LISTENERS).world()
-    judged = chosen_properties(world, [name])
+    subject = _subject(variant, LISTENERS).judging(name)
+    world = subject.world()
+    judged = subject.judged(world)
     budget = Budget(executions=5_000)
     session = Session(world, judged, budget, lambda: 0.0, stops_at_first=True)
-    make_search(strategy, seed, shrinks=False).run(session)
+    on_kernel(strategy, seed).run(session)
     return session.executions_count
 
 
 def _our_rate(executions: int) -> float:
-    world = _subject("claiming", LISTENERS).world()
+    subject = _subject("claiming", LISTENERS)
+    world = subject.world()
     budget = Budget(executions=executions)
-    session = Session(world, chosen_properties(world, []), budget, lambda: 0.0)
+    session = Session(world, subject.judged(world), budget, lambda: 0.0)
     began = perf_counter()
     session.search(make_strategy("random", 0))
     return executions / (perf_counter() - began)

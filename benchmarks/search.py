@@ -6,18 +6,12 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, Final
 
+from benchmarks.measuring import HYPOTHESIS, on_kernel, take_turns
 from benchmarks.measuring import Subject as Measured
-from benchmarks.measuring import take_turns
 from benchmarks.table import Bar, Table
 from wavecheck import find_scenario
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import chosen_properties
-from wavecheck.scenarios.verdicts.strategies import (
-    HYPOTHESIS,
-    STRATEGIES,
-    make_search,
-    make_strategy,
-)
+from wavecheck.scenarios.verdicts.strategies import STRATEGIES, make_strategy
 from wavecheck.sim.search.session import Budget, Session
 
 RATE_MIN: Final = 8_000
@@ -59,7 +53,7 @@ def _session(
 ) -> Session:
     world = subject.world()
     budget = Budget(executions=executions)
-    judged = chosen_properties(world, names)
+    judged = subject.judging(*names).judged(world)
     return Session(world, judged, budget, lambda: 0.0, **options)
 
 
@@ -126,7 +120,7 @@ def _executions(
     """Return when it was found; one more than the limit if it was not."""
     subject = _subject(variant, size, retrigger=variant == "progressive")
     session = _session(subject, [property_name], EXECUTIONS_MAX, stops_at_first=True)
-    make_search(name, seed, shrinks=False).run(session)
+    on_kernel(name, seed).run(session)
     found = session.found.get(property_name)
     return EXECUTIONS_MAX + 1 if found is None else found.execution
 
@@ -202,7 +196,7 @@ def _hard(seeds_count: int) -> Table:
                 subject, [name], HARD_EXECUTIONS_MAX, stops_at_first=True
             )
             began = perf_counter()
-            make_search(search, seed, shrinks=False).run(session)
+            on_kernel(search, seed).run(session)
             seconds += perf_counter() - began
             executions += session.executions_count
             found = session.found.get(name)

@@ -8,16 +8,11 @@ from typing import Final
 
 from scipy.stats import binom
 
+from benchmarks.measuring import HYPOTHESIS, on_kernel
 from benchmarks.table import Bar, Table
 from wavecheck.scenarios.catalogue import EXHIBITS
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import chosen_properties
-from wavecheck.scenarios.verdicts.strategies import (
-    HYPOTHESIS,
-    STRATEGIES,
-    make_search,
-    make_strategy,
-)
+from wavecheck.scenarios.verdicts.strategies import STRATEGIES, make_strategy
 from wavecheck.sim.search.execution import execute
 from wavecheck.sim.search.session import Budget, Session
 
@@ -80,10 +75,11 @@ def tables(*, is_quick: bool) -> Iterator[Table]:
 
 
 def _session(fault: _Fault, executions: int) -> Session:
-    world = fault.subject().world()
+    subject = fault.subject().judging(fault.property_name)
+    world = subject.world()
     return Session(
         world,
-        chosen_properties(world, [fault.property_name]),
+        subject.judged(world),
         Budget(executions=executions),
         lambda: 0.0,
         stops_at_first=True,
@@ -96,7 +92,7 @@ def _session(fault: _Fault, executions: int) -> Session:
 def _executions(fault: _Fault, search: str, seed: int) -> int:
     """Return when it was found; one more than the limit if it was not."""
     session = _session(fault, EXECUTIONS_MAX)
-    make_search(search, seed, shrinks=False).run(session)
+    on_kernel(search, seed).run(session)
     found = session.found.get(fault.property_name)
     return EXECUTIONS_MAX + 1 if found is None else found.execution
 

@@ -57,7 +57,8 @@ def reference() -> str:
 def _commands() -> Iterator[str]:
     group: Any = typer.main.get_command(app)
     context = click.Context(group, info_name="wavecheck")
-    for name, command in group.commands.items():
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         arguments = [
             one.metavar or one.name.upper()
             for one in command.params

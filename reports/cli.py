@@ -6,59 +6,138 @@ in the code under test, 4 a fault of Wavecheck itself.
 
 import logging
 import sys
-from typing import Annotated, Final
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from wavecheck.reports.commands import (
-    alerts,
-    calibrate,
-    campaign,
-    conform,
-    export,
-    incident,
-    names,
-    new,
-    runs,
-    search,
-    sensitivity,
-    sweep,
-    zoo,
+from wavecheck import __version__
+from wavecheck.sim.errors import (
+    HarnessBug,
+    NondeterminismError,
+    WavecheckError,
+    unknown_name,
 )
-from wavecheck.reports.tables import make_console
-from wavecheck.sim.errors import HarnessBug, NondeterminismError, WavecheckError
 
 EXIT_BAD_INPUT: Final = 2
 EXIT_NONDETERMINISM: Final = 3
 EXIT_OUR_FAULT: Final = 4
 EXIT_INTERRUPTED: Final = 130
 
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "list": (
+        "names:list_names",
+        "List coordinators, scenarios, strategies, properties, and the zoo.",
+    ),
+    "run": (
+        "runs:run",
+        "Run one timed simulation.",
+    ),
+    "compare": (
+        "runs:compare",
+        "Run several coordinators, same settings and seed, side by side.",
+    ),
+    "check": (
+        "search:check_command",
+        "Search the schedules of a scenario for violations.",
+    ),
+    "replay": (
+        "search:replay_command",
+        "Replay a recorded schedule and verify every step.",
+    ),
+    "explain": (
+        "search:explain_command",
+        "Tell a recorded schedule so that a person understands why it fails.",
+    ),
+    "incident": (
+        "incident:incident_command",
+        "Read a job that went wrong: what happened, and what would have helped.",
+    ),
+    "sweep": (
+        "sweep:sweep_command",
+        "Prove growing sizes of a scenario until the budget ends it.",
+    ),
+    "campaign": (
+        "campaign:campaign_command",
+        "Run coordinators over many seeds and a grid: how often, how long.",
+    ),
+    "results": (
+        "campaign:results_command",
+        "Show what a results file says, without running anything.",
+    ),
+    "merge": (
+        "campaign:merge_command",
+        "Put the runs of several files of one campaign into one.",
+    ),
+    "sensitivity": (
+        "sensitivity:sensitivity_command",
+        "Rank parameters by what they do to a measure (Morris's elementary effects).",
+    ),
+    "calibrate": (
+        "calibrate:calibrate_command",
+        "Measure service times, latencies and arrivals of an incident's files.",
+    ),
+    "export": (
+        "export:export_command",
+        "Write a schedule, a timed run or a state graph in another tool's format.",
+    ),
+    "alerts": (
+        "alerts:alerts_command",
+        "Write the monitors as Prometheus alert rules or as SQL probes.",
+    ),
+    "new": (
+        "new:new_command",
+        "Write a project: a coordinator, its tests, a CI step and a notebook.",
+    ),
+    "zoo": (
+        "zoo:zoo_command",
+        "Refute each faulty variant of the zoo and prove each fixed one.",
+    ),
+    "conform": (
+        "conform:conform_command",
+        "Run small worlds on the model and on a real database until they disagree.",
+    ),
+}
+"""By name: the function below `reports.commands`, and what its docstring says first.
+
+A command's module is loaded where the command is run: help, a version and a wrong name
+need none of them.
+"""
+
+
+class _Commands(TyperGroup):
+    """The commands, each loaded when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            raise unknown_name("command", cmd_name, list(COMMANDS))
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        loaded = import_module(f"wavecheck.reports.commands.{module}")
+        only = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        )
+        only.command(cmd_name)(getattr(loaded, function))
+        return typer.main.get_command(only)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
+
+
 app = typer.Typer(
     name="wavecheck",
+    cls=_Commands,
     help="Find the interleaving that strands a batch before production does.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("list")(names.list_names)
-app.command("run")(runs.run)
-app.command("compare")(runs.compare)
-app.command("check")(search.check_command)
-app.command("replay")(search.replay_command)
-app.command("explain")(search.explain_command)
-app.command("incident")(incident.incident_command)
-app.command("sweep")(sweep.sweep_command)
-app.command("campaign")(campaign.campaign_command)
-app.command("results")(campaign.results_command)
-app.command("merge")(campaign.merge_command)
-app.command("sensitivity")(sensitivity.sensitivity_command)
-app.command("calibrate")(calibrate.calibrate_command)
-app.command("export")(export.export_command)
-app.command("alerts")(alerts.alerts_command)
-app.command("new")(new.new_command)
-app.command("zoo")(zoo.zoo_command)
-app.command("conform")(conform.conform_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -69,7 +148,7 @@ def _options(
     ] = False,
 ) -> None:
     if version:
-        names.show_version()
+        typer.echo(f"wavecheck {__version__}")
         raise typer.Exit
 
 
@@ -77,7 +156,9 @@ def run_command(arguments: list[str]) -> int:
     """Run one command line; return its exit status. Never shows a traceback."""
     # The coordinators' log lines belong to the run that collects them.
     logging.getLogger("wavecheck.coordinator").propagate = False
-    error_console = make_console(is_error=True)
+    if arguments == ["--version"]:  # typer would load pydantic to read this flag
+        typer.echo(f"wavecheck {__version__}")
+        return 0
     try:
         result = app(arguments, prog_name="wavecheck", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -88,13 +169,13 @@ def run_command(arguments: list[str]) -> int:
         sys.stdout = None
         return EXIT_BAD_INPUT
     except NondeterminismError as error:
-        error_console.print(f"error: {error}", soft_wrap=True)
+        _tell(f"error: {error}")
         return EXIT_NONDETERMINISM
     except HarnessBug as error:
-        error_console.print(f"error: {error}", soft_wrap=True)
+        _tell(f"error: {error}")
         return EXIT_OUR_FAULT
     except WavecheckError as error:
-        error_console.print(f"error: {error}", soft_wrap=True)
+        _tell(f"error: {error}")
         return EXIT_BAD_INPUT
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):
@@ -106,12 +187,15 @@ def run_command(arguments: list[str]) -> int:
         place = (
             f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
         )
-        error_console.print(
+        _tell(
             f"error: {type(error).__name__}: {error}\n  at  {place}\n"
-            "this is a fault of Wavecheck: please report it with the command line",
-            soft_wrap=True,
+            "this is a fault of Wavecheck: please report it with the command line"
         )
         return EXIT_OUR_FAULT
     if result == EXIT_INTERRUPTED:  # typer turns Ctrl-C into this result
-        error_console.print("interrupted")
+        _tell("interrupted")
     return result if isinstance(result, int) else 0
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)

@@ -6,12 +6,11 @@ Times are whole microseconds of virtual time, counted from the start of the run.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
+from wavecheck import __version__
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
-from wavecheck.scenarios.verdicts.checking import CheckResult
 from wavecheck.sim.trace import plain
 from wavecheck.sim.verdict import Verdict
 
@@ -29,7 +28,7 @@ def header(kind: str, scenario_name: str, settings: Any) -> dict[str, Any]:
     return {
         "format": FORMAT_VERSION,
         "kind": kind,
-        "wavecheck": version("wavecheck"),
+        "wavecheck": __version__,
         "scenario": scenario_name,
         "settings": plain(as_mapping),
     }
@@ -84,52 +83,6 @@ def log_data(run: TimedRun) -> list[dict[str, Any]]:
         }
         for line in run.log_lines
     ]
-
-
-def check_data(result: CheckResult) -> dict[str, Any]:
-    """Return the result of a search as data."""
-    seen = result.statistics
-    return {
-        **header("check", result.scenario.name, result.settings),
-        "coordinator": result.coordinator,
-        "faults": dict(result.faults),
-        "strategy": result.strategy,
-        "seed": result.seed,
-        "was_interrupted": result.was_interrupted,
-        "note": result.note,
-        "executions": seen.executions_count,
-        "steps": seen.steps_count,
-        "distinct_schedules": seen.schedules_count,
-        "distinct_final_states": seen.final_states_count,
-        "last_new_final_state": seen.last_new_final_state,
-        "unseen_final_state_odds": seen.unseen_odds(),
-        "seconds": round(seen.seconds, 3),
-        "never_performed": list(result.never_performed),
-        "verdicts": [
-            verdict_data(verdict)
-            | {
-                "odds_max": verdict.odds_max(),
-                "schedule": _schedule_data(result, verdict.property_name),
-            }
-            for verdict in result.verdicts
-        ],
-    }
-
-
-def _schedule_data(result: CheckResult, name: str) -> dict[str, Any] | None:
-    schedule = result.schedules.get(name)
-    if schedule is None:
-        return None
-    first = result.first_found[name]
-    return {
-        "settings": plain(dict(schedule.settings)),
-        "message": schedule.message,
-        "steps": len(schedule.steps),
-        "choices": list(schedule.choices),
-        "digest": schedule.digest,
-        "found_in_execution": first.execution,
-        "found_by": first.strategy_name,
-    }
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:

@@ -14,13 +14,12 @@ from rich.console import Console, RenderableType
 from wavecheck.reports.explanation.text import explanation_text
 from wavecheck.reports.html.report import Result, report
 from wavecheck.reports.tables import PIPED_WIDTH, comparison_report, run_report
-from wavecheck.reports.verdicts.proof import proof_table, sweep_table
-from wavecheck.reports.verdicts.search import verdict_table
+from wavecheck.reports.verdicts.answer import verdict_table
+from wavecheck.reports.verdicts.proof import sweep_table
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.questions import Sweep
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import WavecheckError
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.schedule import Schedule
@@ -74,8 +73,6 @@ def _table(result: object) -> RenderableType:
     match result:
         case CheckResult():
             return verdict_table(result)
-        case ProofResult():
-            return proof_table(result)
         case Sweep():
             return sweep_table(result.proofs)
         case Comparison():

@@ -16,6 +16,7 @@ from wavecheck.scenarios.campaign.campaign import CampaignProgress, Tell
 from wavecheck.scenarios.campaign.sweeping import SweepProgress
 from wavecheck.scenarios.conformity.conforming import LevelResult
 from wavecheck.scenarios.conformity.conforming import Progress as ConformProgress
+from wavecheck.scenarios.verdicts.approaches import Watch
 from wavecheck.scenarios.verdicts.checking import SearchProgress
 from wavecheck.scenarios.verdicts.proving import ProofProgress
 from wavecheck.sim.exhaustive import Progress
@@ -127,6 +128,13 @@ def showing_proof() -> Iterator[ProofProgress]:
             )
 
         yield report
+
+
+@contextmanager
+def showing_answer() -> Iterator[Watch]:
+    """Yield what is told how far a search or a proof is."""
+    with showing_search() as searching, showing_proof() as proving:
+        yield Watch(searching=searching, proving=proving)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from wavecheck.scenarios.verdicts.checking import CheckResult
+    from wavecheck.scenarios.verdicts.result import CheckResult
 
 FOLDER: Final = "wavecheck_schedules"
 _INI: Final = "wavecheck_schedules"
@@ -58,7 +58,7 @@ class WavecheckFixture:
         self._defaults = defaults
 
     def check(self, **options: Any) -> "CheckResult":
-        """Replay the kept schedules, then search; see `regressions.Plan`.
+        """Replay the kept schedules, then search; see `regressions.assert_holds`.
 
         Raises:
             AssertionError: a property is violated or, with `require`, NOT
@@ -67,12 +67,12 @@ class WavecheckFixture:
             WavecheckError: a bad name or value, or nondeterminism.
         """
         __tracebackhide__ = True
-        from wavecheck.reports.regressions import Plan, assert_holds
+        from wavecheck.reports.regressions import assert_holds
         from wavecheck.sim.errors import WavecheckError
 
-        plan = Plan(**{**self._defaults, **options})
+        asked = {**self._defaults, **options}
         try:
-            result, outdated = assert_holds(plan, self.folder)
+            result, outdated = assert_holds(self.folder, **asked)
         except WavecheckError as error:
             raise error.with_traceback(None) from None  # its text says where
         for text in outdated:

@@ -10,23 +10,27 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from wavecheck.reports.explanation.text import explanation_plain, plain_text
+from wavecheck.reports.verdicts.answer import verdict_table
 from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
-from wavecheck.reports.verdicts.search import verdict_table
-from wavecheck.scenarios.catalogue import find_scenario
-from wavecheck.scenarios.loading import coordinator_name
+from wavecheck.scenarios.effort import Effort, EffortOptions
+from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.questions import ask
+from wavecheck.scenarios.scenario import Scenario, as_text
 from wavecheck.scenarios.schedule_files import read_schedule, schedule_text
-from wavecheck.scenarios.verdicts.checking import CheckResult, check, world_of
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.approaches import approach_of
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import InvalidScenario, ReplayMismatch
+from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.files import make_folder, write_whole
-from wavecheck.sim.search.explain import explain
 from wavecheck.sim.search.recorded import Entry, Script
-from wavecheck.sim.search.schedule import Schedule, passes, replay
+from wavecheck.sim.search.schedule import Schedule, passes
 
 DEFAULT_EXECUTIONS: Final = 2_000
 
@@ -40,61 +44,67 @@ class Standing(Enum):
     PASSES = "it replays and violates nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a test searches; the names are those of `wavecheck.check`.
+def assert_holds(
+    folder: Path,
+    scenario: str | Scenario,
+    coordinator: str | type[Any] | None = None,
+    *,
+    settings: Mapping[str, object] | None = None,
+    faults: FaultPlan | None = None,
+    properties: Sequence[str] = (),
+    require: bool = False,
+    hash_seeds: bool = True,
+    **effort: Unpack[EffortOptions],
+) -> tuple[CheckResult, list[str]]:
+    """Replay the kept schedules, then search or prove.
 
-    Attributes:
-        scenario: name.
+    Args:
+        folder: where the schedules are kept; made when there is something to keep.
+        scenario: where, or its name.
         coordinator: a class, or a name as on the command line.
         settings: of the scenario, by name.
         faults: how many of each kind may strike.
-        properties: which; all if empty.
-        seconds: budget.
-        executions: budget; 2,000 if there is no other.
-        strategy: name.
-        seed: of the strategy.
+        properties: which; all that need no time if empty.
         require: a property that was never at risk is a failure.
         hash_seeds: replay what was found in processes with other hash seeds.
-    """
-
-    scenario: str
-    coordinator: str | type[Any]
-    settings: Mapping[str, object] | None = None
-    faults: Mapping[str, int] | None = None
-    properties: Sequence[str] = ()
-    seconds: float | None = None
-    executions: int | None = None
-    strategy: str = "portfolio"
-    seed: int = 0
-    require: bool = False
-    hash_seeds: bool = True
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
-    """Replay the kept schedules, then search.
-
-    Args:
-        plan: what to search.
-        folder: where the schedules are kept; made when there is something to keep.
+        effort: as for `wavecheck.check`; a search without a budget runs 2,000
+            executions.
 
     Returns:
-        The result of the search, and a text for each outdated schedule.
+        The answer, and a text for each outdated schedule.
 
     Raises:
-        AssertionError: a property is violated or, with `require`, NOT
-                TESTED.
+        AssertionError: a property is violated, or NOT TESTED where that is refused.
         InvalidScenario: a name, value or budget that does not exist or fit.
         CoordinatorError: the coordinator does not load, or failed.
         NondeterminismError: two runs of one schedule differ.
     """
     __tracebackhide__ = True
+    subject = Subject.of(scenario, coordinator, settings, faults, properties)
     with _without_logs():
-        return _assert_holds(plan, folder)
+        outdated = _replay_kept(subject, folder)
+        result = ask(subject, _budgeted(Effort(**effort)))
+        if result.was_interrupted:
+            raise KeyboardInterrupt
+        if hash_seeds:
+            compare_hash_seeds(result)
+        if result.has_violation():
+            saved = save_schedules(result.schedules, folder)
+            raise AssertionError(_failure(result, saved))
+    if require and result.not_tested():
+        raise AssertionError(
+            f"NOT TESTED: never at risk: {', '.join(result.not_tested())}\n"
+            f"{plain_text(verdict_table(result))}\n"
+            "next: larger settings, more calls, or name the properties that matter"
+        )
+    return result, outdated
+
+
+def _budgeted(effort: Effort) -> Effort:
+    is_search = approach_of(effort).search is not None
+    if is_search and effort.seconds is None and effort.executions is None:
+        return replace(effort, executions=DEFAULT_EXECUTIONS)
+    return effort
 
 
 @contextmanager
@@ -106,37 +116,6 @@ def _without_logs() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def _assert_holds(plan: Plan, folder: Path) -> tuple[CheckResult, list[str]]:
-    __tracebackhide__ = True
-    outdated = _replay_kept(plan, folder)
-    has_budget = plan.seconds is not None or plan.executions is not None
-    result = check(
-        find_scenario(plan.scenario),
-        plan.coordinator,
-        strategy=plan.strategy,
-        seconds=plan.seconds,
-        executions=plan.executions if has_budget else DEFAULT_EXECUTIONS,
-        settings=plan.settings,
-        faults=plan.faults,
-        properties=plan.properties,
-        seed=plan.seed,
-    )
-    if result.was_interrupted:
-        raise KeyboardInterrupt
-    if plan.hash_seeds:
-        compare_hash_seeds(result)
-    if result.has_violation():
-        saved = save_schedules(result.schedules, folder)
-        raise AssertionError(_failure(result, saved))
-    if plan.require and result.not_tested():
-        raise AssertionError(
-            f"NOT TESTED: never at risk: {', '.join(result.not_tested())}\n"
-            f"{plain_text(verdict_table(result))}\n"
-            "next: larger settings, more calls, or name the properties that matter"
-        )
-    return result, outdated
 
 
 def save_schedules(
@@ -158,22 +137,24 @@ def _prefix(scenario: str, coordinator: str) -> str:
     return f"{scenario.replace('/', '-')}-{coordinator.rpartition(':')[2]}-"
 
 
-def _replay_kept(plan: Plan, folder: Path) -> list[str]:
+def _replay_kept(subject: Subject, folder: Path) -> list[str]:
     """Return what is to be said about outdated schedules."""
     __tracebackhide__ = True
-    name = coordinator_name(plan.coordinator)
+    name, scenario = subject.coordinator, subject.scenario
     outdated = []
-    for path in sorted(folder.glob(f"{_prefix(plan.scenario, name)}*.json")):
+    for path in sorted(folder.glob(f"{_prefix(scenario.name, name)}*.json")):
         try:
             schedule = replace(read_schedule(path), coordinator=name)
-            if not _belongs(schedule, plan):
+            if not _belongs(schedule, subject):
                 continue
-            standing = standing_of(schedule)
+            recorded = Subject.of_schedule(schedule, scenario)
+            evidence = Evidence(recorded, schedule)
+            standing = standing_of(evidence)
         except InvalidScenario as error:
             outdated.append(f"{error}\nnext: delete {_shown(path)}")
             continue
         if standing in (Standing.VIOLATES, Standing.VIOLATES_REPAIRED):
-            raise AssertionError(_kept_failure(path, schedule, standing))
+            raise AssertionError(_kept_failure(path, evidence, standing))
         if standing is Standing.OUTDATED:
             outdated.append(
                 f"{_shown(path)} is outdated: {standing.value}\n"
@@ -183,32 +164,30 @@ def _replay_kept(plan: Plan, folder: Path) -> list[str]:
     return outdated
 
 
-def _belongs(schedule: Schedule, plan: Plan) -> bool:
-    """Return whether a search by this plan could have found a schedule."""
-    scenario = find_scenario(plan.scenario)
-    asked = scenario.settings(plan.settings, is_small=True)
+def _belongs(schedule: Schedule, subject: Subject) -> bool:
+    """Return whether a search of a subject could have found a schedule."""
     for name, value in schedule.settings.items():
-        most = getattr(asked, name, value)
-        is_size = name in scenario.sizes
-        if (value > most) if is_size else (_as_text(value) != _as_text(most)):
+        most = getattr(subject.settings, name, value)
+        is_size = name in subject.scenario.sizes
+        if (value > most) if is_size else (as_text(value) != as_text(most)):
             return False
-    faults = plan.faults or {}
+    faults = subject.faults
     if any(count > faults.get(kind, 0) for kind, count in schedule.faults.items()):
         return False
-    return not plan.properties or schedule.property_name in plan.properties
+    return not subject.properties or schedule.property_name in subject.properties
 
 
-def standing_of(schedule: Schedule) -> Standing:
+def standing_of(evidence: Evidence) -> Standing:
     """Replay a kept schedule and say what has become of it.
 
     Raises:
-        InvalidScenario: its settings, faults or property do not fit the scenario.
-        CoordinatorError: the coordinator does not load, or failed.
+        CoordinatorError: the coordinator failed.
     """
-    world = world_of(schedule, find_scenario(schedule.scenario))
+    schedule = evidence.schedule
     try:
-        replayed = replay(world, schedule)
+        replayed = evidence.replayed
     except ReplayMismatch:
+        world = evidence.world()
         script = Script(world.kernel, [Entry(step.task) for step in schedule.steps])
         world.kernel.on_step = script.note
         try:
@@ -230,17 +209,18 @@ def assert_passes(path: Path) -> None:
         CoordinatorError: the coordinator does not load, or failed.
     """
     __tracebackhide__ = True
-    schedule = read_schedule(path)
     with _without_logs():
-        standing = standing_of(schedule)
+        evidence = Evidence.of(read_schedule(path))
+        standing = standing_of(evidence)
         if standing in (Standing.VIOLATES, Standing.VIOLATES_REPAIRED):
-            raise AssertionError(_kept_failure(path, schedule, standing))
+            raise AssertionError(_kept_failure(path, evidence, standing))
 
 
-def _kept_failure(path: Path, schedule: Schedule, standing: Standing) -> str:
+def _kept_failure(path: Path, evidence: Evidence, standing: Standing) -> str:
+    schedule = evidence.schedule
     head = f"kept schedule {_shown(path)}: {standing.value}: {schedule.property_name}"
     if standing is Standing.VIOLATES:
-        return f"{head}\n{_explained(schedule)}\n{_reproduce(path)}"
+        return f"{head}\n{_explained(evidence)}\n{_reproduce(path)}"
     return (
         f"{head}\nit was recorded as: {schedule.message}\n"
         "next: delete it, and the search records it as it happens now"
@@ -248,7 +228,8 @@ def _kept_failure(path: Path, schedule: Schedule, standing: Standing) -> str:
 
 
 def _failure(result: CheckResult, saved: Mapping[str, Path]) -> str:
-    shortest = min(result.schedules.values(), key=lambda one: len(one.steps))
+    shortest = result.shortest()
+    assert shortest is not None
     return "\n".join(
         [
             f"{', '.join(result.schedules)} violated",
@@ -260,9 +241,8 @@ def _failure(result: CheckResult, saved: Mapping[str, Path]) -> str:
     )
 
 
-def _explained(schedule: Schedule) -> str:
-    world = world_of(schedule, find_scenario(schedule.scenario))
-    return explanation_plain(explain(world, schedule))
+def _explained(evidence: Evidence) -> str:
+    return explanation_plain(evidence.explanation)
 
 
 def _reproduce(path: Path) -> str:

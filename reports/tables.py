@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wavecheck.reports.verdicts.search import OUTCOME_STYLE
+from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
 from wavecheck.scenarios.catalogue import SCENARIOS
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.incident.claims import Answer

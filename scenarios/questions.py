@@ -1,26 +1,36 @@
-"""What a user asks beyond a search: one call each, by name, without a subject.
+"""What a user asks: one call each, by name, without a subject.
 
-Knows how names and plain settings become subjects and worlds; decides nothing else.
-`check`, `compare` and `run` are of the same form and live with their results.
+Knows how names and plain settings become subjects and efforts, and which process or
+cluster answers. `compare` and `run` are of the same form and live with their results.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.campaign.cluster import engine_of
+from wavecheck.scenarios.campaign.engines import IN_PROCESS
+from wavecheck.scenarios.campaign.spread import check_spread
+from wavecheck.scenarios.effort import Effort, EffortOptions
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts import proving
-from wavecheck.scenarios.verdicts.checking import subject_of, world_of
-from wavecheck.scenarios.verdicts.proving import MEMORY_MAX, ProofLimits, ProofResult
+from wavecheck.scenarios.verdicts.approaches import (
+    EXHAUSTIVE,
+    UNWATCHED,
+    Watch,
+    answer,
+    approach_of,
+)
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive import Limits
 from wavecheck.sim.faces import shown
-from wavecheck.sim.search import schedule as schedules
+from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.schedule import Replayed, Schedule
-from wavecheck.sim.world import World
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -37,7 +47,7 @@ class Sweep:
         proofs: in the order of the sizes; the last one may be cut short.
     """
 
-    proofs: tuple[ProofResult, ...]
+    proofs: tuple[CheckResult, ...]
 
     _repr_mimebundle_ = shown
 
@@ -50,60 +60,115 @@ class Sweep:
         return [row for one in self.proofs for row in one.to_records()]
 
 
-def prove(
+def ask(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> CheckResult:
+    """Answer a question by the strategy, and in the processes, that an effort names.
+
+    Args:
+        subject: what is under test.
+        effort: how hard to try, and where.
+        watch: who is told how far it is.
+
+    Returns:
+        The verdicts with their evidence. Ctrl-C ends the work, not the call.
+
+    Raises:
+        InvalidScenario: a strategy, property or budget that does not exist or fit.
+        CoordinatorError: the code under test failed.
+        NondeterminismError: two runs of one schedule differ.
+        CannotLearn: the code under test hides state from a proof.
+    """
+    approach_of(effort)  # what does not fit is said before a process is started
+    with closing(engine_of(effort.jobs, effort.cluster)) as engine:
+        if engine is IN_PROCESS:
+            return answer(subject, effort, watch)
+        return check_spread(subject, effort, engine, watch.searching)
+
+
+def check(
     scenario: str | Scenario,
-    coordinator: str | type[Any],
+    coordinator: str | type[Any] | None = None,
     *,
     settings: Mapping[str, object] | None = None,
+    faults: FaultPlan | None = None,
     properties: Sequence[str] = (),
-    seconds: float | None = None,
-    memory_bytes: int = MEMORY_MAX,
-) -> ProofResult:
-    """Visit every reachable state: a proof within the sizes, or a counterexample.
+    watch: Watch = UNWATCHED,
+    **effort: Unpack[EffortOptions],
+) -> CheckResult:
+    """Search the schedules of a scenario for violations.
 
     Args:
         scenario: where, or its name; its small sizes are the defaults.
-        coordinator: a class, NAME, package.module:Class or path/to/file.py:Class.
+        coordinator: a class, NAME, package.module:Class or path/to/file.py:Class; the
+            scenario's usual one if not given.
         settings: of the scenario, by name.
+        faults: how many faults of each kind may strike in one execution.
         properties: which; all that need no time if empty.
-        seconds: wall-clock limit; None: none.
-        memory_bytes: limit of all arrays at once.
+        watch: who is told how far it is.
+        effort: how hard to try: the fields of `Effort`, by name.
+
+    Returns:
+        The verdicts with their evidence. Ctrl-C ends the search, not the call.
+
+    Raises:
+        InvalidScenario: a name, value or budget that does not exist or fit.
+        CoordinatorError: the coordinator does not load, or failed.
+        NondeterminismError: two runs of one schedule differ.
+    """
+    subject = Subject.of(scenario, coordinator, settings, faults, properties)
+    return ask(subject, Effort(**effort), watch)
+
+
+def prove(
+    scenario: str | Scenario,
+    coordinator: str | type[Any] | None = None,
+    *,
+    settings: Mapping[str, object] | None = None,
+    faults: FaultPlan | None = None,
+    properties: Sequence[str] = (),
+    watch: Watch = UNWATCHED,
+    **effort: Unpack[EffortOptions],
+) -> CheckResult:
+    """Visit every reachable state: a proof within the sizes, or a counterexample.
+
+    As `check` with the strategy `exhaustive`.
 
     Raises:
         InvalidScenario: a name or value that does not exist or fit.
         CoordinatorError: the coordinator does not load, or failed.
         CannotLearn: the coordinator hides state from the engine.
     """
-    subject = Subject.of(scenario, coordinator, settings)
-    limits = ProofLimits(seconds=seconds, memory_bytes=memory_bytes)
-    return proving.prove(subject, properties, limits)
+    subject = Subject.of(scenario, coordinator, settings, faults, properties)
+    effort.setdefault("strategy", EXHAUSTIVE)
+    return ask(subject, Effort(**effort), watch)
 
 
 def sweep(
     scenario: str | Scenario,
-    coordinator: str | type[Any],
+    coordinator: str | type[Any] | None = None,
     *,
-    seconds: float = 60.0,
     settings: Mapping[str, object] | None = None,
+    faults: FaultPlan | None = None,
     properties: Sequence[str] = (),
+    **effort: Unpack[EffortOptions],
 ) -> Sweep:
     """Prove growing sizes until the time is over or a property is violated.
 
     Args:
         scenario: where, or its name.
         coordinator: a class, NAME, package.module:Class or path/to/file.py:Class.
-        seconds: for all sizes together.
         settings: what does not grow, by name.
+        faults: how many faults of each kind may strike in one execution.
         properties: which; all that need no time if empty.
+        effort: how hard to try; `seconds` are for all sizes together, 60 if not given.
 
     Raises:
         InvalidScenario: a name or value that does not exist or fit, or nothing grows.
         CoordinatorError: the coordinator does not load, or failed.
         CannotLearn: the coordinator hides state from the engine.
     """
-    subject = Subject.of(scenario, coordinator, settings)
+    subject = Subject.of(scenario, coordinator, settings, faults, properties)
     found = []
-    for result in proving.sweep(subject, seconds, properties):
+    for result in proving.sweep(subject, replace(proving.PROOF, **effort)):
         found.append(result)
         if result.has_violation():
             break
@@ -118,7 +183,7 @@ def replay(schedule: Schedule) -> Replayed:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    return schedules.replay(_world(schedule), schedule)
+    return Evidence.of(schedule).replayed
 
 
 def explain(schedule: Schedule) -> Explanation:
@@ -129,7 +194,7 @@ def explain(schedule: Schedule) -> Explanation:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    return proving.explained(_subject(schedule), schedule)
+    return Evidence.of(schedule).explanation
 
 
 def happens_before(schedule: Schedule) -> "nx.DiGraph[int]":
@@ -143,16 +208,12 @@ def happens_before(schedule: Schedule) -> "nx.DiGraph[int]":
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    from wavecheck.sim.search.happens_before import (
-        happens_before,  # networkx is slow to load
-    )
-
-    return happens_before(_world(schedule), schedule)
+    return Evidence.of(schedule).happens_before
 
 
 def state_graph(
     scenario: str | Scenario,
-    coordinator: str | type[Any],
+    coordinator: str | type[Any] | None = None,
     *,
     settings: Mapping[str, object] | None = None,
     states_max: int = STATES_MAX,
@@ -188,11 +249,3 @@ def state_graph(
             "next: smaller sizes; wavecheck check --strategy exhaustive counts states"
         )
     return state_graph(search, graph_of(search))
-
-
-def _subject(schedule: Schedule) -> Subject:
-    return subject_of(schedule, find_scenario(schedule.scenario))
-
-
-def _world(schedule: Schedule) -> World:
-    return world_of(schedule, find_scenario(schedule.scenario))

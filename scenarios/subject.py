@@ -1,17 +1,22 @@
-"""What is under test: a coordinator, in a scenario, in certain sizes, with faults.
+"""What a question is about: a scenario, its settings, faults, code and properties.
 
-Knows how it becomes a world, smaller ones, and a recorded schedule; searches nothing.
+Resolved once, from what a user names or from a recorded schedule, and handed on;
+nothing below looks a scenario up by its name. Knows how a subject becomes a world,
+smaller ones, and a recorded schedule; searches nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.loading import coordinator_name, load_coordinator
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import unknown_name
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.property import Property, with_no_error
+from wavecheck.sim.search.judgement import searchable
 from wavecheck.sim.search.recheck import running_again, violates_no_more
 from wavecheck.sim.search.schedule import Schedule, recorded_steps, run_rule
 from wavecheck.sim.search.search import Sizes, WorldFamily
@@ -25,14 +30,15 @@ _FAULT: Final = "fault "  # before a kind of fault, in the names of sizes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is under test, and in which sizes.
+    """What is under test, where, in which sizes, and judged by what.
 
     Attributes:
         scenario: where.
-        coordinator: name, as the user gave it.
+        coordinator: name of the code under test, as the user gave it.
         coordinator_type: the class.
         settings: validated.
         faults: the fault plan.
+        properties: names of what is judged; empty: all that need no time.
     """
 
     scenario: Scenario
@@ -40,36 +46,107 @@ class Subject:
     coordinator_type: type[Any]
     settings: Any
     faults: FaultPlan
+    properties: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls,
         scenario: str | Scenario,
-        coordinator: str | type[Any],
+        coordinator: str | type[Any] | None = None,
         given: Mapping[str, object] | None = None,
         faults: FaultPlan | None = None,
+        properties: Sequence[str] = (),
     ) -> "Subject":
         """Return what a user names, in the scenario's small sizes.
 
         Args:
             scenario: where; a name will do.
-            coordinator: a class, NAME, package.module:Class or path/to/file.py:Class.
+            coordinator: a class, NAME, package.module:Class or path/to/file.py:Class;
+                None: the scenario's usual one.
             given: settings by name, as values or text.
             faults: how many faults of each kind may strike in one execution.
+            properties: names of what is judged; empty: all that need no time.
 
         Raises:
             InvalidScenario: a name or value that does not exist or fit.
             CoordinatorError: the coordinator does not load.
         """
         scenario = find_scenario(scenario)
-        name = coordinator_name(coordinator)
+        name = coordinator_name(coordinator or scenario.default_coordinator)
         return cls(
             scenario=scenario,
             coordinator=name,
             coordinator_type=load_coordinator(scenario, name),
             settings=scenario.settings(given, is_small=True),
             faults={kind: count for kind, count in (faults or {}).items() if count},
+            properties=tuple(properties),
         )
+
+    @classmethod
+    def of_schedule(
+        cls, schedule: Schedule, scenario: Scenario | None = None
+    ) -> "Subject":
+        """Return what a schedule was recorded in, judged by what it violates.
+
+        Args:
+            schedule: names all of it.
+            scenario: where, if that is known already.
+
+        Raises:
+            InvalidScenario: its scenario, settings, faults or property do not exist or
+                fit.
+            CoordinatorError: the coordinator does not load.
+        """
+        found = scenario or find_scenario(schedule.scenario)
+        subject = cls(
+            scenario=found,
+            coordinator=schedule.coordinator,
+            coordinator_type=load_coordinator(found, schedule.coordinator),
+            settings=found.settings(schedule.settings),
+            faults=schedule.faults,
+            properties=(schedule.property_name,) if schedule.property_name else (),
+        )
+        subject.judged(subject.world())
+        return subject
+
+    def judged(self, world: World) -> list[Property]:
+        """Return the properties of its world that are judged.
+
+        Raises:
+            InvalidScenario: there is none of some name.
+        """
+        declared = searchable(world.properties)
+        known = {one.name: one for one in with_no_error(declared)}
+        for name in self.properties:
+            if name not in known:
+                raise unknown_name("property", name, list(known))
+        return [known[name] for name in self.properties] or declared
+
+    def sizes(self) -> dict[str, int]:
+        """Return its sizes by name."""
+        return {name: getattr(self.settings, name) for name in self.scenario.sizes}
+
+    def recorded_in(self, schedule: Schedule) -> "Subject":
+        """Return the subject as it was when one of its schedules was recorded."""
+        return replace(
+            self,
+            settings=self.scenario.settings(schedule.settings),
+            faults=schedule.faults,
+            properties=(schedule.property_name,),
+        )
+
+    def running(self, coordinator: str) -> "Subject":
+        """Return the subject with other code under test, by name, judged by all."""
+        return replace(
+            self,
+            coordinator=coordinator,
+            coordinator_type=load_coordinator(self.scenario, coordinator),
+            properties=(),
+        )
+
+    def judging(self, *properties: str) -> "Subject":
+        """Return the subject, judged by these properties only."""
+        return replace(self, properties=properties)
 
     def world(self) -> World:
         """Return the scenario's world on an untimed kernel."""
@@ -99,7 +176,7 @@ class Subject:
 
     def family(self) -> WorldFamily:
         """Return the worlds from the smallest up to this one, faults included."""
-        most = {name: getattr(self.settings, name) for name in self.scenario.sizes}
+        most = self.sizes()
         least = {
             name: min(value, self.scenario.sizes[name]) for name, value in most.items()
         }

@@ -7,8 +7,6 @@ machines and does not promise the distributions drawn from it.
 import zlib
 from typing import Final
 
-import numpy as np
-
 _BLOCK: Final = 1024
 
 
@@ -23,6 +21,8 @@ class Stream:
     __slots__ = ("_bits", "_buffer")
 
     def __init__(self, seed: int, purpose: str) -> None:
+        import numpy as np  # a replay draws nothing and need not load it
+
         entropy = np.random.SeedSequence([seed, zlib.crc32(purpose.encode())])
         self._bits = np.random.PCG64(entropy)
         self._buffer: list[int] = []

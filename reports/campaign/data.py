@@ -2,9 +2,9 @@
 
 import math
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
+from wavecheck import __version__
 from wavecheck.reports.data import FORMAT_VERSION
 from wavecheck.scenarios.campaign.campaign import CampaignResult
 from wavecheck.scenarios.campaign.statistics import Distribution, Interval
@@ -17,7 +17,7 @@ def campaign_data(result: CampaignResult) -> dict[str, Any]:
     return {
         "format": FORMAT_VERSION,
         "kind": "campaign",
-        "wavecheck": version("wavecheck"),
+        "wavecheck": __version__,
         "scenario": plan.scenario.name,
         "digest": plan.digest(),
         "first_seed": plan.first_seed,

@@ -1,6 +1,7 @@
 """The commands `campaign`, `results` and `merge`: many runs, kept and told."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -9,20 +10,16 @@ import typer
 from wavecheck.reports.campaign.data import campaign_data
 from wavecheck.reports.campaign.tables import campaign_report
 from wavecheck.reports.commands.calibrate import FAMILY_HELP, calibrated_settings
-from wavecheck.reports.commands.engine_options import (
-    Cluster,
-    Jobs,
-    Resume,
-    StoreFile,
-    engine_of,
-)
+from wavecheck.reports.commands.effort_options import with_effort
 from wavecheck.reports.commands.options import (
     Batches,
     Calls,
     JSONFile,
+    Resume,
     ScenarioName,
     Settings,
     Steps,
+    StoreFile,
     check_outputs,
     collect_settings,
     write_json,
@@ -30,6 +27,7 @@ from wavecheck.reports.commands.options import (
 from wavecheck.reports.progress import showing_campaign
 from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.campaign.campaign import CampaignResult, complete, results_of
+from wavecheck.scenarios.campaign.cluster import engine_of
 from wavecheck.scenarios.campaign.plan import Plan, parse_grid, stored_plan
 from wavecheck.scenarios.campaign.store import (
     ResultsStore,
@@ -38,6 +36,7 @@ from wavecheck.scenarios.campaign.store import (
     open_store,
 )
 from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder, write_whole
@@ -56,6 +55,7 @@ Export = Annotated[
 _STORE_HELP = "A results file that `wavecheck campaign --store` wrote."
 
 
+@with_effort("jobs", "cluster")
 def campaign_command(
     scenario: ScenarioName,
     *,
@@ -83,8 +83,7 @@ def campaign_command(
     ] = None,
     store: StoreFile = None,
     resume: Resume = False,
-    jobs: Jobs = 1,
-    cluster: Cluster = None,
+    effort: Effort,
     steps: Steps = STEPS_MAX,
     json_file: JSONFile = None,
     export: Export = None,
@@ -108,7 +107,10 @@ def campaign_command(
         rare=rare,
     )
     with create_store(plan, store, resumes=resume) as results:
-        with engine_of(jobs, cluster) as engine, showing_campaign() as progress:
+        with (
+            closing(engine_of(effort.jobs, effort.cluster)) as engine,
+            showing_campaign() as progress,
+        ):
             result = complete(plan, store=results, engine=engine, progress=progress)
         _show(result, results, json_file, export, pictures)
     if result.was_interrupted:

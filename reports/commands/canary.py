@@ -1,6 +1,5 @@
 """The answer of a canary: which planted faults the budget catches."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,15 +7,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from wavecheck.reports import data
 from wavecheck.reports.commands.options import write_json
-from wavecheck.reports.progress import showing_search
+from wavecheck.reports.progress import showing_answer
 from wavecheck.reports.tables import make_console
+from wavecheck.reports.verdicts.answer import result_data, verdict_table
 from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
-from wavecheck.reports.verdicts.search import verdict_table
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.canary import CanaryResult, Fate, MutantResult, canary
-from wavecheck.scenarios.verdicts.checking import Effort
 
 _STYLE: Final = {
     Fate.CAUGHT: "bold green",
@@ -26,12 +24,10 @@ _STYLE: Final = {
 }
 
 
-def show_canary(
-    subject: Subject, effort: Effort, properties: Sequence[str], json_file: Path | None
-) -> int:
+def show_canary(subject: Subject, effort: Effort, json_file: Path | None) -> int:
     """Run a canary and print or write its answer; return the exit status."""
-    with showing_search() as progress:
-        result = canary(subject, effort, properties, progress)
+    with showing_answer() as watch:
+        result = canary(subject, effort, watch)
     compare_hash_seeds(result.base)
     if not write_json(json_file, canary_data(result)):
         console = make_console()
@@ -88,7 +84,7 @@ def summary_lines(result: CanaryResult) -> list[str]:
 def canary_data(result: CanaryResult) -> dict[str, Any]:
     """Return the answer as data."""
     return {
-        **data.check_data(result.base),
+        **result_data(result.base),
         "kind": "canary",
         "was_interrupted": result.was_interrupted,
         "is_sensitive": result.is_sensitive(),

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.files import check_writable, write_whole
 
 JUnitFile = Annotated[
@@ -54,7 +53,7 @@ class CIFiles:
             if path is not None:
                 check_writable(path)
 
-    def write(self, result: CheckResult | ProofResult) -> None:
+    def write(self, result: CheckResult) -> None:
         """Write the files that are wanted."""
         from wavecheck.reports import (
             export,  # its graphs are slow to load, and few runs need it

@@ -15,18 +15,17 @@ from wavecheck.reports.commands.options import (
     check_outputs,
     collect_settings,
 )
-from wavecheck.reports.export.sql_steps import SQLScript, sql_script
+from wavecheck.reports.export.sql_steps import sql_script
 from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
-from wavecheck.scenarios.questions import happens_before, replay, state_graph
+from wavecheck.scenarios.questions import state_graph
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.schedule_files import read_schedule
-from wavecheck.scenarios.verdicts.checking import world_of
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import write_whole
 from wavecheck.sim.kernel import STEPS_MAX
-from wavecheck.sim.search.schedule import Schedule
 
 
 class Format(StrEnum):
@@ -84,7 +83,7 @@ def export_command(
                 f"{source} is a schedule, which holds its own settings\n"
                 "next: leave --set and --seed out"
             )
-        text = _of_schedule(read_schedule(path), form)
+        text = _of_schedule(Evidence.of(read_schedule(path)), form)
     elif path.suffix == ".json":
         raise InvalidScenario(f"{source}: no such file")
     else:
@@ -98,24 +97,19 @@ def export_command(
     return 0
 
 
-def _of_schedule(schedule: Schedule, form: Format) -> str:
+def _of_schedule(evidence: Evidence, form: Format) -> str:
     from wavecheck.reports import export  # its graphs are slow to load
 
-    writers: Final[Mapping[Format, Callable[[Schedule], str]]] = {
+    writers: Final[Mapping[Format, Callable[[Evidence], str]]] = {
         Format.PERFETTO: export.perfetto,
         Format.SHIVIZ: export.shiviz,
         Format.MERMAID: export.mermaid,
-        Format.GRAPHML: lambda one: export.graphml(happens_before(one)),
-        Format.CSV: lambda one: export.csv_text(replay(one).to_records()),
-        Format.ISOLATION_SPEC: lambda one: export.isolation_spec(_script(one)),
-        Format.SQL: lambda one: export.sql_text(_script(one)),
+        Format.GRAPHML: lambda one: export.graphml(one.happens_before),
+        Format.CSV: lambda one: export.csv_text(one.replayed.to_records()),
+        Format.ISOLATION_SPEC: lambda one: export.isolation_spec(sql_script(one)),
+        Format.SQL: lambda one: export.sql_text(sql_script(one)),
     }
-    return writers[form](schedule)
-
-
-def _script(schedule: Schedule) -> SQLScript:
-    world = world_of(schedule, find_scenario(schedule.scenario))
-    return sql_script(world, schedule)
+    return writers[form](evidence)
 
 
 def _of_scenario(

@@ -1,7 +1,6 @@
-"""The command `list`: what there is, by name; and the version."""
+"""The command `list`: what there is, by name."""
 
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -19,11 +18,6 @@ class Topic(StrEnum):
     STRATEGIES = "strategies"
     PROPERTIES = "properties"
     ZOO = "zoo"
-
-
-def show_version() -> None:
-    """Print the version."""
-    tables.make_console().print(f"wavecheck {version('wavecheck')}")
 
 
 def list_names(

@@ -10,6 +10,7 @@ from wavecheck.reports import data
 from wavecheck.reports.html.report import Result, report
 from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_writable, write_whole
 
@@ -46,6 +47,20 @@ HTMLFile = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write the result as one page."),
 ]
+PropertyNames = Annotated[
+    list[str] | None,
+    typer.Option("--property", metavar="NAME", help="Judge this; repeatable."),
+]
+FaultsText = Annotated[
+    str | None,
+    typer.Option(metavar="KIND=N,...", help="Faults that may strike: crash=1,..."),
+]
+StoreFile = Annotated[
+    Path | None, typer.Option("--store", metavar="FILE", help="Keep the runs there.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the file of --store.")
+]
 CLASS_HELP: Final = "NAME, package.module:Class or path/to/file.py:Class"
 CoordinatorName = Annotated[
     str | None,
@@ -70,6 +85,41 @@ def assignments(settings: list[str] | None) -> dict[str, str]:
             raise InvalidScenario(f"--set {text!r}: expected KEY=VALUE")
         given[name] = value
     return given
+
+
+def faults_of(text: str) -> dict[str, int]:
+    """Read a fault plan such as crash=1,lose=2.
+
+    Raises:
+        InvalidScenario: it is none.
+    """
+    plan = {}
+    for part in filter(None, text.split(",")):
+        kind, _, count = part.partition("=")
+        if not count.lstrip("-").isdigit():
+            raise InvalidScenario(f"--faults {part!r}: expected KIND=N, as in crash=1")
+        plan[kind.strip()] = int(count)
+    return plan
+
+
+def subject_of(
+    scenario: str,
+    coordinator: str | None,
+    settings: list[str] | None,
+    *,
+    faults: str | None = None,
+    properties: list[str] | None = None,
+) -> Subject:
+    """Return what a command line asks about, in small sizes.
+
+    Raises:
+        InvalidScenario: a name or value that does not exist or fit.
+        CoordinatorError: the coordinator does not load.
+    """
+    given, plan = assignments(settings), faults_of(faults or "")
+    subject = Subject.of(scenario, coordinator, given, plan, properties or ())
+    subject.judged(subject.world())
+    return subject
 
 
 def collect_settings(

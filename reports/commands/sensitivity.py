@@ -1,5 +1,6 @@
 """The command `sensitivity`: which parameter matters for a measure."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,18 +9,14 @@ from rich import box
 from rich.table import Table
 
 from wavecheck.reports.campaign.tables import measure_text
-from wavecheck.reports.commands.engine_options import (
-    Cluster,
-    Jobs,
-    Resume,
-    StoreFile,
-    engine_of,
-)
+from wavecheck.reports.commands.effort_options import with_effort
 from wavecheck.reports.commands.options import (
     CoordinatorName,
     JSONFile,
+    Resume,
     ScenarioName,
     Settings,
+    StoreFile,
     check_outputs,
     collect_settings,
     write_json,
@@ -28,6 +25,7 @@ from wavecheck.reports.data import header
 from wavecheck.reports.progress import showing_campaign
 from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.campaign.campaign import complete
+from wavecheck.scenarios.campaign.cluster import engine_of
 from wavecheck.scenarios.campaign.sensitivity import (
     TRAJECTORIES,
     Design,
@@ -39,9 +37,11 @@ from wavecheck.scenarios.campaign.sensitivity import (
 )
 from wavecheck.scenarios.campaign.store import create_store
 from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.effort import Effort
 from wavecheck.sim.errors import InvalidScenario
 
 
+@with_effort("jobs", "cluster")
 def sensitivity_command(
     scenario: ScenarioName,
     *,
@@ -59,8 +59,7 @@ def sensitivity_command(
     ] = TRAJECTORIES,
     store: StoreFile = None,
     resume: Resume = False,
-    jobs: Jobs = 1,
-    cluster: Cluster = None,
+    effort: Effort,
     json_file: JSONFile = None,
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw it there, as PNG.")
@@ -85,7 +84,10 @@ def sensitivity_command(
     )
     measurable(made.plan, measure)
     with create_store(made.plan, store, resumes=resume) as results:
-        with engine_of(jobs, cluster) as engine, showing_campaign() as progress:
+        with (
+            closing(engine_of(effort.jobs, effort.cluster)) as engine,
+            showing_campaign() as progress,
+        ):
             done = complete(made.plan, store=results, engine=engine, progress=progress)
         if done.was_interrupted:
             raise KeyboardInterrupt

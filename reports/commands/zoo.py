@@ -1,13 +1,14 @@
 """The command `zoo`: examine the exhibits and say whether each is what it is said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wavecheck.reports.commands.effort_options import seconds_of
 from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
-from wavecheck.reports.commands.search import seconds_of
 from wavecheck.reports.data import FORMAT_VERSION
 from wavecheck.reports.progress import showing_exhibits
 from wavecheck.reports.tables import make_console
@@ -15,10 +16,10 @@ from wavecheck.reports.zoo.guide import pattern_guide
 from wavecheck.reports.zoo.page import zoo_page
 from wavecheck.reports.zoo.tables import examination_data, matrix
 from wavecheck.scenarios.catalogue import EXHIBITS
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.exhibit import Exhibit
-from wavecheck.scenarios.verdicts.checking import Effort
 from wavecheck.scenarios.verdicts.examination import EXECUTIONS, Examination, examine
-from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.scenarios.verdicts.proving import PROOF
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.files import check_writable, write_whole
 
@@ -61,10 +62,10 @@ def zoo_command(
     if not seconds > 0:
         raise InvalidScenario(f"--budget {budget!r}: expected more than nothing")
     effort = Effort(executions=executions, seed=seed)
-    limits = ProofLimits(seconds=seconds)
+    proof = replace(PROOF, seconds=seconds)
     found: list[Examination] = []
     with showing_exhibits(len(exhibits)) as progress:
-        for one in examine(exhibits, effort, limits):
+        for one in examine(exhibits, effort, proof):
             found.append(one)
             progress(one.exhibit.name)
     if markdown is not None:

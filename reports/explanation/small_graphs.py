@@ -7,7 +7,7 @@ every state gets its tables, every step its words.
 from dataclasses import dataclass
 from typing import Final
 
-from wavecheck.reports.explanation.evidence import Frame, frame_of
+from wavecheck.reports.explanation.playback import Frame, frame_of
 from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.exhaustive import Limits
 from wavecheck.sim.exhaustive.explore import Search

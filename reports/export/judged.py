@@ -1,20 +1,14 @@
-"""The verdicts of a search or of a proof, in the one form that CI formats need.
-
-Knows both result types; knows no format.
-"""
+"""The verdicts of a result, in the one form that CI formats need; knows no format."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wavecheck.reports.verdicts.proof import proof_strength
-from wavecheck.reports.verdicts.search import strength
-from wavecheck.scenarios.scenario import Scenario
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
-from wavecheck.scenarios.verdicts.strategies import EXHAUSTIVE
+from wavecheck.reports.verdicts.answer import strength
+from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.property import with_no_error
-from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.verdict import Verdict
 
 
@@ -27,14 +21,14 @@ class JudgedProperty:
         meaning: one sentence in the words of the domain.
         verdict: the answer.
         strength: how strong it is, in words.
-        schedule: the counterexample, if there is one.
+        evidence: the counterexample, if there is one.
     """
 
     name: str
     meaning: str
     verdict: Verdict
     strength: str
-    schedule: Schedule | None
+    evidence: Evidence | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,46 +36,37 @@ class Judged:
     """What was judged, and each verdict.
 
     Attributes:
-        scenario: where.
-        coordinator: name, as the user gave it.
+        subject: what was asked about.
         settings: by name, as plain data.
         strategy: name.
         properties: in the order of reports.
     """
 
-    scenario: Scenario
-    coordinator: str
+    subject: Subject
     settings: Mapping[str, Any]
     strategy: str
     properties: tuple[JudgedProperty, ...]
 
 
-def judged(result: CheckResult | ProofResult) -> Judged:
+def judged(result: CheckResult) -> Judged:
     """Return the verdicts of a search or of a proof."""
-    if isinstance(result, ProofResult):
-        subject = result.subject
-        scenario, settings = subject.scenario, subject.settings
-        coordinator, strategy = subject.coordinator, EXHAUSTIVE
-        words = [proof_strength(result, one) for one in result.verdicts]
-    else:
-        scenario, settings = result.scenario, result.settings
-        coordinator, strategy = result.coordinator, result.strategy
-        words = [strength(result, one) for one in result.verdicts]
-    known = with_no_error(scenario.properties())
+    subject = result.subject
+    known = with_no_error(subject.scenario.properties())
     meanings = {one.name: one.meaning for one in known}
     return Judged(
-        scenario=scenario,
-        coordinator=coordinator,
-        settings=asdict(settings),
-        strategy=strategy,
+        subject=subject,
+        settings=asdict(subject.settings),
+        strategy=result.effort.strategy,
         properties=tuple(
             JudgedProperty(
                 name=verdict.property_name,
                 meaning=meanings[verdict.property_name],
                 verdict=verdict,
-                strength=text,
-                schedule=result.schedules.get(verdict.property_name),
+                strength=strength(result, verdict),
+                evidence=result.evidence(verdict.property_name)
+                if verdict.property_name in result.schedules
+                else None,
             )
-            for verdict, text in zip(result.verdicts, words, strict=True)
+            for verdict in result.verdicts
         ),
     )

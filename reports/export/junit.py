@@ -10,13 +10,11 @@ from xml.etree import ElementTree
 from wavecheck.reports.explanation.text import explanation_plain
 from wavecheck.reports.export.graphml import xml_text
 from wavecheck.reports.export.judged import JudgedProperty, judged
-from wavecheck.scenarios.questions import explain
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.verdict import Outcome
 
 
-def junit(result: CheckResult | ProofResult, *, requires_risk: bool = False) -> str:
+def junit(result: CheckResult, *, requires_risk: bool = False) -> str:
     """Return verdicts as JUnit XML.
 
     Args:
@@ -24,7 +22,9 @@ def junit(result: CheckResult | ProofResult, *, requires_risk: bool = False) -> 
         requires_risk: a property that was never at risk is a failure.
     """
     known = judged(result)
-    name = xml_text(f"wavecheck.{known.scenario.name}.{known.coordinator}")
+    name = xml_text(
+        f"wavecheck.{known.subject.scenario.name}.{known.subject.coordinator}"
+    )
     suite = ElementTree.Element("testsuite", name=name)
     properties = ElementTree.SubElement(suite, "properties")
     for setting, value in (*known.settings.items(), ("strategy", known.strategy)):
@@ -71,5 +71,5 @@ def _tell(case: ElementTree.Element, kind: str, one: JudgedProperty) -> None:
     failure = ElementTree.SubElement(
         case, "failure", type=one.verdict.outcome.word, message=message
     )
-    if one.schedule is not None:
-        failure.text = xml_text(explanation_plain(explain(one.schedule)))
+    if one.evidence is not None:
+        failure.text = xml_text(explanation_plain(one.evidence.explanation))

@@ -7,13 +7,14 @@ changed something, a dashed one came back with a value and changed nothing.
 from typing import Final
 
 from wavecheck.reports.export.story import Story, one_line, tell
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.sim.search.schedule import Schedule
 
 _PLAIN: Final = frozenset(" .,()[]=_/+-'?!|")
 _SHARED: Final = "shared"
 
 
-def mermaid(schedule: Schedule) -> str:
+def mermaid(recorded: Schedule | Evidence) -> str:
     """Return a schedule as the text of a Mermaid sequence diagram.
 
     Raises:
@@ -21,7 +22,7 @@ def mermaid(schedule: Schedule) -> str:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    story = tell(schedule)
+    story = tell(Evidence.of(recorded))
     names = {lane: f"t{number}" for number, lane in enumerate(story.lanes, start=1)}
     lines = ["sequenceDiagram"]
     lines += [

@@ -13,9 +13,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 from wavecheck.reports.export.story import tell
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.observation import BATCH_STATES
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
-from wavecheck.scenarios.questions import happens_before
 from wavecheck.sim.search.schedule import Schedule
 
 STEP_TICKS: Final = 1_000
@@ -24,7 +24,7 @@ _TASKS, _BATCHES = 1, 2  # the processes of the picture
 Event = dict[str, Any]
 
 
-def perfetto(schedule: Schedule) -> str:
+def perfetto(recorded: Schedule | Evidence) -> str:
     """Return a schedule as trace event JSON.
 
     Raises:
@@ -32,7 +32,8 @@ def perfetto(schedule: Schedule) -> str:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    story = tell(schedule)
+    evidence = Evidence.of(recorded)
+    story, schedule = tell(evidence), evidence.schedule
     threads = {lane: number for number, lane in enumerate(story.lanes, start=1)}
     events = _names(_TASKS, f"{schedule.coordinator} in {schedule.scenario}", threads)
     for step in story.steps:
@@ -51,7 +52,7 @@ def perfetto(schedule: Schedule) -> str:
             events.append(
                 {"name": mark, "cat": "mark", "ph": "i", "s": "t", "ts": began, **place}
             )
-    order = happens_before(schedule)
+    order = evidence.happens_before
     arrows = [pair for pair in order.edges(data=True) if pair[2]["why"] != "task"]
     task_of = {step.number: step.task for step in story.steps}
     for number, (earlier, later, data) in enumerate(arrows, start=1):

@@ -9,26 +9,24 @@ Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0
 
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from wavecheck import __version__
 from wavecheck.reports.export.judged import judged
 from wavecheck.reports.export.story import Story, one_line, tell
-from wavecheck.scenarios.catalogue import find_scenario
-from wavecheck.scenarios.verdicts.checking import CheckResult, world_of
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.blame import Place
 from wavecheck.sim.search.places import places_of
-from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.verdict import Outcome
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT: Final = "SRCROOT"
 
 
-def sarif(result: CheckResult | ProofResult) -> str:
+def sarif(result: CheckResult) -> str:
     """Return the violations of a search or of a proof as SARIF."""
     known = judged(result)
     rules = [
@@ -45,12 +43,12 @@ def sarif(result: CheckResult | ProofResult) -> str:
             "ruleIndex": index,
             "level": "error",
             "message": {"text": one_line(one.strength)},
-            **({} if one.schedule is None else _evidence(one.schedule)),
+            **({} if one.evidence is None else _located(one.evidence)),
         }
         for index, one in enumerate(known.properties)
         if one.verdict.outcome is Outcome.VIOLATED
     ]
-    driver = {"name": "Wavecheck", "version": version("wavecheck"), "rules": rules}
+    driver = {"name": "Wavecheck", "version": __version__, "rules": rules}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -64,13 +62,12 @@ def sarif(result: CheckResult | ProofResult) -> str:
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
-def _evidence(schedule: Schedule) -> dict[str, Any]:
+def _located(evidence: Evidence) -> dict[str, Any]:
     """Return where a counterexample ends, and all of its steps by task."""
-    story = tell(schedule)
-    world = world_of(schedule, find_scenario(schedule.scenario))
+    story, schedule = tell(evidence), evidence.schedule
     locations = [
         _location(place, story, number)
-        for number, place in enumerate(places_of(world, schedule))
+        for number, place in enumerate(places_of(evidence.world(), schedule))
     ]
     return {
         "message": {"text": one_line(story.title)},

@@ -12,14 +12,14 @@ import json
 from typing import Final
 
 from wavecheck.reports.export.story import one_line, tell
-from wavecheck.scenarios.questions import happens_before
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.sim.search.schedule import Schedule
 
 EXPRESSION: Final = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 """What ShiViz parses a log with, unless it is told otherwise."""
 
 
-def shiviz(schedule: Schedule) -> str:
+def shiviz(recorded: Schedule | Evidence) -> str:
     """Return a schedule as a ShiViz log.
 
     Raises:
@@ -27,8 +27,8 @@ def shiviz(schedule: Schedule) -> str:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
-    story = tell(schedule)
-    order = happens_before(schedule)
+    evidence = Evidence.of(recorded)
+    story, order = tell(evidence), evidence.happens_before
     hosts = _hosts(story.lanes)
     clocks: dict[int, dict[str, int]] = {}
     last: dict[str, int] = {}  # the latest step of each task

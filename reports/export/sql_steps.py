@@ -13,15 +13,14 @@ from wavecheck.coordinator.sql import (
     statement_text,
     tables_text,
 )
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.twin import clock_offset
 from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.faults import FAULT_TASK_PREFIX
 from wavecheck.sim.operation import Kind
-from wavecheck.sim.search.schedule import Schedule, replay
 from wavecheck.sim.trace import Step
 from wavecheck.sim.transactions import Blocked
-from wavecheck.sim.world import World
 
 _WORDS: Final = {"commit": "COMMIT", "roll_back": "ROLLBACK"}
 
@@ -66,17 +65,17 @@ class SQLScript:
         return list(dict.fromkeys(step.session for step in self.steps))
 
 
-def sql_script(world: World, schedule: Schedule) -> SQLScript:
+def sql_script(evidence: Evidence) -> SQLScript:
     """Replay a schedule in the model, and write down the SQL of each step.
 
     Args:
-        world: that it was recorded in, freshly built.
-        schedule: without faults, which no statement makes.
+        evidence: of a schedule without faults, which no statement makes.
 
     Raises:
         InvalidScenario: it has faults, or its scenario has no tables in a database.
         ReplayMismatch: the schedule is not what the model does.
     """
+    schedule, world = evidence.schedule, evidence.world()
     if not isinstance(world, PipelineWorld):
         raise InvalidScenario(
             f"scenario {schedule.scenario!r} has no tables in a database\n"
@@ -90,7 +89,7 @@ def sql_script(world: World, schedule: Schedule) -> SQLScript:
     setup = tables_text() + rows_text(
         world.store.jobs, world.store.waves, world.store.batches
     )
-    steps = replay(world, schedule).steps
+    steps = evidence.replayed.steps
     return SQLScript(
         title=f"{schedule.coordinator} in {schedule.scenario}: {schedule.message}",
         setup=setup,

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from wavecheck.reports.explanation.text import headline, lanes_of, marks_of
 from wavecheck.reports.explanation.wording import Wording
-from wavecheck.scenarios.questions import explain, replay
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.sim.search.explain import Explanation
-from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.trace import Step
 
 
@@ -43,7 +42,7 @@ class Story:
         return self.wording.changes(step.changes)
 
 
-def tell(schedule: Schedule) -> Story:
+def tell(evidence: Evidence) -> Story:
     """Replay a schedule, and explain it if it violates a property.
 
     Raises:
@@ -51,13 +50,14 @@ def tell(schedule: Schedule) -> Story:
         InvalidScenario: its scenario, settings or property do not exist any more.
         CoordinatorError: its coordinator does not load, or failed.
     """
+    schedule = evidence.schedule
     if schedule.property_name:
-        explanation = explain(schedule)
+        explanation = evidence.explanation
         steps, title = explanation.steps, headline(explanation)
         marks: Mapping[int, str] = marks_of(explanation)
     else:
         explanation = None
-        steps, marks = replay(schedule).steps, {}
+        steps, marks = evidence.replayed.steps, {}
         title = f"{schedule.coordinator} in {schedule.scenario}: {len(steps)} steps"
     return Story(
         title=title,

@@ -8,25 +8,25 @@ from collections import Counter
 
 from wavecheck.reports.explanation.text import escaped_markdown, explanation_markdown
 from wavecheck.reports.export.judged import Judged, JudgedProperty, judged
-from wavecheck.scenarios.questions import explain
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.verdict import Outcome
 
 
-def summary(result: CheckResult | ProofResult) -> str:
+def summary(result: CheckResult) -> str:
     """Return verdicts as Markdown."""
     known = judged(result)
     lines = [f"## Wavecheck: {_headline(known)}", ""]
-    sizes = ", ".join(f"{name}={known.settings[name]}" for name in known.scenario.sizes)
-    where = f"`{_code(known.coordinator)}` in `{known.scenario.name}`"
+    subject = known.subject
+    sizes = ", ".join(f"{name}={size}" for name, size in subject.sizes().items())
+    where = f"`{_code(subject.coordinator)}` in `{subject.scenario.name}`"
     lines += [f"{where}, {known.strategy}{f', {sizes}' if sizes else ''}", ""]
     lines += ["| property | verdict | strength |", "| --- | --- | --- |"]
     for one in known.properties:
         lines.append(f"| `{one.name}` | {_verdict(one)} | {_cell(one.strength)} |")
     for one in known.properties:
-        if one.schedule is not None:
-            lines += ["", *_counterexample(one)]
+        if one.evidence is not None:
+            lines += ["", *_counterexample(one.name, one.evidence)]
     return "\n".join(lines) + "\n"
 
 
@@ -51,13 +51,12 @@ def _verdict(one: JudgedProperty) -> str:
     return f"**{word}**" if one.verdict.outcome is Outcome.VIOLATED else word
 
 
-def _counterexample(one: JudgedProperty) -> list[str]:
-    assert one.schedule is not None
-    told = explanation_markdown(explain(one.schedule)).rstrip("\n")
-    steps = len(one.schedule.steps)
+def _counterexample(name: str, evidence: Evidence) -> list[str]:
+    told = explanation_markdown(evidence.explanation).rstrip("\n")
+    steps = len(evidence.schedule.steps)
     return [
         "<details>",
-        f"<summary><code>{one.name}</code>: what happens, in {steps} steps</summary>",
+        f"<summary><code>{name}</code>: what happens, in {steps} steps</summary>",
         "",
         told,
         "",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wavecheck.reports.explanation.evidence import Track
+from wavecheck.reports.explanation.playback import Track
 from wavecheck.sim.search.stale import StaleRead
 
 ROW_HEIGHT: Final = 46

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wavecheck.reports.explanation.evidence import Frame, PartState
+from wavecheck.reports.explanation.playback import Frame, PartState
 from wavecheck.reports.explanation.wording import Wording
 
 _UNTIMED_SUFFIX = "_at"  # moments of virtual time, which stands still in a search

@@ -7,11 +7,9 @@ the page its evidence stands. Knows the result types; knows no markup.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wavecheck.reports.verdicts.proof import proof_strength, sizes_of
-from wavecheck.reports.verdicts.search import sizes_text, strength
+from wavecheck.reports.verdicts.answer import sizes, strength
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.property import Property, with_no_error
 from wavecheck.sim.verdict import Outcome, Verdict
 
@@ -94,65 +92,44 @@ def matrices(
     )
 
 
-def search_row(result: CheckResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
-    """Return the verdicts of a search.
+def result_row(result: CheckResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
+    """Return the verdicts of a search or of a proof.
 
     Args:
-        result: of the search.
+        result: of either.
         row_id: begins the ids of its cells.
         evidence: id of the section that shows more, by property.
     """
-    cells = []
-    for verdict in result.verdicts:
-        name = verdict.property_name
-        brief = f"{verdict.executions_count:,} executions"
-        if name in result.schedules:
-            brief = f"in {len(result.schedules[name].steps)} steps"
-        cells.append(
-            _cell(
-                verdict,
-                row_id,
-                brief=brief,
-                strength=strength(result, verdict),
-                meaning=_meaning(result.scenario.properties(), name),
-                evidence=evidence.get(name, ""),
-            )
-        )
-    return MatrixRow(
-        scenario=result.scenario.name,
-        coordinator=result.coordinator,
-        sizes=sizes_text(result),
-        cells=tuple(cells),
-    )
-
-
-def proof_row(result: ProofResult, row_id: str, evidence: dict[str, str]) -> MatrixRow:
-    """Return the verdicts of a proof; arguments as for `search_row`."""
     scenario = result.subject.scenario
-    cells = []
-    for verdict in result.verdicts:
-        name = verdict.property_name
-        brief = f"{result.exploration.states:,} states"
-        if name in result.schedules:
-            brief = f"in {len(result.schedules[name].steps)} steps"
-        elif name in result.lassos:
-            brief = "for ever"
-        cells.append(
-            _cell(
-                verdict,
-                row_id,
-                brief=brief,
-                strength=proof_strength(result, verdict),
-                meaning=_meaning(scenario.properties(), name),
-                evidence=evidence.get(name, ""),
-            )
+    properties = scenario.properties()
+    cells = [
+        _cell(
+            verdict,
+            row_id,
+            brief=_brief(result, verdict),
+            strength=strength(result, verdict),
+            meaning=_meaning(properties, verdict.property_name),
+            evidence=evidence.get(verdict.property_name, ""),
         )
+        for verdict in result.verdicts
+    ]
     return MatrixRow(
         scenario=scenario.name,
         coordinator=result.subject.coordinator,
-        sizes=sizes_of(result),
+        sizes=sizes(result),
         cells=tuple(cells),
     )
+
+
+def _brief(result: CheckResult, verdict: Verdict) -> str:
+    schedule, explored = result.schedules.get(verdict.property_name), result.explored
+    if schedule is not None:
+        return f"in {len(schedule.steps)} steps"
+    if explored is None:
+        return f"{verdict.executions_count:,} executions"
+    if verdict.property_name in explored.lassos:
+        return "for ever"
+    return f"{explored.exploration.states:,} states"
 
 
 def timed_row(

@@ -1,6 +1,6 @@
-"""The counterexample player: from evidence to what its template and script need.
+"""The counterexample player: from a playback to what its template and script need.
 
-Knows the evidence, the wording and the diagram; knows no markup and runs nothing. What
+Knows the playback, the wording and the diagram; knows no markup and runs nothing. What
 is there without a script (story, diagram, list of steps) is given to the template; what
 the script looks up (the tables at each moment) is plain data.
 """
@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from wavecheck.reports.explanation.code_places import CodePlace
-from wavecheck.reports.explanation.evidence import Evidence, StatementText, Track
+from wavecheck.reports.explanation.playback import Playback, StatementText, Track
 from wavecheck.reports.explanation.statement_sql import STATEMENT_SQL
 from wavecheck.reports.explanation.text import (
     escape_sentence,
@@ -78,7 +78,7 @@ class Player:
 
     Attributes:
         id: unique on the page.
-        evidence: what it shows.
+        playback: what it shows.
         headline: what is violated, by whom.
         story: why, sentence by sentence.
         no_return: from which step on it cannot be avoided.
@@ -89,7 +89,7 @@ class Player:
     """
 
     id: str
-    evidence: Evidence
+    playback: Playback
     headline: str
     story: tuple[Beat, ...]
     no_return: str
@@ -99,14 +99,14 @@ class Player:
     data: Mapping[str, Any]
 
 
-def player_of(evidence: Evidence, player_id: str) -> Player:
+def player_of(playback: Playback, player_id: str) -> Player:
     """Lay out one counterexample.
 
     Args:
-        evidence: what to show.
+        playback: what to show.
         player_id: unique on the page; begins the fragments that name its steps.
     """
-    told = evidence.explanation
+    told = playback.explanation
     wording = Wording(told.steps)
     story = tuple(
         replace(
@@ -115,15 +115,15 @@ def player_of(evidence: Evidence, player_id: str) -> Player:
                 (style, short(text, _TEXT_MAX)) for style, text in beat.pieces
             ),
         )
-        for beat in story_of(evidence)
+        for beat in story_of(playback)
     )
-    views = [_failing(evidence, story, wording)]
-    if evidence.passing is not None:
-        views.append(_passing(evidence, evidence.passing, wording))
+    views = [_failing(playback, story, wording)]
+    if playback.passing is not None:
+        views.append(_passing(playback, playback.passing, wording))
     point = told.no_return
     return Player(
         id=player_id,
-        evidence=evidence,
+        playback=playback,
         headline=headline(told),
         story=story,
         no_return=no_return_sentence(told, wording),
@@ -132,7 +132,7 @@ def player_of(evidence: Evidence, player_id: str) -> Player:
         if told.escape is None
         else escape_sentence(told, told.escape, wording),
         tracks=tuple(views),
-        data=_data(evidence, wording),
+        data=_data(playback, wording),
     )
 
 
@@ -141,8 +141,8 @@ def short(text: str, length: int = _NAME_MAX) -> str:
     return text if len(text) <= length else f"{text[:length]}..."
 
 
-def _failing(evidence: Evidence, story: Sequence[Beat], wording: Wording) -> TrackView:
-    told = evidence.explanation
+def _failing(playback: Playback, story: Sequence[Beat], wording: Wording) -> TrackView:
+    told = playback.explanation
     marks: dict[int, list[int]] = {}
     for index, beat in enumerate(story, start=1):
         if beat.step is not None:
@@ -158,14 +158,14 @@ def _failing(evidence: Evidence, story: Sequence[Beat], wording: Wording) -> Tra
             for step in told.steps
         ),
         diagram=diagram_of(
-            evidence.failing, lanes_of(told.steps), stale=told.stale_read
+            playback.failing, lanes_of(told.steps), stale=told.stale_read
         ),
         alike=0,
     )
 
 
-def _passing(evidence: Evidence, track: Track, wording: Wording) -> TrackView:
-    told = evidence.explanation
+def _passing(playback: Playback, track: Track, wording: Wording) -> TrackView:
+    told = playback.explanation
     escape = told.escape
     assert escape is not None
     alike = max(0, escape.step - 1 - _ALIKE_BEFORE)
@@ -198,18 +198,18 @@ def _row(
     )
 
 
-def _data(evidence: Evidence, wording: Wording) -> dict[str, Any]:
+def _data(playback: Playback, wording: Wording) -> dict[str, Any]:
     """Return what the script looks up: statements, and the tables at each moment."""
-    tracks = [evidence.failing]
-    if evidence.passing is not None:
-        tracks.append(evidence.passing)
+    tracks = [playback.failing]
+    if playback.passing is not None:
+        tracks.append(playback.passing)
     frames = [frame for track in tracks for frame in track.frames]
     table = FrameTable(frames, wording)
     statements: dict[str, int] = {}
     told = []
     for track in tracks:
         steps = [
-            [*_step_data(step, statements, evidence.statements, table, wording), place]
+            [*_step_data(step, statements, playback.statements, table, wording), place]
             for step, place in zip(
                 track.steps, map(partial(_place_data, table), track.places), strict=True
             )
@@ -220,8 +220,8 @@ def _data(evidence: Evidence, wording: Wording) -> dict[str, Any]:
         "statements": [
             {
                 "name": name,
-                "meaning": evidence.statements[name].meaning
-                if name in evidence.statements
+                "meaning": playback.statements[name].meaning
+                if name in playback.statements
                 else "",
                 "sql": STATEMENT_SQL.get(name, ""),
             }

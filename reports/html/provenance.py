@@ -7,15 +7,14 @@ of the command line; knows no markup.
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
+from wavecheck import __version__
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.schedule_files import schedule_text
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.verdicts.result import CheckResult, Explored, Searched
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.trace import plain
 
@@ -70,66 +69,61 @@ def _file_of(schedule: Schedule) -> TextFile:
     )
 
 
-def of_search(result: CheckResult) -> Provenance:
-    """Return what a search searched, and how far it got."""
-    seen = result.statistics
-    faults = ",".join(f"{kind}={count}" for kind, count in result.faults.items())
-    command = [
-        *("wavecheck", "check", result.scenario.name, "-c", result.coordinator),
-        *_changed(result.scenario, result.settings, is_small=True),
-        *(("--faults", faults) if faults else ()),
-        *("--strategy", result.strategy, "--seed", str(result.seed)),
-        *("--executions", str(seen.executions_count)),
-    ]
-    return Provenance(
-        facts=(
-            *_begin(result.scenario.name, asdict(result.settings)),
-            ("coordinator", result.coordinator),
-            *_faults(result.faults),
-            ("strategy and seed", f"{result.strategy}, {result.seed}"),
-            ("executions", f"{seen.executions_count:,}"),
-            ("distinct schedules", f"{seen.schedules_count:,}"),
-            ("distinct final states", f"{seen.final_states_count:,}"),
-            (
-                "odds that the next execution ends in a new state",
-                f"{seen.unseen_odds():.2g}",
-            ),
-            ("statements never performed", ", ".join(result.never_performed) or "none"),
-            *((("interrupted", "yes"),) if result.was_interrupted else ()),
-        ),
-        commands=(shlex.join(command),),
-        files=tuple(map(_file_of, result.schedules.values())),
-    )
-
-
-def of_proof(result: ProofResult) -> Provenance:
-    """Return what was explored."""
-    subject, explored = result.subject, result.exploration
+def of_result(result: CheckResult) -> Provenance:
+    """Return what was searched or explored, and how far that got."""
+    subject, effort = result.subject, result.effort
     faults = ",".join(f"{kind}={count}" for kind, count in subject.faults.items())
     command = [
         *("wavecheck", "check", subject.scenario.name, "-c", subject.coordinator),
         *_changed(subject.scenario, subject.settings, is_small=True),
         *(("--faults", faults) if faults else ()),
-        *("--strategy", "exhaustive"),
+        *("--strategy", effort.strategy),
     ]
-    schedules = result.schedules_count
+    facts = [
+        *_begin(subject.scenario.name, asdict(subject.settings)),
+        ("coordinator", subject.coordinator),
+        *_faults(subject.faults),
+    ]
+    if result.searched is not None:
+        executions = result.searched.statistics.executions_count
+        command += ["--seed", str(effort.seed), "--executions", str(executions)]
+        facts.append(("strategy and seed", f"{effort.strategy}, {effort.seed}"))
+        facts += _seen(result.searched)
+        if result.was_interrupted:
+            facts.append(("interrupted", "yes"))
+    if result.explored is not None:
+        facts += _states(result.explored)
     return Provenance(
-        facts=(
-            *_begin(subject.scenario.name, asdict(subject.settings)),
-            ("coordinator", subject.coordinator),
-            *_faults(subject.faults),
-            ("states", f"{explored.states:,}"),
-            ("transitions", f"{explored.transitions:,}"),
-            ("levels", f"{explored.levels:,}"),
-            (
-                "complete schedules",
-                "not counted" if schedules is None else f"{schedules:,}",
-            ),
-            ("ended by", explored.stopped_by or "nothing: every state was visited"),
-        ),
+        facts=tuple(facts),
         commands=(shlex.join(command),),
         files=tuple(map(_file_of, result.schedules.values())),
     )
+
+
+def _seen(searched: Searched) -> list[tuple[str, str]]:
+    seen = searched.statistics
+    return [
+        ("executions", f"{seen.executions_count:,}"),
+        ("distinct schedules", f"{seen.schedules_count:,}"),
+        ("distinct final states", f"{seen.final_states_count:,}"),
+        (
+            "odds that the next execution ends in a new state",
+            f"{seen.unseen_odds():.2g}",
+        ),
+        ("statements never performed", ", ".join(searched.never_performed) or "none"),
+    ]
+
+
+def _states(explored: Explored) -> list[tuple[str, str]]:
+    visited, schedules = explored.exploration, explored.schedules_count
+    counted = "not counted" if schedules is None else f"{schedules:,}"
+    return [
+        ("states", f"{visited.states:,}"),
+        ("transitions", f"{visited.transitions:,}"),
+        ("levels", f"{visited.levels:,}"),
+        ("complete schedules", counted),
+        ("ended by", visited.stopped_by or "nothing: every state was visited"),
+    ]
 
 
 def of_comparisons(alike: Sequence[Comparison]) -> Provenance:
@@ -164,7 +158,7 @@ def of_run(run: TimedRun) -> Provenance:
     """Return what is known of a run alone: a result does not say where it was run."""
     return Provenance(
         facts=(
-            ("Wavecheck", version("wavecheck")),
+            ("Wavecheck", __version__),
             ("coordinator", run.coordinator_name),
             ("steps", f"{run.steps_count:,}"),
         ),
@@ -175,7 +169,7 @@ def of_run(run: TimedRun) -> Provenance:
 def _begin(scenario: str, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = ", ".join(f"{name}={plain(value)}" for name, value in settings.items())
     return [
-        ("Wavecheck", version("wavecheck")),
+        ("Wavecheck", __version__),
         ("scenario", scenario),
         ("parameters", shown or "none"),
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from wavecheck.reports.explanation.evidence import evidence_of
+from wavecheck.reports.explanation.playback import playback_of
 from wavecheck.reports.explanation.small_graphs import STATES_MAX, small_graph
 from wavecheck.reports.explanation.text import headline
 from wavecheck.reports.html.distributions import distributions_of
@@ -16,8 +16,7 @@ from wavecheck.reports.html.explorer import explorer_of, too_large
 from wavecheck.reports.html.matrix import (
     MatrixRow,
     matrices,
-    proof_row,
-    search_row,
+    result_row,
     timed_row,
 )
 from wavecheck.reports.html.page import Section, render_page
@@ -25,27 +24,26 @@ from wavecheck.reports.html.player import player_of, short
 from wavecheck.reports.html.provenance import (
     Provenance,
     of_comparisons,
-    of_proof,
+    of_result,
     of_run,
     of_schedule,
-    of_search,
 )
 from wavecheck.reports.html.timed import end_of, run_view, side_by_side
 from wavecheck.reports.tables import comparison_notes
 from wavecheck.reports.verdicts.proof import sizes_of
 from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.incident.claims import Claim
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.questions import Sweep
 from wavecheck.scenarios.scenario import Scenario
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.sim.exhaustive import Exploration
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.schedule import Schedule
 
-Result = (
-    CheckResult | ProofResult | Sweep | Comparison | TimedRun | Schedule | Explanation
-)
+Recorded = Schedule | Explanation | Evidence
+Result = CheckResult | Sweep | Comparison | TimedRun | Recorded
 """What a page can show."""
 
 OPEN_MAX: Final = 1
@@ -66,16 +64,14 @@ def report(*results: Result, title: str = "") -> bytes:
     draft = _Draft()
     for result in results:
         if isinstance(result, CheckResult):
-            _add_search(draft, result)
-        elif isinstance(result, ProofResult):
-            _add_proof(draft, result)
+            _add_result(draft, result)
         elif isinstance(result, Sweep):
             for proof in result.proofs:
-                _add_proof(draft, proof, walks=proof is result.proofs[0])
+                _add_result(draft, proof, walks=proof is result.proofs[0])
         elif isinstance(result, TimedRun):
             _add_runs(draft, [result], of_run(result), scenario=None)
-        elif isinstance(result, Schedule | Explanation):
-            _add_counterexample(draft, result, with_provenance=True)
+        elif isinstance(result, Recorded):
+            _add_counterexample(draft, Evidence.of(result), with_provenance=True)
     for alike in _same_but_for_seed(results):
         _add_comparisons(draft, alike)
     return draft.page(title)
@@ -108,25 +104,22 @@ class _Draft:
 
 
 def _add_counterexample(
-    draft: _Draft, result: Schedule | Explanation, *, with_provenance: bool = False
+    draft: _Draft, evidence: Evidence, *, with_provenance: bool = False
 ) -> str:
     """Add a player; return the id of its section."""
-    explanation = result if isinstance(result, Explanation) else None
-    schedule = result.schedule if isinstance(result, Explanation) else result
-    evidence = evidence_of(schedule, explanation)
     number = len(draft.players) + 1
     said = headline(evidence.explanation)
     section = Section(
         template="player.html",
         title="" if with_provenance else said,
         id=f"counterexample-{number}",
-        it=player_of(evidence, f"c{number}"),
+        it=player_of(playback_of(evidence), f"c{number}"),
         is_open=number <= OPEN_MAX,
     )
     draft.players.append(section)
     if with_provenance:
         draft.headlines.append(said)
-        _add_provenance(draft, of_schedule(schedule))
+        _add_provenance(draft, of_schedule(evidence.schedule))
     return section.id
 
 
@@ -138,43 +131,30 @@ def _add_provenance(draft: _Draft, provenance: Provenance) -> None:
     )
 
 
-def _add_search(draft: _Draft, result: CheckResult) -> None:
+def _add_result(draft: _Draft, result: CheckResult, *, walks: bool = True) -> None:
+    subject, explored = result.subject, result.explored
     evidence = {
-        name: _add_counterexample(draft, schedule)
-        for name, schedule in result.schedules.items()
+        name: _add_counterexample(draft, result.evidence(name))
+        for name in result.schedules
     }
     row_id = f"r{len(draft.rows) + 1}"
-    draft.rows.append(search_row(result, row_id, evidence))
-    draft.summaries[result.scenario.name] = result.scenario.summary
-    draft.headlines.append(f"{result.coordinator} in {result.scenario.name}: searched")
-    _add_provenance(draft, of_search(result))
-
-
-def _add_proof(draft: _Draft, result: ProofResult, *, walks: bool = True) -> None:
-    subject = result.subject
-    evidence = {
-        name: _add_counterexample(draft, schedule)
-        for name, schedule in result.schedules.items()
-    }
-    row_id = f"r{len(draft.rows) + 1}"
-    draft.rows.append(proof_row(result, row_id, evidence))
+    draft.rows.append(result_row(result, row_id, evidence))
     draft.summaries[subject.scenario.name] = subject.scenario.summary
-    draft.headlines.append(
-        f"{subject.coordinator} in {subject.scenario.name}: every state visited"
-    )
-    if walks:
-        _add_explorer(draft, result)
-    _add_provenance(draft, of_proof(result))
+    how = "searched" if explored is None else "every state visited"
+    draft.headlines.append(f"{subject.coordinator} in {subject.scenario.name}: {how}")
+    if explored is not None and walks:
+        _add_explorer(draft, result, explored.exploration)
+    _add_provenance(draft, of_result(result))
 
 
-def _add_explorer(draft: _Draft, result: ProofResult) -> None:
+def _add_explorer(draft: _Draft, result: CheckResult, explored: Exploration) -> None:
     """Add the walk through a proof's states, if there are few; else say so once."""
     number = len(draft.explorers) + 1
     graph = None
-    if result.exploration.is_complete and result.exploration.states <= STATES_MAX:
+    if explored.is_complete and explored.states <= STATES_MAX:
         graph = small_graph(result.subject)
     if graph is None:
-        shown = too_large(result.exploration.states, f"x{number}")
+        shown = too_large(explored.states, f"x{number}")
     else:
         shown = explorer_of(graph, f"x{number}")
     draft.explorers.append(

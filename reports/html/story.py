@@ -1,7 +1,7 @@
 """Why a counterexample fails, as a few sentences that each point at a step.
 
 The words beside the diagram's numbered marks: what was read, who changed it, who acted
-on the old value, and how it ended. Knows the evidence and the wording of explanations;
+on the old value, and how it ended. Knows the playback and the wording of explanations;
 knows no markup: a sentence is a list of pieces, each with a style.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wavecheck.reports.explanation.evidence import Evidence
+from wavecheck.reports.explanation.playback import Playback
 from wavecheck.reports.explanation.wording import Wording
 from wavecheck.sim.search.stale import StaleRead
 from wavecheck.sim.trace import RowChange, Step, plain
@@ -37,16 +37,16 @@ class Beat:
     pieces: tuple[Piece, ...]
 
 
-def story_of(evidence: Evidence) -> list[Beat]:
+def story_of(playback: Playback) -> list[Beat]:
     """Return the sentences in the order in which things happen."""
-    told = evidence.explanation
+    told = playback.explanation
     wording = Wording(told.steps)
     steps = {step.number: step for step in told.steps}
-    beats = list(_left_over(evidence, wording))
+    beats = list(_left_over(playback, wording))
     stale = told.stale_read
     if stale is not None:
         beats += _stale_beats(stale, steps, wording)
-    beats += _earlier(evidence, wording, [beat.step for beat in beats])
+    beats += _earlier(playback, wording, [beat.step for beat in beats])
     beats.sort(key=lambda beat: beat.step or 0)
     if stale is None:
         beats.append(
@@ -68,7 +68,7 @@ def story_of(evidence: Evidence) -> list[Beat]:
                 ") and does not look again.",
             )
         )
-    return [*beats, _end(evidence)]
+    return [*beats, _end(playback)]
 
 
 def _beat(step: int | None, mark: str, *pieces: Piece | str) -> Beat:
@@ -116,9 +116,9 @@ def _stale_beats(
         )
 
 
-def _left_over(evidence: Evidence, wording: Wording) -> Iterator[Beat]:
+def _left_over(playback: Playback, wording: Wording) -> Iterator[Beat]:
     """Say where what waits for ever came from, if waiting is what is wrong."""
-    told = evidence.explanation
+    told = playback.explanation
     if told.schedule.property_name != "no_stranded_batch":
         return
     last: dict[object, tuple[Step, RowChange]] = {}
@@ -143,11 +143,11 @@ def _left_over(evidence: Evidence, wording: Wording) -> Iterator[Beat]:
 
 
 def _earlier(
-    evidence: Evidence, wording: Wording, told: Sequence[int | None]
+    playback: Playback, wording: Wording, told: Sequence[int | None]
 ) -> Iterator[Beat]:
     """Say who else did to the same row what the violating step does to it."""
-    steps = evidence.explanation.steps
-    if evidence.is_judged_at_end or not steps:
+    steps = playback.explanation.steps
+    if playback.is_judged_at_end or not steps:
         return
     rows = {(change.part, change.key) for change in steps[-1].changes}
     for step in reversed(steps[:-1]):
@@ -166,13 +166,13 @@ def _earlier(
             return
 
 
-def _end(evidence: Evidence) -> Beat:
-    told = evidence.explanation
+def _end(playback: Playback) -> Beat:
+    told = playback.explanation
     violation = told.violation
     return _beat(
         violation.step,
         "VIOLATED",
-        "Then nothing can happen any more: " if evidence.is_judged_at_end else "So ",
+        "Then nothing can happen any more: " if playback.is_judged_at_end else "So ",
         ("strong", violation.message),
         ".",
     )

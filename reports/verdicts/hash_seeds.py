@@ -11,11 +11,10 @@ import subprocess
 import sys
 from typing import Final
 
-from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
-from wavecheck.scenarios.verdicts.checking import CheckResult, world_of
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
-from wavecheck.sim.search.schedule import replay
 
 HASH_SEEDS: Final = ("1", "2", "3", "4")
 TIMEOUT_SECONDS: Final = 300
@@ -32,7 +31,9 @@ def compare_hash_seeds(result: CheckResult) -> None:
     Raises:
         NondeterminismError: a replay differs.
     """
-    schedules = (*result.schedules.values(), *result.samples)
+    if result.searched is None:
+        return  # a proof compares no executions
+    schedules = (*result.schedules.values(), *result.searched.samples)
     texts = json.dumps([schedule_text(schedule) for schedule in schedules])
     children = [_replay_under(hash_seed) for hash_seed in HASH_SEEDS]
     try:
@@ -70,10 +71,9 @@ def _replay_under(hash_seed: str) -> subprocess.Popen[str]:
 
 def _main() -> int:
     for text in json.loads(sys.stdin.read()):
-        schedule = parse_schedule(text, "(standard input)")
-        world = world_of(schedule, find_scenario(schedule.scenario))
+        evidence = Evidence.of(parse_schedule(text, "(standard input)"))
         try:
-            replay(world, schedule)
+            evidence.replayed  # noqa: B018  # it replays when it is first asked
         except ReplayMismatch as error:
             sys.stdout.write(str(error).partition("\nlikely")[0])
             return DIFFERENT

@@ -1,4 +1,4 @@
-"""The result of a proof, and of a sweep over sizes, as tables, sentences and data."""
+"""What a proof, or a sweep over sizes, says: sentences, a table, and data."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,28 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from wavecheck.reports.data import header, verdict_data
-from wavecheck.reports.verdicts.search import OUTCOME_STYLE, judged_table
-from wavecheck.scenarios.verdicts.proving import ProofResult
+from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
+from wavecheck.scenarios.verdicts.result import CheckResult, Explored
 from wavecheck.sim.exhaustive.paths import Odds
 from wavecheck.sim.verdict import Outcome, Verdict
-
-
-def proof_table(result: ProofResult) -> RenderableType:
-    """Return one row per property, and what was explored."""
-    subject = result.subject
-    return judged_table(
-        f"{subject.coordinator} in {subject.scenario.name}, {sizes_of(result)}",
-        subject.faults,
-        [(verdict, proof_strength(result, verdict)) for verdict in result.verdicts],
-        proof_lines(result),
-    )
-
 
 _SIZES_WIDTH: Final = len("waves_before=0,")
 _VERDICT_WIDTH: Final = max(len(one.word) for one in Outcome)
 
 
-def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
+def sweep_table(results: Sequence[CheckResult]) -> RenderableType:
     """Return one row per size: states, seconds, verdict per property."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("sizes", min_width=_SIZES_WIDTH)
@@ -42,13 +30,14 @@ def sweep_table(results: Sequence[ProofResult]) -> RenderableType:
             verdict.property_name.replace("_", " "), min_width=_VERDICT_WIDTH
         )
     for result in results:
-        explored = result.exploration
+        assert result.explored is not None
+        explored = result.explored.exploration
         table.add_row(
             sizes_of(result),
             f"{explored.states:,}",
             f"{explored.transitions:,}",
             str(explored.levels),
-            f"{result.seconds:.1f}",
+            f"{result.explored.seconds:.1f}",
             *(_short(verdict) for verdict in result.verdicts),
         )
     return table
@@ -61,17 +50,16 @@ def _short(verdict: Verdict) -> Text:
     return Text(text, style=OUTCOME_STYLE[verdict.outcome])
 
 
-def sizes_of(result: ProofResult) -> str:
+def sizes_of(result: CheckResult) -> str:
     """Write the sizes that a proof holds for."""
-    subject = result.subject
-    names = subject.scenario.sizes
-    return ", ".join(f"{name}={getattr(subject.settings, name)}" for name in names)
+    sizes = result.subject.sizes()
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())
 
 
-def proof_strength(result: ProofResult, verdict: Verdict) -> str:
-    """Say how strong a verdict is, in words."""
+def proof_strength(result: CheckResult, seen: Explored, verdict: Verdict) -> str:
+    """Say how strong a verdict of a proof is, in words."""
     name = verdict.property_name
-    lasso = result.lassos.get(name)
+    lasso = seen.lassos.get(name)
     if lasso is not None and name not in result.schedules:
         return (
             f"for ever, in a fair loop of {len(lasso.loop)} steps after"
@@ -80,15 +68,15 @@ def proof_strength(result: ProofResult, verdict: Verdict) -> str:
     if verdict.outcome is Outcome.VIOLATED:
         schedule = result.schedules[name]
         what = f"{schedule.message}; shortest: {len(schedule.steps)} steps"
-        chance = result.odds.get(name)
+        chance = seen.odds.get(name)
         return what if chance is None else f"{what}; odds {_odds(chance)}"
     if verdict.outcome is Outcome.NOT_TESTED:
-        return f"never at risk in any of {result.exploration.states:,} states"
+        return f"never at risk in any of {seen.exploration.states:,} states"
     if verdict.outcome is Outcome.PROVED:
-        return f"no state of {result.exploration.states:,} violates it"
+        return f"no state of {seen.exploration.states:,} violates it"
     return (
-        f"not violated within {result.exploration.levels} steps of the start;"
-        f" ended by {result.exploration.stopped_by}"
+        f"not violated within {seen.exploration.levels} steps of the start;"
+        f" ended by {seen.exploration.stopped_by}"
     )
 
 
@@ -100,32 +88,32 @@ def _odds(chance: Odds) -> str:
     return f"{chance.value:.6g}, exactly known"
 
 
-def proof_lines(result: ProofResult) -> list[str]:
+def proof_lines(seen: Explored) -> list[str]:
     """Say what was explored."""
-    explored = result.exploration
-    rate = explored.states / result.seconds if result.seconds else 0.0
+    explored = seen.exploration
+    rate = explored.states / seen.seconds if seen.seconds else 0.0
     lines = [
         f"{explored.states:,} states, {explored.transitions:,} transitions,"
-        f" {explored.levels} levels in {result.seconds:.2f} s ({rate:,.0f} states/s);"
+        f" {explored.levels} levels in {seen.seconds:.2f} s ({rate:,.0f} states/s);"
         f" Python code was run {explored.python_calls:,} times;"
         f" {explored.peak_bytes / max(1, explored.states):.0f} bytes a state",
     ]
-    if result.schedules_count is not None:
-        lines.append(f"{result.schedules_count:,} complete schedules")
-    for name, one in result.recoveries.items():
+    if seen.schedules_count is not None:
+        lines.append(f"{seen.schedules_count:,} complete schedules")
+    for name, one in seen.recoveries.items():
         if one.lost and one.point_of_no_return is not None:
             lines.append(
                 f"{name}: {one.lost:,} of {one.states:,} states cannot end well"
                 f" any more; the first is {len(one.point_of_no_return)} steps"
                 " from the start"
             )
-    always = [name for name, one in result.recoveries.items() if not one.lost]
+    always = [name for name, one in seen.recoveries.items() if not one.lost]
     if always:
         lines.append(
             f"from every state some continuation ends well for {', '.join(always)}"
         )
     if explored.left_out:
-        lines.append(f"left out, because nothing looks at it: {_left_out(result)}")
+        lines.append(f"left out, because nothing looks at it: {_left_out(seen)}")
     lines.extend(
         f"explored in one order, because alike: {', '.join(group)}"
         for group in explored.merged
@@ -137,42 +125,42 @@ def proof_lines(result: ProofResult) -> list[str]:
     return lines
 
 
-def _left_out(result: ProofResult) -> str:
-    return ", ".join(dict.fromkeys(map(str, result.exploration.left_out)))
+def _left_out(seen: Explored) -> str:
+    return ", ".join(dict.fromkeys(map(str, seen.exploration.left_out)))
 
 
-def proof_data(result: ProofResult) -> dict[str, Any]:
+def proof_data(result: CheckResult, seen: Explored) -> dict[str, Any]:
     """Return a proof as data."""
-    explored, subject = result.exploration, result.subject
+    explored, subject = seen.exploration, result.subject
     return {
         **header("proof", subject.scenario.name, subject.settings),
         "coordinator": subject.coordinator,
         "faults": dict(subject.faults),
-        "strategy": "exhaustive",
+        "strategy": result.effort.strategy,
         "is_complete": explored.is_complete,
         "stopped_by": explored.stopped_by,
         "states": explored.states,
         "transitions": explored.transitions,
         "levels": explored.levels,
-        "schedules": result.schedules_count,
+        "schedules": seen.schedules_count,
         "python_calls": explored.python_calls,
         "peak_bytes": explored.peak_bytes,
         "left_out": [str(one) for one in explored.left_out],
         "merged": [list(group) for group in explored.merged],
         "not_merged": explored.not_merged,
-        "seconds": round(result.seconds, 3),
+        "seconds": round(seen.seconds, 3),
         "verdicts": [
-            verdict_data(verdict) | _evidence(result, verdict.property_name)
+            verdict_data(verdict) | _evidence(result, seen, verdict.property_name)
             for verdict in result.verdicts
         ],
     }
 
 
-def _evidence(result: ProofResult, name: str) -> dict[str, Any]:
-    schedule, chance = result.schedules.get(name), result.odds.get(name)
-    recovered = result.recoveries.get(name)
+def _evidence(result: CheckResult, seen: Explored, name: str) -> dict[str, Any]:
+    schedule, chance = result.schedules.get(name), seen.odds.get(name)
+    recovered = seen.recoveries.get(name)
     exact = None if chance is None or chance.exact is None else str(chance.exact)
-    lasso, no_return = result.lassos.get(name), result.no_returns.get(name)
+    lasso, no_return = seen.lassos.get(name), seen.no_returns.get(name)
     return {
         "lasso": None
         if lasso is None

@@ -1,71 +1,34 @@
-"""The result of a search as tables and sentences."""
+"""What a search says of a subject: sentences and data."""
 
-from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
-from wavecheck.scenarios.verdicts.checking import CheckResult
-from wavecheck.scenarios.verdicts.strategies import MEANINGS
+from wavecheck.reports.data import header, verdict_data
+from wavecheck.scenarios.verdicts.approaches import APPROACHES
+from wavecheck.scenarios.verdicts.result import CheckResult, Searched
+from wavecheck.sim.trace import plain
 from wavecheck.sim.verdict import Outcome, Verdict
-
-OUTCOME_STYLE = {
-    Outcome.VIOLATED: "bold red",
-    Outcome.PROVED: "bold green",
-    Outcome.NOT_FOUND: "",
-    Outcome.NOT_TESTED: "bold yellow",
-}
-
-
-def verdict_table(result: CheckResult) -> RenderableType:
-    """Return one row per property: verdict and strength."""
-    return judged_table(
-        f"{result.coordinator} in {result.scenario.name}, {sizes_text(result)}",
-        result.faults,
-        [(verdict, strength(result, verdict)) for verdict in result.verdicts],
-        statistics_lines(result),
-    )
-
-
-def judged_table(
-    subject: str,
-    faults: Mapping[str, int],
-    judged: Sequence[tuple[Verdict, str]],
-    lines: Sequence[str],
-) -> RenderableType:
-    """Return what was judged, one row per verdict with its strength, and some lines."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("property", style="bold", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("strength")
-    for verdict, told in judged:
-        outcome = Text(verdict.outcome.word, style=OUTCOME_STYLE[verdict.outcome])
-        table.add_row(verdict.property_name, outcome, told)
-    struck = ", ".join(f"{kind}={count}" for kind, count in faults.items())
-    return Group(
-        Text(subject), Text(f"faults: {struck or 'none'}"), table, *map(Text, lines)
-    )
 
 
 def sizes_text(result: CheckResult) -> str:
     """Return the settings that differ from the scenario's defaults."""
-    defaults = result.scenario.settings()
-    names = result.scenario.settings_type.__dataclass_fields__
+    scenario, settings = result.subject.scenario, result.subject.settings
+    defaults = scenario.settings()
     differing = [
-        f"{name}={getattr(result.settings, name)}"
-        for name in names
-        if getattr(result.settings, name) != getattr(defaults, name)
-        or name in result.scenario.sizes
+        f"{name}={getattr(settings, name)}"
+        for name in scenario.settings_type.__dataclass_fields__
+        if getattr(settings, name) != getattr(defaults, name) or name in scenario.sizes
     ]
     return ", ".join(differing) or "default settings"
 
 
-def strength(result: CheckResult, verdict: Verdict) -> str:
-    """Say how strong a verdict is, in words."""
+def search_strength(result: CheckResult, seen: Searched, verdict: Verdict) -> str:
+    """Say how strong a verdict of a search is, in words."""
     if verdict.outcome is Outcome.VIOLATED:
-        first = result.first_found[verdict.property_name]
+        first = seen.first_found[verdict.property_name]
         schedule = result.schedules[verdict.property_name]
         return (
             f"{schedule.message} (execution {first.execution} by"
@@ -82,23 +45,71 @@ def strength(result: CheckResult, verdict: Verdict) -> str:
     )
 
 
-def statistics_lines(result: CheckResult) -> list[str]:
+def statistics_lines(result: CheckResult, searched: Searched) -> list[str]:
     """Say what the search has seen."""
-    seen = result.statistics
+    seen, effort = searched.statistics, result.effort
     rate = seen.executions_count / seen.seconds if seen.seconds else 0.0
     lines = [
-        f"{result.strategy}, seed {result.seed}: {seen.executions_count:,} executions"
+        f"{effort.strategy}, seed {effort.seed}: {seen.executions_count:,} executions"
         f" ({rate:,.0f}/s), {seen.schedules_count:,} distinct schedules,"
         f" {seen.final_states_count:,} distinct final states; the last new one in"
         f" execution {seen.last_new_final_state:,}; odds that the next execution"
         f" ends in a new one: {seen.unseen_odds():.2g}",
-        f"statements never performed: {', '.join(result.never_performed) or 'none'}",
+        f"statements never performed: {', '.join(searched.never_performed) or 'none'}",
     ]
-    if result.note:
-        lines.append(result.note)
+    if searched.note:
+        lines.append(searched.note)
     if result.was_interrupted:
         lines.append("interrupted: this is what was found until then")
     return lines
+
+
+def search_data(result: CheckResult, searched: Searched) -> dict[str, Any]:
+    """Return the result of a search as data."""
+    subject, seen = result.subject, searched.statistics
+    return {
+        **header("check", subject.scenario.name, subject.settings),
+        "coordinator": subject.coordinator,
+        "faults": dict(subject.faults),
+        "strategy": result.effort.strategy,
+        "seed": result.effort.seed,
+        "was_interrupted": result.was_interrupted,
+        "note": searched.note,
+        "executions": seen.executions_count,
+        "steps": seen.steps_count,
+        "distinct_schedules": seen.schedules_count,
+        "distinct_final_states": seen.final_states_count,
+        "last_new_final_state": seen.last_new_final_state,
+        "unseen_final_state_odds": seen.unseen_odds(),
+        "seconds": round(seen.seconds, 3),
+        "never_performed": list(searched.never_performed),
+        "verdicts": [
+            verdict_data(verdict)
+            | {
+                "odds_max": verdict.odds_max(),
+                "schedule": _schedule_data(result, searched, verdict.property_name),
+            }
+            for verdict in result.verdicts
+        ],
+    }
+
+
+def _schedule_data(
+    result: CheckResult, searched: Searched, name: str
+) -> dict[str, Any] | None:
+    schedule = result.schedules.get(name)
+    if schedule is None:
+        return None
+    first = searched.first_found[name]
+    return {
+        "settings": plain(dict(schedule.settings)),
+        "message": schedule.message,
+        "steps": len(schedule.steps),
+        "choices": list(schedule.choices),
+        "digest": schedule.digest,
+        "found_in_execution": first.execution,
+        "found_by": first.strategy_name,
+    }
 
 
 def strategies_table() -> RenderableType:
@@ -106,6 +117,6 @@ def strategies_table() -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("strategy", style="bold", no_wrap=True)
     table.add_column("what it does")
-    for name, meaning in MEANINGS.items():
-        table.add_row(name, meaning)
+    for name, approach in APPROACHES.items():
+        table.add_row(name, approach.meaning)
     return table

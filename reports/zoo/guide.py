@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wavecheck.reports.explanation.text import explanation_markdown
-from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.exhibit import Pattern
-from wavecheck.scenarios.verdicts.checking import world_of
+from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.examination import Examination, Finding
 from wavecheck.sim.search.explain import explain
 
@@ -149,7 +148,7 @@ def _section(pattern: Pattern, examinations: Sequence[Examination]) -> str:
 
 def _told(found: Finding) -> str:
     schedule = found.schedule
-    world = world_of(schedule, find_scenario(schedule.scenario))
+    world = Subject.of_schedule(schedule).world()
     text = explanation_markdown(explain(world, schedule))
     heading, _, rest = text.partition("\n")  # a page of its own; here a part of one
     return f"#### {heading.lstrip('# ')}\n{rest}"

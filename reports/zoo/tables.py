@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wavecheck.reports.verdicts.search import OUTCOME_STYLE
+from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
 from wavecheck.scenarios.catalogue import EXHIBITS
 from wavecheck.scenarios.exhibit import Exhibit
 from wavecheck.scenarios.verdicts.examination import Examination

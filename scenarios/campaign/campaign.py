@@ -19,7 +19,7 @@ from typing import Any, Final
 from wavecheck.scenarios.campaign.code_version import code_digest
 from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine, run_pieces
 from wavecheck.scenarios.campaign.plan import Plan, Point
-from wavecheck.scenarios.campaign.runs import Piece, PieceRows, run_piece, untimed_world
+from wavecheck.scenarios.campaign.runs import Piece, PieceRows, run_piece
 from wavecheck.scenarios.campaign.statistics import Interval, rate_interval
 from wavecheck.scenarios.campaign.store import ResultsStore, create_store
 from wavecheck.scenarios.campaign.summary import (
@@ -31,6 +31,7 @@ from wavecheck.scenarios.campaign.summary import (
     summarise,
 )
 from wavecheck.scenarios.pipeline.measurement import VIOLATED
+from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.search.biased_walk import SHARE, Weights, learn_weights
 
 FIRST_LOOK: Final = 100
@@ -273,7 +274,8 @@ class _Work:
         """Return how a point's schedules are drawn; learned once, from fixed seeds."""
         if point.index not in self._weights:
             plan = self._plan
-            world = untimed_world(plan.scenario.name, point.coordinator, point.given)
+            subject = Subject.of(plan.scenario, point.coordinator, point.given)
+            world = subject.world()
             judged = next(one for one in world.properties if one.name == plan.rare)
             found = learn_weights(world, judged, PILOT_EXECUTIONS)
             self._weights[point.index] = dict(found)

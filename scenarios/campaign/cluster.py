@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from wavecheck.scenarios.campaign.code_version import own_digest
-from wavecheck.scenarios.campaign.engines import Engine
+from wavecheck.scenarios.campaign.engines import Engine, local_engine
 from wavecheck.sim.errors import InvalidScenario
 
 PATIENCE_SECONDS: Final = 10.0
@@ -20,6 +20,23 @@ _NOT_INSTALLED: Final = (
     "a cluster needs Dask, which is not installed\n"
     "next: pip install 'wavecheck[campaigns]'"
 )
+
+
+def engine_of(jobs: int, cluster: Any) -> Engine:
+    """Return what runs pieces: this machine, or a cluster; the caller closes it.
+
+    Args:
+        jobs: processes of this machine; 0: one for each core. One: this process.
+        cluster: address of a Dask scheduler, or a Client, instead; None: this machine.
+
+    Raises:
+        InvalidScenario: both are given, or the cluster cannot be used.
+    """
+    if cluster is None:
+        return local_engine(jobs or None)
+    if jobs != 1:
+        raise InvalidScenario("--jobs and --cluster: expected one of the two")
+    return cluster_engine(cluster)
 
 
 def cluster_engine(cluster: Any) -> Engine:

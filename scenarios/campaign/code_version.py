@@ -6,12 +6,12 @@ cluster. A version number does not tell two checkouts apart; the sources do.
 
 from functools import cache
 from hashlib import blake2b
-from importlib.metadata import version
 from importlib.util import find_spec
 from inspect import getsourcefile
 from pathlib import Path
 from typing import Final
 
+from wavecheck import __version__
 from wavecheck.scenarios.loading import load_coordinator
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import InvalidScenario
@@ -48,7 +48,7 @@ def file_digest(path: str) -> str:
 @cache
 def own_digest() -> str:
     """Return a fingerprint of Wavecheck's own sources and version."""
-    digest = blake2b(version("wavecheck").encode(), digest_size=16)
+    digest = blake2b(__version__.encode(), digest_size=16)
     for package in PACKAGES:
         found = find_spec(package)
         assert found is not None

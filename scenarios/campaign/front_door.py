@@ -5,6 +5,7 @@ is slow to import is imported by the call that needs it.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,7 @@ def run_campaign(
         NondeterminismError: a run made twice is not the same twice.
     """
     from wavecheck.scenarios.campaign.campaign import campaign
-    from wavecheck.scenarios.campaign.cluster import cluster_engine
-    from wavecheck.scenarios.campaign.engines import local_engine
+    from wavecheck.scenarios.campaign.cluster import engine_of
     from wavecheck.scenarios.campaign.plan import Plan
 
     plan = Plan.of(
@@ -71,14 +71,11 @@ def run_campaign(
         until_width=until_width,
         rare=rare,
     )
-    engine = local_engine(jobs or None) if cluster is None else cluster_engine(cluster)
     path = None if store is None else Path(store)
-    try:
+    with closing(engine_of(jobs, cluster)) as engine:
         return campaign(
             plan, store=path, resumes=resumes, engine=engine, progress=progress
         )
-    finally:
-        engine.close()
 
 
 def read_results(store: str | Path) -> "Frame":

@@ -1,14 +1,13 @@
 """A piece of work on a subject, as any process can take it up: plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from wavecheck.scenarios.campaign.code_version import code_digest
 from wavecheck.scenarios.campaign.runs import refuse_other_code
-from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import Effort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +22,7 @@ class SubjectPiece:
         code: fingerprint of the code that must run it.
         properties: what is judged; empty: all that need no time.
         number: of the block or size, from 0.
-        effort: of a block; None: the piece is a proof.
-        seconds: limit of a proof.
+        effort: of the block or size.
     """
 
     scenario: str
@@ -34,24 +32,30 @@ class SubjectPiece:
     code: str
     properties: tuple[str, ...]
     number: int
-    effort: Effort | None = None
-    seconds: float | None = None
+    effort: Effort
 
     def subject(self) -> Subject:
         """Return the subject; a process with other code refuses it."""
-        scenario = find_scenario(self.scenario)
-        refuse_other_code(scenario, self.coordinator, self.code)
-        return Subject.of(scenario, self.coordinator, self.settings, dict(self.faults))
+        subject = Subject.of(
+            self.scenario,
+            self.coordinator,
+            self.settings,
+            dict(self.faults),
+            self.properties,
+        )
+        refuse_other_code(subject.scenario, self.coordinator, self.code)
+        return subject
 
 
-def piece_of(subject: Subject, properties: Sequence[str], **more: Any) -> SubjectPiece:
-    """Return a piece of work on a subject; what is more is said by name."""
+def piece_of(subject: Subject, number: int, effort: Effort) -> SubjectPiece:
+    """Return a piece of work on a subject."""
     return SubjectPiece(
         scenario=subject.scenario.name,
         coordinator=subject.coordinator,
         settings=asdict(subject.settings),
         faults=dict(subject.faults),
         code=code_digest(subject.scenario, subject.coordinator),
-        properties=tuple(properties),
-        **more,
+        properties=subject.properties,
+        number=number,
+        effort=effort,
     )

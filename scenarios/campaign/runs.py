@@ -14,7 +14,6 @@ from wavecheck.scenarios.campaign.code_version import code_digest
 from wavecheck.scenarios.campaign.columns import Row, row_of
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.comparison import build_timed_world
-from wavecheck.scenarios.loading import load_coordinator
 from wavecheck.scenarios.pipeline.measurement import (
     NOT_AT_RISK,
     NOT_SEEN,
@@ -82,13 +81,13 @@ def run_piece(piece: Piece) -> PieceRows:
     scenario = find_scenario(piece.scenario)
     refuse_other_code(scenario, piece.coordinator, piece.code)
     make = _timed_runs if scenario.is_timed else _untimed_runs
-    run = make(piece)
+    run = make(scenario, piece)
     rows = [(seed, run(seed)) for seed in range(*piece.seeds)]
     seed, row = rows[-1]
     steps = row[-2]
     assert isinstance(steps, int)
     if len(rows) > 1 and steps <= RECHECK_STEPS_MAX:
-        _compare(piece, seed, row, make(piece)(seed))
+        _compare(piece, seed, row, make(scenario, piece)(seed))
     return tuple(rows)
 
 
@@ -120,8 +119,7 @@ def _compare(piece: Piece, seed: int, first: Row, second: Row) -> None:
         )
 
 
-def _timed_runs(piece: Piece) -> Callable[[int], Row]:
-    scenario = find_scenario(piece.scenario)
+def _timed_runs(scenario: Scenario, piece: Piece) -> Callable[[int], Row]:
     world = build_timed_world(
         scenario,
         piece.coordinator,
@@ -132,8 +130,8 @@ def _timed_runs(piece: Piece) -> Callable[[int], Row]:
     return lambda seed: row_of(runs.run(seed))
 
 
-def _untimed_runs(piece: Piece) -> Callable[[int], Row]:
-    world = untimed_world(piece.scenario, piece.coordinator, piece.given)
+def _untimed_runs(scenario: Scenario, piece: Piece) -> Callable[[int], Row]:
+    world = Subject.of(scenario, piece.coordinator, piece.given).world()
     judged = searchable(world.properties)
     judge = Judge(world.kernel, world, judged, stops_at=piece.judged)
     walk = BiasedWalk(piece.weights, piece.share)
@@ -165,12 +163,3 @@ def _outcome(world: World, judge: Judge, judged: Any) -> int | None:
     if judged.name in judge.violations:
         return VIOLATED
     return NOT_SEEN if judged.is_at_risk(world) else NOT_AT_RISK
-
-
-def untimed_world(
-    scenario_name: str, coordinator: str, given: Mapping[str, str]
-) -> World:
-    """Return the world of a point without time, in the scenario's small sizes."""
-    scenario = find_scenario(scenario_name)
-    load_coordinator(scenario, coordinator)
-    return Subject.of(scenario, coordinator, given).world()

@@ -16,43 +16,37 @@ from typing import Any, Final
 
 from wavecheck.scenarios.campaign.engines import AHEAD, Engine, run_pieces
 from wavecheck.scenarios.campaign.pieces import SubjectPiece, piece_of
+from wavecheck.scenarios.effort import DEFAULT_SECONDS, Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import (
-    CheckResult,
-    Effort,
-    SearchProgress,
-    check_subject,
-    chosen_properties,
-    smallest,
-)
-from wavecheck.scenarios.verdicts.strategies import STRATEGIES
-from wavecheck.sim.errors import InvalidScenario
+from wavecheck.scenarios.verdicts.approaches import answer
+from wavecheck.scenarios.verdicts.checking import SearchProgress, session_of, smallest
+from wavecheck.scenarios.verdicts.result import CheckResult, Searched
 from wavecheck.sim.search.judgement import verdicts_of
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.search.session import Found, Statistics
 from wavecheck.sim.verdict import Outcome, Verdict
 
 BLOCK_EXECUTIONS: Final = 500
-DEFAULT_SECONDS: Final = 10.0
 SEED_STEP: Final = 1_000_003
 """Between the seeds of two blocks, so that near seeds of a user share no block."""
 
-SPREADABLE: Final = tuple(name for name in STRATEGIES if name != "dfs")
-
 
 def run_block(piece: SubjectPiece) -> CheckResult:
-    """Search one block of executions."""
-    assert piece.effort is not None
-    result = check_subject(piece.subject(), piece.effort, piece.properties)
+    """Search one block; the subject stays at home, for not every one can travel."""
+    result = answer(piece.subject(), piece.effort)
     nowhere: Any = None
-    return replace(result, scenario=nowhere, settings=nowhere)
+    return replace(result, subject=nowhere)
+
+
+def _of(block: CheckResult) -> Searched:
+    assert block.searched is not None, "blocks are searched"
+    return block.searched
 
 
 def check_spread(
     subject: Subject,
     effort: Effort,
     engine: Engine,
-    properties: Sequence[str] = (),
     progress: SearchProgress | None = None,
 ) -> CheckResult:
     """Search a subject in blocks at once; a counterexample is shrunk here, at the end.
@@ -61,35 +55,25 @@ def check_spread(
         subject: what is under test.
         effort: how hard to search; with neither budget ten seconds.
         engine: where.
-        properties: which; all that need no time if empty.
         progress: called after each block, and once a second while none ends.
 
     Returns:
         The verdicts with their evidence. Ctrl-C ends the search, not the call.
-
-    Raises:
-        InvalidScenario: a strategy that is no matter of seeds, or keeps a database.
     """
-    if effort.strategy not in SPREADABLE or effort.database is not None:
-        raise InvalidScenario(
-            f"strategy {effort.strategy!r} cannot be cut into blocks with their own"
-            f" seeds\n  expected  one of: {', '.join(SPREADABLE)}, without a database\n"
-            "next: leave --jobs and --cluster out"
-        )
     began = time.monotonic()
     done: dict[int, CheckResult] = {}
     was_interrupted = False
 
     def tell() -> None:
         if progress is not None and done:
-            parts = [one.statistics for one in done.values()]
+            parts = [_of(one).statistics for one in done.values()]
             progress(_sum(parts, time.monotonic() - began), _best(done.values()))
 
     try:
         for piece, result, _ in run_pieces(
             engine,
             run_block,
-            _blocks(subject, effort, properties, began),
+            _blocks(subject, effort, began),
             ahead=AHEAD if effort.seconds is None and effort.executions else 1,
             idle=tell,
         ):
@@ -102,40 +86,28 @@ def check_spread(
     last = _first_hit(done) if effort.stops_at_first else None
     kept = [done[number] for number in sorted(done) if last is None or number <= last]
     if not kept:
-        return _nothing(subject, effort, properties)
+        return _nothing(subject, effort)
     return _together(
         subject, effort, kept, time.monotonic() - began, was_interrupted=was_interrupted
     )
 
 
-def _nothing(
-    subject: Subject, effort: Effort, properties: Sequence[str]
-) -> CheckResult:
+def _nothing(subject: Subject, effort: Effort) -> CheckResult:
     """Return the result of a search that ended before its first execution."""
     world = subject.world()
-    judged = chosen_properties(world, properties)
-    session = effort.session(world, judged)
+    judged = subject.judged(world)
+    session = session_of(effort, world, judged)
     return CheckResult(
-        scenario=subject.scenario,
-        settings=subject.settings,
-        faults=subject.faults,
-        coordinator=subject.coordinator,
-        strategy=effort.strategy,
-        seed=effort.seed,
+        subject=subject,
+        effort=effort,
         verdicts=verdicts_of(session, judged, is_proved=False),
-        statistics=session.statistics(),
         schedules={},
-        first_found={},
-        best_found={},
-        samples=(),
-        never_performed=(),
+        searched=Searched(statistics=session.statistics()),
         was_interrupted=True,
     )
 
 
-def _blocks(
-    subject: Subject, effort: Effort, properties: Sequence[str], began: float
-) -> Iterator[SubjectPiece]:
+def _blocks(subject: Subject, effort: Effort, began: float) -> Iterator[SubjectPiece]:
     seconds, left = effort.seconds, effort.executions
     if seconds is None and left is None:
         seconds = DEFAULT_SECONDS
@@ -151,8 +123,10 @@ def _blocks(
             executions=executions,
             seconds=rest,
             shrinks=False,
+            jobs=1,
+            cluster=None,
         )
-        yield piece_of(subject, properties, number=number, effort=block)
+        yield piece_of(subject, number, block)
 
 
 def _first_hit(done: Mapping[int, CheckResult]) -> int | None:
@@ -169,7 +143,7 @@ def _best(blocks: Iterable[CheckResult]) -> dict[str, Found]:
     """Return the shortest violation of each property that any block found."""
     found: dict[str, Found] = {}
     for block in blocks:
-        for name, one in block.best_found.items():
+        for name, one in _of(block).best_found.items():
             best = found.get(name)
             if best is None or one.violation.step < best.violation.step:
                 found[name] = one
@@ -181,9 +155,9 @@ def _first(blocks: Iterable[CheckResult]) -> dict[str, Found]:
     first: dict[str, Found] = {}
     before = 0
     for block in blocks:
-        for name, one in block.first_found.items():
+        for name, one in _of(block).first_found.items():
             first.setdefault(name, replace(one, execution=before + one.execution))
-        before += block.statistics.executions_count
+        before += _of(block).statistics.executions_count
     return first
 
 
@@ -205,30 +179,29 @@ def _together(
         was_interrupted = True
         for name in [one for one in found if one not in schedules]:
             schedules[name] = smallest(subject, name, found[name], shrinks=False)
+    searched = [_of(block) for block in blocks]
     return CheckResult(
-        scenario=subject.scenario,
-        settings=subject.settings,
-        faults=subject.faults,
-        coordinator=subject.coordinator,
-        strategy=effort.strategy,
-        seed=effort.seed,
+        subject=subject,
+        effort=effort,
         verdicts=tuple(
             _verdict([block.verdicts[place] for block in blocks], found)
             for place in range(len(blocks[0].verdicts))
         ),
-        statistics=_sum([block.statistics for block in blocks], seconds),
         schedules=schedules,
-        first_found=_first(blocks),
-        best_found=found,
-        samples=blocks[0].samples,
-        never_performed=tuple(
-            name
-            for name in blocks[0].never_performed
-            if all(name in block.never_performed for block in blocks)
+        searched=Searched(
+            statistics=_sum([one.statistics for one in searched], seconds),
+            first_found=_first(blocks),
+            best_found=found,
+            samples=searched[0].samples,
+            never_performed=tuple(
+                name
+                for name in searched[0].never_performed
+                if all(name in one.never_performed for one in searched)
+            ),
+            note=f"{len(blocks):,} blocks; distinct schedules and states: those of the"
+            " block with most",
         ),
         was_interrupted=was_interrupted,
-        note=f"{len(blocks):,} blocks; distinct schedules and states: those of the"
-        " block with most",
     )
 
 

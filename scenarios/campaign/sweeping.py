@@ -6,27 +6,28 @@ that knows how much time is left never waits in a queue.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wavecheck.scenarios.campaign.engines import Engine, run_pieces
 from wavecheck.scenarios.campaign.pieces import SubjectPiece, piece_of
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.proving import (
-    ProofLimits,
-    ProofResult,
-    growing,
-    prove,
-)
+from wavecheck.scenarios.verdicts.proving import SWEEP_SECONDS, growing, prove
+from wavecheck.scenarios.verdicts.result import CheckResult
 
 
-def run_proof(piece: SubjectPiece) -> ProofResult:
+def run_proof(piece: SubjectPiece) -> CheckResult:
     """Prove one size; the subject stays at home, for not every one can travel."""
-    limits = ProofLimits(seconds=piece.seconds)
-    result = prove(piece.subject(), piece.properties, limits)
+    result = prove(piece.subject(), piece.effort)
     nowhere: Any = None  # until it is put back at home
     return replace(result, subject=nowhere)
+
+
+def _states(result: CheckResult) -> int:
+    assert result.explored is not None
+    return result.explored.exploration.states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +49,16 @@ class SweepProgress:
 
 def sweep_spread(
     subject: Subject,
-    seconds: float,
+    effort: Effort,
     engine: Engine,
-    properties: Sequence[str] = (),
     progress: Callable[[SweepProgress], None] = lambda now: None,
-) -> Iterator[ProofResult]:
+) -> Iterator[CheckResult]:
     """Prove a subject in growing sizes at once; as `sweep`, one after another.
 
     Args:
         subject: what; its own sizes are not used.
-        seconds: for all sizes together.
+        effort: its budget is for all sizes together.
         engine: where.
-        properties: which; all that need no time if empty.
         progress: called when a size is finished, and once a second while none is.
 
     Yields:
@@ -70,8 +69,10 @@ def sweep_spread(
         KeyboardInterrupt: after the last finished proof.
     """
     began = time.monotonic()
+    seconds = SWEEP_SECONDS if effort.seconds is None else effort.seconds
+    here = replace(effort, jobs=1, cluster=None)
     grown: list[Subject] = []
-    done: dict[int, ProofResult] = {}
+    done: dict[int, CheckResult] = {}
     shown: list[int] = []
 
     def pieces() -> Iterator[SubjectPiece]:
@@ -80,13 +81,13 @@ def sweep_spread(
             if left <= 0:
                 return
             grown.append(one)
-            yield piece_of(one, properties, number=len(grown) - 1, seconds=left)
+            yield piece_of(one, len(grown) - 1, replace(here, seconds=left))
 
     def tell() -> None:
         progress(
             SweepProgress(
                 proofs=len(done),
-                states=sum(one.exploration.states for one in done.values()),
+                states=sum(map(_states, done.values())),
                 under_way=len(grown) - len(done),
                 seconds=time.monotonic() - began,
             )

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from wavecheck.coordinator.sql import (
@@ -24,12 +24,10 @@ from wavecheck.coordinator.sql import (
     version_of,
     workspace,
 )
-from wavecheck.scenarios.catalogue import find_scenario
-from wavecheck.scenarios.loading import load_coordinator
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.facts import Finding, RowFacts
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
-from wavecheck.scenarios.verdicts.checking import world_of
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.faults import FAULT_TASK_PREFIX
 from wavecheck.sim.kernel import StepListener
@@ -82,12 +80,12 @@ class DatabaseReplay:
 
 
 def replay_on_database(
-    schedule: Schedule, url: str, coordinator: str | None = None
+    recorded: Schedule | Evidence, url: str, coordinator: str | None = None
 ) -> DatabaseReplay:
     """Replay a schedule in the model and on a database, in lockstep.
 
     Args:
-        schedule: what was recorded.
+        recorded: what was recorded.
         url: of the database.
         coordinator: another one, which then follows the same order of tasks as far as
             it goes; None: the recorded one.
@@ -97,20 +95,16 @@ def replay_on_database(
             one.
         ReplayMismatch: the schedule is not what the model does.
     """
-    scenario = find_scenario(schedule.scenario)
-    world = world_of(schedule, scenario)
-    name = schedule.coordinator
+    evidence = Evidence.of(recorded)
+    schedule, world = evidence.schedule, evidence.world()
     if coordinator is None:
 
         def run(listener: StepListener) -> Replayed:
             return replay(world, schedule, listener)
 
     else:
-        load_coordinator(scenario, coordinator)
         order = [Entry(step.task) for step in schedule.steps]
-        name = coordinator
-        other = replace(schedule, coordinator=coordinator, property_name="")
-        world = world_of(other, scenario)
+        world = evidence.subject.running(coordinator).world()
 
         def run(listener: StepListener) -> Replayed:
             script = Script(world.kernel, order)
@@ -121,7 +115,7 @@ def replay_on_database(
 
             return run_rule(world, script, note)
 
-    return follow(world, run, url, coordinator=name)
+    return follow(world, run, url, coordinator=coordinator or schedule.coordinator)
 
 
 def follow(

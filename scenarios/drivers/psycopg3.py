@@ -15,6 +15,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
+from datetime import datetime
 from functools import cache, partial
 from typing import Any, Final, NoReturn
 
@@ -172,12 +173,52 @@ class _Rows(Transformer):
 
     def set_pgresult(self, result: Any, **options: Any) -> None:
         self._rows = result.rows if result is not None else ()
+        if self._rows:
+            loads = [
+                self._load_of(result.ftype(place)) for place in range(result.nfields)
+            ]
+            if any(loads):
+                self._rows = [
+                    tuple(
+                        [
+                            value if load is None or value is None else load(value)
+                            for value, load in zip(row, loads, strict=True)
+                        ]
+                    )
+                    for row in self._rows
+                ]
+
+    def _load_of(self, oid: int) -> Callable[[Any], Any] | None:
+        """Return what a loader of the code's own makes of a value; None: nothing."""
+        kind = self.adapters.get_loader(oid, pq.Format.TEXT)
+        if kind is _DEFAULTS.get(oid) or kind is None:
+            return None
+        loader = kind(oid, self)
+        return lambda value: loader.load(_text_of(value))
 
     def load_row(self, row: int, make_row: Any) -> Any:
         return make_row(self._rows[row])
 
     def load_rows(self, row0: int, row1: int, make_row: Any) -> list[Any]:
         return [make_row(row) for row in self._rows[row0:row1]]
+
+
+_DEFAULTS: Final = {
+    info.oid: psycopg.adapters.get_loader(info.oid, pq.Format.TEXT)
+    for info in postgres.types
+    if info.name not in ("json", "jsonb")  # their values are text here
+}
+
+
+def _text_of(value: Any) -> bytes:
+    """Return a value as the server would write it."""
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, datetime):
+        return value.isoformat(" ").removesuffix(":00").encode()
+    if isinstance(value, bytes):
+        return b"\\x" + value.hex().encode()
+    return str(value).encode()
 
 
 class _Query(PostgresQuery):

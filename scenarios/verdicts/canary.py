@@ -6,19 +6,20 @@ itself keeps. A mutant that survives is a weakness of the budget, unless it is k
 proved to be harmless.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import (
-    CheckResult,
-    Effort,
-    SearchProgress,
-    check_subject,
-    chosen_properties,
+from wavecheck.scenarios.verdicts.approaches import (
+    UNWATCHED,
+    Watch,
+    answer,
+    approach_of,
+    search_of,
 )
-from wavecheck.scenarios.verdicts.strategies import make_search
+from wavecheck.scenarios.verdicts.checking import session_of
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import CoordinatorError, InvalidScenario
 from wavecheck.sim.mutant import Mutant, weakened
 from wavecheck.sim.verdict import Outcome
@@ -90,22 +91,17 @@ class CanaryResult:
         )
 
 
-def canary(
-    subject: Subject,
-    effort: Effort,
-    properties: Sequence[str] = (),
-    progress: SearchProgress | None = None,
-) -> CanaryResult:
+def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> CanaryResult:
     """Search a coordinator and its mutants, each with the same budget.
 
     Args:
         subject: the coordinator, where and in which sizes.
         effort: strategy, budget and seed for each of them.
-        properties: which; all that need no time if empty.
-        progress: called now and then.
+        watch: who is told how far it is.
 
     Raises:
-        InvalidScenario: the scenario has no mutants, or no property is left to judge.
+        InvalidScenario: the scenario has no mutants, the strategy proves, or no
+            property is left to judge.
         CoordinatorError: the coordinator does not load, or failed.
         NondeterminismError: two runs of one schedule differ.
     """
@@ -114,7 +110,9 @@ def canary(
         raise InvalidScenario(
             f"scenario {scenario.name!r} has no mutants, so a canary cannot sing there"
         )
-    base = check_subject(subject, effort, properties, progress)
+    if approach_of(effort).search is None:
+        raise InvalidScenario("--canary searches: give it another --strategy")
+    base = answer(subject, effort, watch)
     kept = [
         one.property_name
         for one in base.verdicts
@@ -130,7 +128,7 @@ def canary(
     try:
         if not was_interrupted:
             results.extend(
-                _search_mutant(subject, mutant, effort, kept, progress)
+                _search_mutant(subject.judging(*kept), mutant, effort, watch)
                 for mutant in scenario.mutants
             )
     except KeyboardInterrupt:
@@ -141,22 +139,16 @@ def canary(
 
 
 def _search_mutant(
-    subject: Subject,
-    mutant: Mutant,
-    effort: Effort,
-    properties: Sequence[str],
-    progress: SearchProgress | None,
+    subject: Subject, mutant: Mutant, effort: Effort, watch: Watch
 ) -> MutantResult:
     """Search one mutant until it is caught or the budget is spent."""
     weaker = weakened(subject.coordinator_type, mutant)
     planted = replace(subject, coordinator_type=weaker)
     world = planted.world()
-    hunt = replace(effort, stops_at_first=True)
-    session = hunt.session(world, chosen_properties(world, properties))
-    session.progress = progress
-    search = make_search(
-        effort.strategy, effort.seed, family=planted.family(), shrinks=False
-    )
+    hunt = replace(effort, stops_at_first=True, shrinks=False, database=None)
+    session = session_of(hunt, world, planted.judged(world))
+    session.progress = watch.searching
+    search = search_of(planted, hunt)
     crash = ""
     try:
         search.run(session)

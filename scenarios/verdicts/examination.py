@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.exhibit import Exhibit
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import CheckResult, Effort, check_subject
-from wavecheck.scenarios.verdicts.proving import ProofLimits, ProofResult, prove
+from wavecheck.scenarios.verdicts.approaches import answer
+from wavecheck.scenarios.verdicts.proving import prove
+from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.search.execution import execute
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.task import FirstInFirstOut
@@ -91,71 +93,80 @@ class Examination:
 
 
 def examine(
-    exhibits: Sequence[Exhibit], effort: Effort, limits: ProofLimits
+    exhibits: Sequence[Exhibit], effort: Effort, proof: Effort
 ) -> Iterator[Examination]:
     """Examine every variant of some exhibits, in order.
 
     Args:
         exhibits: which.
         effort: of each search for a fault that is expected.
-        limits: of each proof.
+        proof: of each proof.
     """
     for exhibit in exhibits:
         for variant in exhibit.variants:
-            yield _examine(exhibit, variant, effort, limits)
+            yield _examine(exhibit, variant, effort, proof)
 
 
 def _examine(
-    exhibit: Exhibit, variant: str, effort: Effort, limits: ProofLimits
+    exhibit: Exhibit, variant: str, effort: Effort, proof: Effort
 ) -> Examination:
     subject = Subject.of(exhibit.scenario, variant)
-    proof = prove(subject, limits=limits)
-    states = proof.exploration.states if proof.exploration.is_complete else None
+    proved = prove(subject, proof)
+    assert proved.explored is not None
+    exploration = proved.explored.exploration
+    states = exploration.states if exploration.is_complete else None
     is_fixed = not exhibit.variants[variant].violates
     result = None
-    if not is_fixed or states is None or proof.has_violation():
+    if not is_fixed or states is None or proved.has_violation():
         executions = SAMPLED_EXECUTIONS if is_fixed else effort.executions
-        result = check_subject(subject, replace(effort, executions=executions))
+        result = answer(subject, replace(effort, executions=executions))
     return Examination(
         exhibit=exhibit,
         variant=variant,
-        findings=() if result is None else _findings(subject, result, limits),
-        executions_count=0 if result is None else result.statistics.executions_count,
+        findings=() if result is None else _findings(subject, result, proof),
+        executions_count=_executions(result),
         states=states,
-        refuted=_violated(proof),
-        not_tested=proof.not_tested(),
+        refuted=_violated(proved),
+        not_tested=proved.not_tested(),
         statements=_statements(subject),
     )
 
 
-def _violated(proof: ProofResult) -> tuple[str, ...]:
+def _executions(result: CheckResult | None) -> int:
+    if result is None or result.searched is None:
+        return 0
+    return result.searched.statistics.executions_count
+
+
+def _violated(proved: CheckResult) -> tuple[str, ...]:
     return tuple(
-        one.property_name for one in proof.verdicts if one.outcome is Outcome.VIOLATED
+        one.property_name for one in proved.verdicts if one.outcome is Outcome.VIOLATED
     )
 
 
 def _findings(
-    subject: Subject, result: CheckResult, limits: ProofLimits
+    subject: Subject, result: CheckResult, proof: Effort
 ) -> tuple[Finding, ...]:
+    assert result.searched is not None
+    first = result.searched.first_found
     names = [one.property_name for one in result.verdicts]
     return tuple(
         Finding(
             property_name=name,
             schedule=result.schedules[name],
-            strategy=result.first_found[name].strategy_name,
-            execution=result.first_found[name].execution,
-            shortest=_shortest(subject, result.schedules[name], limits),
+            strategy=first[name].strategy_name,
+            execution=first[name].execution,
+            shortest=_shortest(subject, result.schedules[name], proof),
         )
         for name in names
         if name in result.schedules
     )
 
 
-def _shortest(subject: Subject, schedule: Schedule, limits: ProofLimits) -> int | None:
+def _shortest(subject: Subject, schedule: Schedule, proof: Effort) -> int | None:
     """Return the length of a shortest counterexample in the sizes of a schedule."""
-    shrunk = subject.resized(schedule.settings)
-    limits = replace(limits, at_first_violation=True)
-    found = prove(shrunk, [schedule.property_name], limits).schedules
+    shrunk = subject.recorded_in(schedule)
+    found = prove(shrunk, replace(proof, stops_at_first=True)).schedules
     shortest = found.get(schedule.property_name)
     return None if shortest is None else len(shortest.steps)
 

@@ -5,10 +5,10 @@ is performed on the session's own kernel, and only that counts as found. What ca
 learned is searched on the kernel, as every other strategy is, and it says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
-from wavecheck.scenarios.verdicts.strategies import make_strategy
+from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.errors import HarnessBug
 from wavecheck.sim.exhaustive.counterexample import Follow
 from wavecheck.sim.exhaustive.crowd import CrowdGrew
@@ -23,16 +23,11 @@ from wavecheck.sim.exhaustive.sampling import (
     Sampler,
     UniformPicks,
 )
-from wavecheck.sim.property import Property
 from wavecheck.sim.search.session import Session, Statistics
-from wavecheck.sim.world import World
+from wavecheck.sim.search.strategy import Strategy
 
 _STEPS_ASSUMED: Final = 64
 _RECHECKS_MAX: Final = 400
-_PCT_DEPTHS: Final = {"pct2": 2, "pct": 3}
-SAMPLED: Final = ("random", *_PCT_DEPTHS)
-"""The strategies that can run as arrays."""
-
 ON_ARRAYS: Final = "executions ran as arrays over learned steps"
 
 
@@ -40,10 +35,11 @@ class ArraySearch:
     """A search whose executions are drawn as arrays where that is possible.
 
     Args:
-        strategy: one of `SAMPLED`.
+        subject: what is searched.
+        name: of the strategy.
         seed: of the strategy.
-        build: makes a world for the engine, like the session's own.
-        judged: the properties.
+        make: the same strategy for the kernel, from a seed.
+        depth: bug depth of random priorities; None: picks are uniform.
 
     Attributes:
         note: how the executions were run, in words.
@@ -51,16 +47,19 @@ class ArraySearch:
 
     def __init__(
         self,
-        strategy: str,
+        subject: Subject,
+        name: str,
         seed: int,
-        build: Callable[[], World],
-        judged: Sequence[Property],
+        make: Callable[[int], Strategy],
+        *,
+        depth: int | None,
     ) -> None:
         self.note = ON_ARRAYS
-        self._strategy = strategy
+        self._subject = subject
+        self._name = name
         self._seed = seed
-        self._build = build
-        self._judged = tuple(judged)
+        self._make = make
+        self._depth = depth
 
     def run(self, session: Session) -> None:
         """Run executions until the session is over."""
@@ -69,15 +68,16 @@ class ArraySearch:
         except CannotLearn as refused:
             session.count_elsewhere(None, set())
             self.note = f"executions ran on the kernel, one by one; {_reason(refused)}"
-            session.search(make_strategy(self._strategy, self._seed))
+            session.search(self._make(self._seed))
 
     def proved(self) -> bool:
         """Return False: sampling proves nothing."""
         return False
 
     def _run_arrays(self, session: Session) -> None:
-        world = self._build()
-        world.properties = self._judged  # type: ignore[misc]  # the protocol only reads it
+        world = self._subject.world()
+        judged = tuple(self._subject.judged(world))
+        world.properties = judged  # type: ignore[misc]  # the protocol only reads it
         learner = Learner(world)
         if learner.fails_at_start:
             raise refuse(
@@ -108,10 +108,9 @@ class ArraySearch:
         session.kernel.performed |= sampler.performed()
 
     def _picks(self, draw: Draw) -> Picks:
-        depth = _PCT_DEPTHS.get(self._strategy)
-        if depth is None:
+        if self._depth is None:
             return UniformPicks(draw)
-        return PCTPicks(draw, depth=depth, steps=_STEPS_ASSUMED)
+        return PCTPicks(draw, depth=self._depth, steps=_STEPS_ASSUMED)
 
     def _perform(self, session: Session, learner: Learner, hit: Hit) -> None:
         """Show a violation on the session's kernel, if it is shorter than known."""
@@ -121,7 +120,7 @@ class ArraySearch:
             return
         session.executions_count = hit.execution  # which is when it was found
         rule = Follow(session.kernel, hit.steps)
-        if name not in session.show(rule, self._strategy):
+        if name not in session.show(rule, self._name):
             raise HarnessBug(f"{name} was violated as sampled, and not on the kernel")
 
 

@@ -184,13 +184,19 @@ class Crowd:
         self._recorder = recorder
         self._operation_of = operation_of
         self._first_later = 0
+        self._like: TaskLocals | None = None
         self._task = 0
         self._places: Sequence[int] | None = None
         self._birth: Callable[[int], Birth] | None = None
 
-    def know(self, tasks: list["TaskLocals"]) -> None:
-        """Take the tasks that are there from the start; later ones will follow."""
-        self.tasks = tasks
+    def know(self, tasks: list["TaskLocals"], like: "TaskLocals") -> None:
+        """Take the tasks that are there from the start; later ones will follow.
+
+        Args:
+            tasks: may be none.
+            like: any local states of this world; later tasks are made from these.
+        """
+        self.tasks, self._like = tasks, like
         self._first_later = len(tasks)
 
     def enter(
@@ -277,7 +283,8 @@ class Crowd:
 
     def unforeseen(self, name: str) -> None:
         """Make room for a task that nobody knew of."""
-        self.tasks.append(self.tasks[0].later(len(self.tasks), name))
+        assert self._like is not None
+        self.tasks.append(self._like.later(len(self.tasks), name))
 
     # What the views ask ---------------------------------------------------------------
 

@@ -17,8 +17,8 @@ HEALING: Final = "(healing)"
 """The name of the task that heals; its steps are no steps of the kernel."""
 
 
-def _heal(world: Any, rounds: int) -> bool:
-    return bool(world.heal())
+def _heal(healing: "HealingLocals", rounds: int) -> bool:
+    return healing.heal()
 
 
 _heal.__name__ = "heal"
@@ -42,7 +42,7 @@ class HealingLocals(TaskLocals):
 
     def _add(self) -> None:
         rounds = len(self.states)
-        operation: Operation[bool] = Operation(_HEAL, self._world, (rounds,))
+        operation: Operation[bool] = Operation(_HEAL, self, (rounds,))
         number = self._effects.add(
             operation, self.index, lambda load: self._prepare(rounds, load)
         )
@@ -55,9 +55,23 @@ class HealingLocals(TaskLocals):
         for _ in range(rounds):
             self._world.heal()
 
+    def heal(self) -> bool:
+        """Do one more round; what the world counts of it is no hidden change."""
+        try:
+            return bool(self._world.heal())
+        finally:
+            self._executions.watch.expect_changes()
+
     def is_over(self, result: int) -> bool:
-        """Return whether a round's result says that there is nothing to heal."""
-        return not self._effects.results.values[result][0]
+        """Return whether a round's result says that there is nothing to heal.
+
+        Raises:
+            Exception: the world's `heal` has raised it.
+        """
+        is_healed, error = self._effects.results.values[result]
+        if error is not None:
+            raise error
+        return not is_healed
 
     def next(self, number: int, result: int) -> int:
         """Return the state after a round."""

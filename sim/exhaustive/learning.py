@@ -113,7 +113,6 @@ class Learner:
             locals_ = TaskLocals(index, task.name, self._executions, self.effects)
             locals_.note_start(task)
             self.tasks.append(locals_)
-        self._crowd.know(self.tasks)
         self.groups: Groups = ()
         self.broken_symmetry = ""
         if reduces:
@@ -121,6 +120,7 @@ class Learner:
         self._first_round = HealingLocals(
             len(self.tasks), world, self._executions, self.effects
         )
+        self._crowd.know(self.tasks, self._first_round)
         if reduces:
             self._note_needs()
 

@@ -173,11 +173,10 @@ class Performer:
     def _set_up(self, learned: LearnedOperation, state: Sequence[int]) -> None:
         """Bring world and parts to where an operation can be run."""
         shared = self._shared
-        numbers = [*state, *[0] * (len(shared.components) - len(state))]
         if learned.prepare is not None:
-            learned.prepare(lambda: shared.load(numbers))
+            learned.prepare(lambda: shared.load(state))
             shared.forget()
-        shared.load(numbers)
+        shared.load(state)
 
     def give_birth(self, learned: LearnedOperation, birth: Birth) -> Task:
         """Run a statement once more to get the coroutine of a task that it spawns."""

@@ -133,8 +133,11 @@ class SharedState:
         """Set the parts to a state.
 
         Args:
-            numbers: of the value of each component.
+            numbers: of the value of each component; those found later are at 0.
         """
+        missing = len(self.components) - len(numbers)
+        if missing > 0:
+            numbers = [*numbers, *[0] * missing]
         for name, part in self._parts.items():
             indexes = self._of_part[name]
             wanted = tuple([numbers[index] for index in indexes])

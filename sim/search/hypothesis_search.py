@@ -168,6 +168,7 @@ class HypothesisSearch:
     """
 
     name = "hypothesis"
+    note = ""
 
     def __init__(
         self,

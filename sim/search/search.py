@@ -33,7 +33,13 @@ class WorldFamily:
 
 
 class Search(Protocol):
-    """Runs the executions of a session until that is over, or until it has no more."""
+    """Runs the executions of a session until that is over, or until it has no more.
+
+    Attributes:
+        note: how the executions were run, where that may differ; empty: on the kernel.
+    """
+
+    note: str
 
     def run(self, session: Session) -> None:
         """Run executions; what is found is in the session, also after Ctrl-C."""
@@ -46,6 +52,8 @@ class Search(Protocol):
 
 class StrategySearch:
     """Asks a strategy for one execution after another."""
+
+    note = ""
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy

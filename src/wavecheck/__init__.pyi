@@ -1,3 +1,5 @@
+__version__: str
+
 from .coordinator import (
     VARIANTS as VARIANTS,
 )
@@ -139,6 +141,9 @@ from .scenarios.comparison import (
 from .scenarios.comparison import (
     run as run,
 )
+from .scenarios.effort import (
+    Effort as Effort,
+)
 from .scenarios.loading import (
     load_coordinator as load_coordinator,
 )
@@ -147,6 +152,9 @@ from .scenarios.pipeline.timed_run import (
 )
 from .scenarios.questions import (
     Sweep as Sweep,
+)
+from .scenarios.questions import (
+    check as check,
 )
 from .scenarios.questions import (
     explain as explain,
@@ -175,14 +183,8 @@ from .scenarios.schedule_files import (
 from .scenarios.schedule_files import (
     schedule_text as schedule_text,
 )
-from .scenarios.verdicts.checking import (
+from .scenarios.verdicts.result import (
     CheckResult as CheckResult,
-)
-from .scenarios.verdicts.checking import (
-    check as check,
-)
-from .scenarios.verdicts.proving import (
-    ProofResult as ProofResult,
 )
 from .sim.errors import (
     CoordinatorError as CoordinatorError,

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from wavecheck import check, read_schedule
-from wavecheck.reports.explanation.evidence import evidence_of
+from wavecheck.reports.explanation.playback import playback_of
 from wavecheck.reports.html.page import Section, render_page
 from wavecheck.reports.html.player import player_of
 from wavecheck.reports.html.report import report
+from wavecheck.scenarios.evidence import Evidence
 
 KEPT = Path(__file__).parents[1] / "replay" / "data"
 STALLING = "v1-wd-stalling-no_stranded_batch.json"
@@ -184,7 +185,9 @@ def hostile(value, prefix):
 @pytest.mark.parametrize("prefix", [HOSTILE, "x" * 10_000, "\u05d0\u05d1\ud800"])
 def test_hostile_names_are_text(open_page, prefix):
     """Markup, quotes, 10,000 characters, right-to-left: shown, never run."""
-    evidence = hostile(evidence_of(read_schedule(KEPT / PROGRESSIVE)), prefix)
+    evidence = hostile(
+        playback_of(Evidence.of(read_schedule(KEPT / PROGRESSIVE))), prefix
+    )
     section = Section(
         template="player.html", title=prefix, id="one", it=player_of(evidence, "c1")
     )

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from wavecheck import find_scenario
 from wavecheck.coordinator.sql import connected, make_engine
 from wavecheck.reports.cli import run_command
+from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.schedule_files import schedule_text
-from wavecheck.scenarios.verdicts.checking import check
 
 
 @pytest.fixture(scope="session")

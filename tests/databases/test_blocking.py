@@ -6,7 +6,7 @@ import pytest
 
 from wavecheck import find_scenario
 from wavecheck.scenarios.pipeline.blocking import awaiting
-from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.scenarios.questions import check
 from wavecheck.sim.blocking import run_blocking, wait_for
 from wavecheck.sim.errors import CoordinatorError, NondeterminismError
 
@@ -123,8 +123,8 @@ def test_blocking_code_is_searched_like_any_other(search, name):
     """Each statement is a step, in an order that the search picks; nothing is found."""
     result = search(name)
     assert not result.has_violation()
-    assert result.statistics.final_states_count > 1
-    operations = {step.operation for step in result.samples[0].steps}
+    assert result.searched.statistics.final_states_count > 1
+    operations = {step.operation for step in result.searched.samples[0].steps}
     assert ("execute" if name == "SQL" else "claim_batch") in operations
 
 

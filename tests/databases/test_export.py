@@ -7,7 +7,7 @@ import pytest
 
 from wavecheck import find_scenario
 from wavecheck.reports.export.sql_steps import sql_script
-from wavecheck.scenarios.verdicts.checking import world_of
+from wavecheck.scenarios.subject import Subject
 
 STEP = re.compile(r"step (s\d+)_(\d+)\n\{\n(.*?)\n\}\n", re.DOTALL)
 
@@ -58,7 +58,7 @@ def test_the_specification_doubles_the_dispatch(command, doubled_file, postgres_
 def test_plain_sql_is_numbered_by_session(doubled, command, doubled_file):
     """Each statement has its number, its session and the model's answer."""
     _, out, _ = command("export", doubled_file, "--format", "sql")
-    world = world_of(doubled, find_scenario(doubled.scenario))
+    world = Subject.of_schedule(doubled).world()
     script = sql_script(world, doubled)
     heads = re.findall(r"^-- (\d+)\. in session (\S+); answers ", out, re.MULTILINE)
     assert heads == [(str(one.number), one.session) for one in script.steps]
@@ -66,8 +66,8 @@ def test_plain_sql_is_numbered_by_session(doubled, command, doubled_file):
 
 def test_a_schedule_with_faults_is_refused(command, doubled, tmp_path):
     """No SQL makes a process die, and it is said what to export instead."""
+    from wavecheck.scenarios.questions import check
     from wavecheck.scenarios.schedule_files import schedule_text
-    from wavecheck.scenarios.verdicts.checking import check
 
     sample = check(
         find_scenario("import-job"),
@@ -75,7 +75,7 @@ def test_a_schedule_with_faults_is_refused(command, doubled, tmp_path):
         executions=2,
         shrinks=False,
         faults={"crash": 1},
-    ).samples[0]
+    ).searched.samples[0]
     path = tmp_path / "faults.json"
     path.write_text(schedule_text(sample))
     status, _, err = command("export", path, "--format", "sql")

@@ -12,7 +12,7 @@ import pytest
 from wavecheck import find_scenario
 from wavecheck.coordinator.sql import SQLStore, workspace
 from wavecheck.scenarios.database.replay import replay_on_database
-from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.scenarios.questions import check
 from wavecheck.sim.errors import InvalidScenario
 
 MADE_BY_US = "made by wavecheck for one run; safe to drop"
@@ -85,7 +85,7 @@ def test_every_statement_and_fault_agrees(coordinator, faults, any_url):
         faults=faults,
         shrinks=False,
     )
-    for sample in result.samples[:3]:
+    for sample in result.searched.samples[:3]:
         shown = replay_on_database(sample, any_url)
         assert shown.disagreement is None, str(shown.disagreement)
         assert shown.statements_count > 20

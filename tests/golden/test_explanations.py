@@ -7,7 +7,8 @@ from rich.console import Console
 
 from wavecheck import find_scenario, prove
 from wavecheck.reports.explanation.text import explanation_markdown, explanation_text
-from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.scenarios.questions import check
+from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.search.explain import explain
 
 FAULTS = (("stalling", "no_stranded_batch"), ("progressive", "no_double_dispatch"))
@@ -18,7 +19,7 @@ def explained(coordinator, property_name):
     wd = find_scenario("wd")
     result = check(wd, coordinator, executions=100, properties=[property_name])
     schedule = result.schedules[property_name]
-    return explain(world_of(schedule, wd), schedule)
+    return explain(Subject.of_schedule(schedule).world(), schedule)
 
 
 def as_text(explanation):
@@ -58,7 +59,7 @@ def test_the_explanations_say_what_the_model_says():
 def test_the_read_at_the_point_of_no_return_is_the_decisive_one():
     """Of the shortest stranding two reads are stale; the second one decides."""
     schedule = prove("wd", "stalling").schedules["no_stranded_batch"]
-    told = explain(world_of(schedule, find_scenario("wd")), schedule)
+    told = explain(Subject.of_schedule(schedule).world(), schedule)
     assert told.no_return.step == told.stale_read.read_step == 8
     assert told.stale_read.acted_step is None
     assert told.steps[7].operation == "has_batches"

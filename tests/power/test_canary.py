@@ -3,9 +3,9 @@
 import pytest
 
 from wavecheck import find_scenario
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.canary import Fate, canary
-from wavecheck.scenarios.verdicts.checking import Effort
 from wavecheck.sim.errors import InvalidScenario
 
 # Found with the seed below in 4 and 33 executions at most; the rest is slack for

@@ -13,8 +13,8 @@ import pytest
 from wavecheck import find_scenario
 from wavecheck.coordinator import VARIANTS
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import chosen_properties
 from wavecheck.scenarios.verdicts.strategies import STRATEGIES, make_strategy
+from wavecheck.sim.search.judgement import searchable
 from wavecheck.sim.search.session import Budget, Session
 
 EXECUTIONS = 600
@@ -45,7 +45,7 @@ def first_found(scenario, variant, given, property_name, strategy, executions):
     world = subject.world()
     session = Session(
         world,
-        chosen_properties(world, [property_name]),
+        [one for one in world.properties if one.name == property_name],
         Budget(executions=executions),
         lambda: 0.0,
         stops_at_first=True,
@@ -129,7 +129,7 @@ def test_nothing_is_found_on_claiming(name):
     """Without faults no strategy violates any property of it, in both scenarios."""
     for scenario in (find_scenario("wd"), find_scenario("import-job")):
         for property_name in (
-            judged.name for judged in chosen_properties(world_of_claiming(scenario), [])
+            judged.name for judged in searchable(world_of_claiming(scenario).properties)
         ):
             assert not first_found(
                 scenario, "claiming", None, property_name, make_strategy(name, 0), 60

@@ -6,6 +6,7 @@ median over 20 seeds is below 100 for all of them (`python -m benchmarks zoo`).
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,12 @@ from wavecheck import EXHIBITS
 from wavecheck.reports.zoo.guide import pattern_guide
 from wavecheck.reports.zoo.page import zoo_page
 from wavecheck.reports.zoo.tables import examination_data, summary
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.exhibit import Pattern
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.canary import Fate, canary
-from wavecheck.scenarios.verdicts.checking import Effort
 from wavecheck.scenarios.verdicts.examination import examine
-from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.scenarios.verdicts.proving import PROOF
 from wavecheck.sim.verdict import Outcome
 
 STATED = Path(__file__).parent / "zoo_verdicts.json"
@@ -30,7 +31,7 @@ CANARY_EXECUTIONS = 300
 def examinations():
     """Every variant of every exhibit, as `wavecheck zoo` examines it."""
     effort = Effort(executions=2_000, seed=0)
-    return list(examine(list(EXHIBITS.values()), effort, ProofLimits(seconds=60.0)))
+    return list(examine(list(EXHIBITS.values()), effort, replace(PROOF, seconds=60.0)))
 
 
 def stated():

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from wavecheck import find_scenario
+from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.schedule_files import (
     parse_schedule,
     read_schedule,
     schedule_text,
 )
-from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.search.schedule import replay
 
 DATA = Path(__file__).parent / "data"
@@ -19,7 +20,7 @@ KEPT = sorted(DATA.glob("*.json"))
 
 def replayed(schedule):
     """Replay it in a fresh world."""
-    return replay(world_of(schedule, find_scenario(schedule.scenario)), schedule)
+    return replay(Subject.of_schedule(schedule).world(), schedule)
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
@@ -77,7 +78,7 @@ def test_every_counterexample_replays_to_the_same_trace(
         shrinks=False,
     )
     assert result.schedules
-    for name, schedule in (*result.schedules.items(), ("", result.samples[0])):
+    for name, schedule in (*result.schedules.items(), ("", result.searched.samples[0])):
         again = parse_schedule(schedule_text(schedule), "text")
         assert again == schedule
         shown = replayed(again)

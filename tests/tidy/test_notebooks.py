@@ -65,7 +65,7 @@ def test_a_notebook_is_short_and_takes_public_names_only(path):
     "source",
     [
         "from wavecheck.sim.kernel import Kernel",
-        "from wavecheck.scenarios.verdicts.checking import check",
+        "from wavecheck.scenarios.questions import check",
         "import wavecheck as wc\nwc.checking",
         "from wavecheck.scenarios import verdicts",
         "import somewhere",

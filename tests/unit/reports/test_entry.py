@@ -1,17 +1,37 @@
-"""The script `wavecheck`: light for the processes that it starts."""
+"""The script `wavecheck`: what each way to start it loads."""
 
+import inspect
 import subprocess
 import sys
+from importlib import import_module
+from importlib.metadata import version
 
 import pytest
 
+import wavecheck
+from wavecheck.reports.cli import COMMANDS
+
 SLOW = {
-    "wavecheck.reports.cli",
+    "numpy",
     "scipy",
     "networkx",
     "sqlalchemy",
     "matplotlib",
     "pandas",
+    "hypothesis",
+    "jinja2",
+    "simpy",
+}
+SCRIPT = {
+    f"wavecheck{name}"
+    for name in (
+        "",
+        ".reports",
+        ".reports.cli",
+        ".reports.entry",
+        ".sim",
+        ".sim.errors",
+    )
 }
 RUNS = ", ".join(
     f"wavecheck.{name}"
@@ -23,14 +43,52 @@ RUNS = ", ".join(
 )
 
 
-@pytest.mark.parametrize(
-    ("modules", "unwanted"),
-    [(RUNS, SLOW), ("wavecheck.reports.cli", {"scipy", "matplotlib"})],
-)
-def test_what_is_slow_to_load_is_loaded_where_it_is_needed(modules, unwanted):
-    """What `--jobs` starts needs no command; few commands need pictures, statistics."""
-    code = f"import sys, {modules}; print([*({unwanted!r} & sys.modules.keys())])"
-    printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+def loaded_by(code):
+    """The names of the modules that a fresh process has loaded after some code."""
+    shown = "import sys; sys.stderr.write(' '.join(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{shown}"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert printed.stdout == "[]\n"
+    return set(run.stderr.rpartition("\n")[2].split())
+
+
+def command(*arguments):
+    """Code that runs one command line."""
+    return (
+        "from wavecheck.reports.cli import run_command\n"
+        f"run_command({list(arguments)!r})"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], []])
+def test_help_and_version_load_the_command_line_library_alone(arguments):
+    """Of Wavecheck the script and its errors, of others nothing that is slow."""
+    loaded = loaded_by("import wavecheck.reports.entry\n" + command(*arguments))
+    assert {name for name in loaded if name.startswith("wavecheck")} == SCRIPT
+    assert not loaded & (SLOW | {"pydantic", "rich", "asyncio"})
+
+
+def test_what_jobs_starts_needs_no_command():
+    """A process that makes runs loads neither the commands nor what they show with."""
+    assert not loaded_by(f"import {RUNS}") & {
+        "wavecheck.reports.cli",
+        *(SLOW - {"numpy", "simpy"}),
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_says_what_the_command_says(name):
+    """The sentence of the list is the first one of the command's own help."""
+    place, said = COMMANDS[name]
+    module, _, function = place.partition(":")
+    loaded = import_module(f"wavecheck.reports.commands.{module}")
+    told = inspect.getdoc(getattr(loaded, function)).partition("\n\n")[0]
+    assert told.replace("\n", " ") == said
+
+
+def test_the_version_is_that_of_the_installation():
+    """One number, in the package and in what pip knows of it."""
+    assert wavecheck.__version__ == version("wavecheck")

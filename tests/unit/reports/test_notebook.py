@@ -67,7 +67,7 @@ def test_a_hostile_verdict_is_escaped(results):
 
 def test_a_schedule_without_a_page_says_why(results):
     """One that violates nothing, and one that does not replay: text, and the reason."""
-    sample = results["search"].samples[0]
+    sample = results["search"].searched.samples[0]
     bundle = mimebundle(sample)
     assert set(bundle) == {"text/plain"}
     assert "no page: " in bundle["text/plain"]

@@ -234,7 +234,7 @@ def test_the_fixture_takes_its_defaults_from_the_marker(suite):
         f"@pytest.mark.wavecheck({SMALL})\n"
         "def test_it(wavecheck):\n"
         "    result = wavecheck.check(coordinator=Claims, executions=7)\n"
-        "    assert result.statistics.executions_count == 7\n"
+        "    assert result.searched.statistics.executions_count == 7\n"
     ).assert_outcomes(passed=1)
 
 
@@ -248,7 +248,7 @@ def test_an_untested_property_fails_where_it_is_required(suite):
     suite(body.format(options)).assert_outcomes(passed=1)
     result = suite(
         "def test_it(wavecheck, monkeypatch):\n"
-        "    from wavecheck.scenarios.verdicts.checking import CheckResult\n"
+        "    from wavecheck.scenarios.verdicts.result import CheckResult\n"
         "    monkeypatch.setattr(CheckResult, 'not_tested', lambda self: ('some',))\n"
         f"    wavecheck.check({options}, require=True)\n"
     )

@@ -5,8 +5,8 @@ from inspect import iscoroutinefunction
 import pytest
 
 from wavecheck import EXHIBITS, SCENARIOS
+from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import check
 from wavecheck.sim.errors import InvalidScenario
 
 
@@ -66,5 +66,5 @@ def test_sizes_are_bounded():
 def test_the_finder_is_named():
     """The portfolio says which of its strategies found it."""
     result = check(SCENARIOS["zoo/solid-queue-689"], "original", executions=200)
-    found = result.first_found["no_job_is_blocked_for_ever"]
+    found = result.searched.first_found["no_job_is_blocked_for_ever"]
     assert found.strategy_name in ("random", "pct2", "pct3", "surw", "dfs")

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import replace
 
 import networkx as nx
 import pytest
@@ -11,7 +12,7 @@ from wavecheck import find_scenario
 from wavecheck.coordinator import Claiming
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts import proving
-from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.scenarios.verdicts.proving import PROOF
 from wavecheck.sim.errors import CoordinatorError, InvalidScenario
 
 NAMES = [
@@ -23,7 +24,6 @@ NAMES = [
     "InvalidScenario",
     "NondeterminismError",
     "Outcome",
-    "ProofResult",
     "ReplayMismatch",
     "Replayed",
     "Scenario",
@@ -90,7 +90,7 @@ def test_every_public_name_is_documented(name):
 def test_a_scenario_and_a_coordinator_by_name_or_as_they_are(where, rule):
     """All four forms ask the same."""
     result = wc.check(where, rule, executions=5, settings=SMALL)
-    assert result.scenario is find_scenario("import-job")
+    assert result.subject.scenario is find_scenario("import-job")
     assert [verdict.executions_count for verdict in result.verdicts] == [5] * 6
 
 
@@ -178,10 +178,10 @@ def test_the_order_of_a_schedule_and_the_graph_of_its_world(schedule):
     """Happens-before has a node for each step; the state graph has the exact counts."""
     assert len(wc.happens_before(schedule)) == len(schedule.steps)
     graph = wc.state_graph("wd", "progressive")
-    whole = ProofLimits(reduces=False)
-    proof = proving.prove(Subject.of("wd", "progressive"), limits=whole)
-    assert graph.number_of_nodes() == proof.exploration.states
-    assert graph.number_of_edges() == proof.exploration.transitions
+    whole = replace(PROOF, reduces=False)
+    proof = proving.prove(Subject.of("wd", "progressive"), whole)
+    assert graph.number_of_nodes() == proof.explored.exploration.states
+    assert graph.number_of_edges() == proof.explored.exploration.transitions
     assert graph.nodes[0]["level"] == 0
     assert nx.is_directed_acyclic_graph(nx.DiGraph(graph))
     assert all(nx.has_path(graph, 0, node) for node in list(graph)[:50])

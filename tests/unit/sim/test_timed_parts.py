@@ -226,6 +226,10 @@ class ClerkWorld:
         for number in (0, 1):
             self.kernel.spawn(seat(number), f"clerk-{number}")
 
+    def heal(self):
+        """Return False: there is nothing to recover."""
+        return False
+
 
 def test_the_engine_sees_what_a_unique_index_reads():
     """Exhaustively: in both orders the second clerk loses; 5 states, not 4."""

@@ -9,7 +9,7 @@ import pytest
 
 from wavecheck import EXHIBITS
 from wavecheck.reports.commands.new import starter_of
-from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.scenarios.questions import check
 
 ROOT = Path(__file__).parents[4]
 NAME = "zoo/river-1302"

@@ -7,10 +7,10 @@ import pytest
 
 from wavecheck import EXHIBITS
 from wavecheck.reports.zoo.tables import COLUMNS, matrix_rows, steps_text, summary
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.exhibit import Variant
-from wavecheck.scenarios.verdicts.checking import Effort
 from wavecheck.scenarios.verdicts.examination import examine
-from wavecheck.scenarios.verdicts.proving import ProofLimits
+from wavecheck.scenarios.verdicts.proving import PROOF
 from wavecheck.sim.verdict import Outcome
 
 NAME = "zoo/solid-queue-689"
@@ -19,7 +19,7 @@ NAME = "zoo/solid-queue-689"
 def examined(exhibit, **limits):
     """The examinations of one exhibit."""
     effort = Effort(executions=500, seed=0)
-    return list(examine([exhibit], effort, ProofLimits(**limits)))
+    return list(examine([exhibit], effort, replace(PROOF, **limits)))
 
 
 def test_one_exhibit_is_examined(cli):

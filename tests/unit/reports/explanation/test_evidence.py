@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from wavecheck import read_schedule
-from wavecheck.reports.explanation.evidence import evidence_of
+from wavecheck.reports.explanation.playback import playback_of
+from wavecheck.scenarios.evidence import Evidence
 
 KEPT = Path(__file__).parents[3] / "replay" / "data"
 
@@ -13,7 +14,9 @@ KEPT = Path(__file__).parents[3] / "replay" / "data"
 @pytest.fixture(scope="module")
 def stalling():
     """The evidence of the kept schedule that strands a batch."""
-    return evidence_of(read_schedule(KEPT / "v1-wd-stalling-no_stranded_batch.json"))
+    return playback_of(
+        Evidence.of(read_schedule(KEPT / "v1-wd-stalling-no_stranded_batch.json"))
+    )
 
 
 def part(frame, name):

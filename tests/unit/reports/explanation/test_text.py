@@ -12,7 +12,8 @@ from wavecheck.reports.explanation.text import (
     explanation_plain,
     explanation_text,
 )
-from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.scenarios.questions import check
+from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.search.explain import explain
 from wavecheck.sim.trace import RowChange, Step
 
@@ -110,7 +111,7 @@ def test_the_faults_of_a_job_are_told_in_forty_lines(coordinator, property_name)
     job = find_scenario("import-job")
     result = check(job, coordinator, executions=400, properties=[property_name])
     schedule = result.schedules[property_name]
-    explanation = explain(world_of(schedule, job), schedule)
+    explanation = explain(Subject.of_schedule(schedule).world(), schedule)
     buffer = StringIO()
     console = Console(file=buffer, width=150, highlight=False, markup=False)
     console.print(explanation_text(explanation))
@@ -129,7 +130,7 @@ def test_a_violation_that_could_be_avoided_until_it_happened_says_so():
     exhibit = find_scenario("zoo/laravel-ideas-2664")
     result = check(exhibit, "original", executions=50)
     schedule = result.schedules["batch_finishes_after_all_jobs"]
-    told = explanation_plain(explain(world_of(schedule, exhibit), schedule))
+    told = explanation_plain(explain(Subject.of_schedule(schedule).world(), schedule))
     assert (
         "Point of no return: step 4 (worker-0: finish_batch()), the last one; until"
         " then, some continuation passes." in told

@@ -33,7 +33,7 @@ CASES = [
 @pytest.mark.parametrize(("rule", "name", "settings"), CASES)
 def test_uniform_schedules_give_the_exact_odds(rule, name, settings):
     """The exact odds lie in the 99 % interval of 3,000 uniformly random schedules."""
-    exact = float(prove("wd", rule, settings=settings).odds[name].exact)
+    exact = float(prove("wd", rule, settings=settings).explored.odds[name].exact)
     plan = Plan.of(WD, [rule], settings=settings, seeds_count=3_000)
     rate = campaign(plan).points[0].rate(name)
     found = rate_interval(rate.hits, rate.runs, confidence=0.99)
@@ -44,7 +44,7 @@ def test_uniform_schedules_give_the_exact_odds(rule, name, settings):
 @pytest.mark.parametrize(("rule", "name", "settings"), CASES)
 def test_schedules_drawn_towards_a_violation_give_the_exact_odds(rule, name, settings):
     """So they do in the interval of as many weighed schedules."""
-    exact = float(prove("wd", rule, settings=settings).odds[name].exact)
+    exact = float(prove("wd", rule, settings=settings).explored.odds[name].exact)
     plan = Plan.of(WD, [rule], settings=settings, seeds_count=3_000, rare=name)
     with create_store(plan, None, resumes=False) as store:
         complete(plan, store=store)

@@ -10,9 +10,10 @@ from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine, local_engin
 from wavecheck.scenarios.campaign.spread import BLOCK_EXECUTIONS, check_spread
 from wavecheck.scenarios.campaign.sweeping import sweep_spread
 from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import Effort
-from wavecheck.scenarios.verdicts.proving import growing, sweep
+from wavecheck.scenarios.verdicts.approaches import approach_of
+from wavecheck.scenarios.verdicts.proving import PROOF, growing, sweep
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.verdict import Outcome
 
@@ -21,13 +22,18 @@ THREADS = Engine(
 )
 
 
+LONG = replace(PROOF, seconds=600.0)
+
+
 def wd(rule, **settings):
     return Subject.of(find_scenario("wd"), rule, settings)
 
 
 def plain(result):
     """A result without the seconds that it took."""
-    return replace(result, statistics=replace(result.statistics, seconds=0.0))
+    seen = replace(result.searched.statistics, seconds=0.0)
+    searched = replace(result.searched, statistics=seen)
+    return replace(result, searched=searched)
 
 
 @pytest.mark.parametrize("strategy", ["random", "surw"])
@@ -42,9 +48,9 @@ def test_a_search_in_blocks_does_not_depend_on_the_engine(strategy):
     verdicts = {one.property_name: one for one in results[0].verdicts}
     assert verdicts["no_stranded_batch"].outcome is Outcome.VIOLATED
     # A block may end before its 500 executions: with everything found.
-    assert 3 <= results[0].statistics.executions_count <= 1_100
+    assert 3 <= results[0].searched.statistics.executions_count <= 1_100
     counts = {one.executions_count for one in results[0].verdicts}
-    assert counts == {results[0].statistics.executions_count}
+    assert counts == {results[0].searched.statistics.executions_count}
     assert len(results[0].schedules["no_double_dispatch"].steps) < 20
 
 
@@ -55,8 +61,8 @@ def test_a_search_that_ends_with_the_first_violation_ends_in_its_block():
         check_spread(wd("stalling"), effort, engine) for engine in (IN_PROCESS, THREADS)
     )
     assert plain(first) == plain(again)
-    assert first.statistics.executions_count <= BLOCK_EXECUTIONS
-    assert first.note.startswith("1 blocks")
+    assert first.searched.statistics.executions_count <= BLOCK_EXECUTIONS
+    assert first.searched.note.startswith("1 blocks")
 
 
 def test_nothing_found_in_any_block_is_a_spent_budget():
@@ -85,13 +91,13 @@ def test_an_interrupt_keeps_the_finished_blocks(monkeypatch):
 
     result = check_spread(wd("stalling"), effort, THREADS, progress=second)
     assert result.was_interrupted
-    assert seen[0][0] < seen[1][0] == result.statistics.executions_count
+    assert seen[0][0] < seen[1][0] == result.searched.statistics.executions_count
     assert sorted(result.schedules) == seen[1][1] != []
     monkeypatch.setattr("wavecheck.scenarios.campaign.spread.run_pieces", interrupt)
     nothing = check_spread(wd("stalling"), effort, THREADS)
     assert nothing.was_interrupted
     assert not nothing.has_violation()
-    assert nothing.statistics.executions_count == 0
+    assert nothing.searched.statistics.executions_count == 0
 
 
 def test_an_interrupt_while_shrinking_keeps_the_schedules_as_found(monkeypatch):
@@ -100,7 +106,7 @@ def test_an_interrupt_while_shrinking_keeps_the_schedules_as_found(monkeypatch):
     effort = Effort(strategy="random", executions=BLOCK_EXECUTIONS)
     result = check_spread(wd("stalling"), effort, THREADS)
     assert result.was_interrupted
-    assert set(result.schedules) == set(result.best_found)
+    assert set(result.schedules) == set(result.searched.best_found)
     assert len(result.schedules) == 2
 
 
@@ -116,7 +122,7 @@ def test_an_interrupted_sweep_yields_what_was_proved(monkeypatch):
     monkeypatch.setattr("wavecheck.scenarios.campaign.sweeping.run_pieces", gap)
     told, seen = [], []
 
-    proofs = sweep_spread(wd("claiming"), 600.0, IN_PROCESS, progress=told.append)
+    proofs = sweep_spread(wd("claiming"), LONG, IN_PROCESS, progress=told.append)
     with pytest.raises(KeyboardInterrupt):
         seen.extend(one.subject.settings for one in proofs)
     sizes = [one.settings for one in islice(growing(wd("claiming")), 3)]
@@ -128,7 +134,7 @@ def test_an_interrupted_sweep_yields_what_was_proved(monkeypatch):
 def test_a_strategy_without_seeds_is_refused(strategy):
     """More blocks of it would be the same block again."""
     with pytest.raises(InvalidScenario, match="cannot be cut into blocks"):
-        check_spread(wd("stalling"), Effort(strategy=strategy, executions=9), THREADS)
+        approach_of(Effort(strategy=strategy, jobs=2))
 
 
 def test_a_sweep_yields_its_sizes_in_order(monkeypatch):
@@ -140,19 +146,19 @@ def test_a_sweep_yields_its_sizes_in_order(monkeypatch):
             yield piece, function(piece), 0.0
 
     monkeypatch.setattr("wavecheck.scenarios.campaign.sweeping.run_pieces", backwards)
-    seen = list(sweep_spread(wd("claiming"), 600.0, IN_PROCESS))
-    alone = list(islice(sweep(wd("claiming"), 600.0), 3))
+    seen = list(sweep_spread(wd("claiming"), LONG, IN_PROCESS))
+    alone = list(islice(sweep(wd("claiming"), LONG), 3))
     for one, other in zip(seen, alone, strict=True):
         assert one.subject.settings == other.subject.settings
-        assert one.exploration.states == other.exploration.states
-        assert one.schedules_count == other.schedules_count
+        assert one.explored.exploration.states == other.explored.exploration.states
+        assert one.explored.schedules_count == other.explored.schedules_count
         assert one.verdicts == other.verdicts
 
 
 def test_a_proof_travels_between_processes():
     """A proof in another process is the one here."""
-    results = sweep_spread(wd("claiming"), 600.0, local_engine(2))
-    first, here = next(results), next(sweep(wd("claiming"), 600.0))
+    results = sweep_spread(wd("claiming"), LONG, local_engine(2))
+    first, here = next(results), next(sweep(wd("claiming"), LONG))
     results.close()
-    assert first.exploration.states == here.exploration.states
+    assert first.explored.exploration.states == here.explored.exploration.states
     assert first.subject.settings == here.subject.settings

@@ -57,6 +57,7 @@ class DoubleSession:
             self.status = TransactionStatus.IDLE
             return Answer(command=command)
         if command in ("SAVEPOINT", "RELEASE", "ROLLBACK", "SET"):
+            self.status = TransactionStatus.IN_TRANSACTION
             return Answer(command=command)
         sql = re.sub(r"::\w+( FOR UPDATE.*)?|FOR UPDATE.*", "", sql)  # not SQLite's
         try:

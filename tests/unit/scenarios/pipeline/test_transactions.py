@@ -13,9 +13,10 @@ from wavecheck.coordinator import (
     WaveKind,
     WaveState,
 )
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.pipeline.store import PipelineStore
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import Effort, check_subject
+from wavecheck.scenarios.verdicts.approaches import answer
 from wavecheck.scenarios.verdicts.proving import prove
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.verdict import Outcome
@@ -102,15 +103,14 @@ def subject(coordinator_type, parents="2"):
 )
 def test_transactions_are_searched(coordinator_type):
     """A search of 300 executions finds nothing in rules that hold their claims."""
-    result = check_subject(subject(coordinator_type), Effort(executions=300))
+    result = answer(subject(coordinator_type), Effort(executions=300))
     assert not result.has_violation()
 
 
 def test_a_transaction_is_no_claim():
     """READ COMMITTED lets two calls send what both have selected, as in PostgreSQL."""
-    result = check_subject(
-        subject(Believing), Effort(executions=300), ["no_double_dispatch"]
-    )
+    judged = subject(Believing).judging("no_double_dispatch")
+    result = answer(judged, Effort(executions=300))
     assert result.has_violation()
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 import pytest
 
 from wavecheck import find_scenario
+from wavecheck.scenarios import evidence
+from wavecheck.scenarios.evidence import Evidence, exact_no_return
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts import proving
 from wavecheck.scenarios.verdicts.proving import (
-    ProofLimits,
-    exact_no_return,
-    explained,
+    PROOF,
     prove,
     sweep,
 )
@@ -33,8 +32,8 @@ def test_a_violated_property_comes_with_a_shortest_schedule_and_its_odds():
     """WD progressive: 10 steps, found by 31 in 128 uniformly random schedules."""
     result = prove(wd("progressive"))
     assert len(result.schedules["no_double_dispatch"].steps) == 10
-    assert str(result.odds["no_double_dispatch"].exact) == "31/128"
-    assert result.schedules_count == 4876
+    assert str(result.explored.odds["no_double_dispatch"].exact) == "31/128"
+    assert result.explored.schedules_count == 4876
     assert [one.outcome for one in result.verdicts] == [
         Outcome.PROVED,
         Outcome.VIOLATED,
@@ -43,7 +42,7 @@ def test_a_violated_property_comes_with_a_shortest_schedule_and_its_odds():
 
 def test_the_point_of_no_return_is_counted():
     """60 of the 198 states lead to a double dispatch whatever happens next."""
-    recovered = prove(wd("progressive")).recoveries["no_double_dispatch"]
+    recovered = prove(wd("progressive")).explored.recoveries["no_double_dispatch"]
     assert (recovered.lost, recovered.states) == (60, 198)
     assert len(recovered.point_of_no_return) == 8
 
@@ -56,8 +55,8 @@ def test_the_point_of_no_return_of_a_schedule_is_that_of_all_continuations(rule)
     for name, schedule in result.schedules.items():
         told = explain(subject.world(), schedule)
         assert told.no_return.is_exact
-        assert told.no_return.step == result.no_returns[name].step
-        assert exact_no_return(subject, schedule) == result.no_returns[name]
+        assert told.no_return.step == result.explored.no_returns[name].step
+        assert exact_no_return(subject, schedule) == result.explored.no_returns[name]
 
 
 def test_an_explanation_is_exact_where_the_world_is_small_enough():
@@ -65,13 +64,13 @@ def test_an_explanation_is_exact_where_the_world_is_small_enough():
     subject = wd("progressive", listeners=3)
     schedule = prove(subject).schedules["no_double_dispatch"]
     assert not explain(subject.world(), schedule).no_return.is_exact
-    exact = explained(subject, schedule).no_return
+    exact = Evidence(subject, schedule).explanation.no_return
     assert (exact.is_exact, exact.states_count) == (True, 17670)
 
 
 def test_a_world_that_is_too_large_is_not_explored_to_explain(monkeypatch):
     """The limit is on states, so that the explanation is the same everywhere."""
-    monkeypatch.setattr(proving, "EXPLAINED_STATES_MAX", 100)
+    monkeypatch.setattr(evidence, "EXPLAINED_STATES_MAX", 100)
     subject = wd("progressive", listeners=3)
     schedule = prove(subject).schedules["no_double_dispatch"]
     assert exact_no_return(subject, schedule) is None
@@ -80,27 +79,31 @@ def test_a_world_that_is_too_large_is_not_explored_to_explain(monkeypatch):
 def test_levels_leave_memory_when_it_is_short():
     """A limit below what all levels take: they go to files, and the proof goes on."""
     roomy = prove(wd("claiming", listeners=3, retrigger=True))
-    limits = ProofLimits(memory_bytes=roomy.exploration.peak_bytes * 9 // 10)
-    tight = prove(wd("claiming", listeners=3, retrigger=True), limits=limits)
-    assert tight.exploration.is_complete
-    assert tight.exploration.peak_bytes <= roomy.exploration.peak_bytes
-    assert tight.exploration.states == roomy.exploration.states
+    limits = replace(
+        PROOF, memory_bytes=roomy.explored.exploration.peak_bytes * 9 // 10
+    )
+    tight = prove(wd("claiming", listeners=3, retrigger=True), limits)
+    assert tight.explored.exploration.is_complete
+    assert (
+        tight.explored.exploration.peak_bytes <= roomy.explored.exploration.peak_bytes
+    )
+    assert tight.explored.exploration.states == roomy.explored.exploration.states
 
 
 def test_a_time_limit_ends_a_proof_without_one():
     """A limit that is over at once: NOT_FOUND, and the limit is named."""
-    limits = ProofLimits(seconds=1e-9)
-    result = prove(wd("claiming", listeners=3), limits=limits)
+    limits = replace(PROOF, seconds=1e-9)
+    result = prove(wd("claiming", listeners=3), limits)
     assert {one.outcome for one in result.verdicts} == {Outcome.NOT_FOUND}
-    assert "the budget of 1e-09 s" in result.exploration.stopped_by
-    assert result.schedules_count is None
+    assert "the budget of 1e-09 s" in result.explored.exploration.stopped_by
+    assert result.explored.schedules_count is None
 
 
 def test_a_memory_limit_ends_a_proof_without_one():
     """A few kilobytes do not hold the model: NOT_FOUND, and memory is named."""
-    result = prove(wd("claiming", listeners=3), limits=ProofLimits(memory_bytes=4096))
+    result = prove(wd("claiming", listeners=3), replace(PROOF, memory_bytes=4096))
     assert {one.outcome for one in result.verdicts} == {Outcome.NOT_FOUND}
-    assert "memory" in result.exploration.stopped_by
+    assert "memory" in result.explored.exploration.stopped_by
 
 
 SMALL = {"parents": "1", "parents_per_batch": "1", "workers": "1"}
@@ -154,13 +157,13 @@ def test_claiming_is_refuted_by_one_crash_with_a_shortest_schedule():
     schedule = result.schedules["legal_transitions"]
     assert len(schedule.steps) == 12
     assert any(step.task == "fault crash-1" for step in schedule.steps)
-    assert result.no_returns["job_completes"].is_exact
+    assert result.explored.no_returns["job_completes"].is_exact
 
 
 def test_a_sweep_grows_one_size_after_the_other():
     """From the least sizes upwards; states grow with them."""
     results = []
-    for result in sweep(wd("claiming"), 30.0):
+    for result in sweep(wd("claiming"), replace(PROOF, seconds=30.0)):
         results.append(result)
         if len(results) == 3:
             break
@@ -169,7 +172,7 @@ def test_a_sweep_grows_one_size_after_the_other():
         for one in results
     ]
     assert sizes == [(1, 1), (1, 2), (2, 2)]
-    states = [one.exploration.states for one in results]
+    states = [one.explored.exploration.states for one in results]
     assert states == sorted(states)
 
 
@@ -177,7 +180,7 @@ def test_a_scenario_without_sizes_has_no_sweep():
     """The recorded incident cannot grow."""
     subject = Subject.of(find_scenario("incident"), "claiming")
     with pytest.raises(InvalidScenario, match="no sizes"):
-        next(sweep(subject, 1.0))
+        next(sweep(subject, replace(PROOF, seconds=1.0)))
 
 
 class PollStore:
@@ -272,7 +275,7 @@ def test_a_loop_that_never_helps_is_a_violation_with_a_stem_and_a_loop():
     """A poller that only looks goes round for ever while the flag is not set."""
     result = prove(Subject.of(POLLS, "looks"))
     assert result.verdicts[0].outcome is Outcome.VIOLATED
-    lasso = result.lassos["gets_done"]
+    lasso = result.explored.lassos["gets_done"]
     assert [task for task, _ in lasso.loop] == ["poller"]
     assert lasso.message == "not done"
 
@@ -295,12 +298,15 @@ def test_loops_are_asked_of_every_single_task():
     """Fairness tells alike tasks apart: where there are loops, they are not merged."""
     result = prove(Subject.of(replace(POLLS, build=TwoPollers), "looks"))
     assert result.verdicts[0].outcome is Outcome.VIOLATED
-    assert {task for task, _ in result.lassos["gets_done"].loop} == {"poller", "second"}
-    assert "loops" in result.exploration.not_merged
+    assert {task for task, _ in result.explored.lassos["gets_done"].loop} == {
+        "poller",
+        "second",
+    }
+    assert "loops" in result.explored.exploration.not_merged
 
 
 def test_a_loop_that_helps_is_none():
     """A poller that finishes leaves no fair loop: proved."""
     result = prove(Subject.of(POLLS, "finishes"))
     assert result.verdicts[0].outcome is Outcome.PROVED
-    assert not result.lassos
+    assert not result.explored.lassos

@@ -26,14 +26,14 @@ class Notes:
 def test_a_violation_is_found_on_arrays_and_shown_on_the_kernel(strategy):
     """Executions, schedules and final states are those of the reference model."""
     result = check("wd", "progressive", strategy=strategy, executions=20_000)
-    assert result.note == ON_ARRAYS
-    seen = result.statistics
+    assert result.searched.note == ON_ARRAYS
+    seen = result.searched.statistics
     assert (seen.executions_count, seen.drawn_count) == (20_000, 20_000)
     assert seen.schedules_count <= 4876
     outcomes = [one.outcome for one in result.verdicts]
     assert outcomes == [Outcome.NOT_FOUND, Outcome.VIOLATED]
     assert len(result.schedules["no_double_dispatch"].steps) == 10
-    first = result.first_found["no_double_dispatch"]
+    first = result.searched.first_found["no_double_dispatch"]
     assert 1 <= first.execution <= 20_000
 
 
@@ -44,7 +44,7 @@ def test_arrays_and_kernel_judge_alike():
     assert [one.outcome for one in fast.verdicts] == [
         one.outcome for one in slow.verdicts
     ]
-    assert fast.never_performed == slow.never_performed
+    assert fast.searched.never_performed == slow.searched.never_performed
 
 
 def test_the_same_seed_gives_the_same_result():
@@ -54,13 +54,16 @@ def test_the_same_seed_gives_the_same_result():
         for _ in range(2)
     )
     assert first.schedules == second.schedules
-    assert first.first_found == second.first_found
-    assert first.statistics.schedules_count == second.statistics.schedules_count
+    assert first.searched.first_found == second.searched.first_found
+    assert (
+        first.searched.statistics.schedules_count
+        == second.searched.statistics.schedules_count
+    )
 
 
 def test_what_hides_state_is_searched_on_the_kernel_and_that_is_said():
     """A list in a global: the note names it; nothing counts twice."""
     result = check("wd", Notes, strategy="random", executions=70)
-    assert "on the kernel" in result.note
-    assert "CALLS" in result.note
-    assert result.statistics.executions_count == 70
+    assert "on the kernel" in result.searched.note
+    assert "CALLS" in result.searched.note
+    assert result.searched.statistics.executions_count == 70

@@ -86,6 +86,10 @@ class ToyWorld:
         for index, flow in enumerate(self.flows):
             self.kernel.spawn(flow(self.store, self.under_test), f"task-{index}")
 
+    def heal(self):
+        """Return False: there is nothing to recover."""
+        return False
+
 
 class Everything:
     """A rule that walks all schedules, depth first."""

@@ -20,6 +20,7 @@ from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Queue, Table
 from wavecheck.sim.property import Judge, Moment, Property
 from wavecheck.sim.search.execution import execute
+from wavecheck.sim.verdict import Outcome
 
 HEALS_MAX = 2
 
@@ -283,3 +284,23 @@ def test_a_world_that_asks_more_of_a_task_is_refused():
 
     with pytest.raises(CannotLearn, match="attribute 'statements_count' of a task"):
         searched(Curious({"crash": 1}), limits=Limits())
+
+
+def test_rounds_of_healing_are_no_hidden_state_whichever_is_learned_last():
+    """A world counts its rounds on itself, also where its last step is a round."""
+    world = FaultyWorld({}, workers=0, heals=1)
+    result = conclude(*searched(world))
+    assert result.is_complete
+    assert (result.states, result.transitions) == (3, 2)
+    assert result.of("all_done").outcome is Outcome.PROVED
+
+
+def test_an_error_while_healing_is_no_end_of_it():
+    """A world whose `heal` raises has no verdict: the error comes out."""
+
+    class Sick(FaultyWorld):
+        def heal(self):
+            raise ZeroDivisionError("while healing")
+
+    with pytest.raises(ZeroDivisionError, match="while healing"):
+        searched(Sick({}))

@@ -3,8 +3,10 @@
 import pytest
 
 from wavecheck import find_scenario
+from wavecheck.scenarios.effort import Effort
+from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import Effort, check, chosen_properties
+from wavecheck.scenarios.verdicts.checking import session_of
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.search.hypothesis_search import HypothesisSearch
 from wavecheck.sim.search.recorded import RecordedChoices
@@ -26,7 +28,7 @@ def searched(
     subject = Subject.of(scenario, coordinator, settings, faults)
     world = subject.world()
     effort = Effort(executions=options.pop("executions", EXECUTIONS))
-    session = effort.session(world, chosen_properties(world, properties))
+    session = session_of(effort, world, subject.judging(*properties).judged(world))
     options.setdefault("family", subject.family())
     HypothesisSearch(seed, **options).run(session)
     return subject, session

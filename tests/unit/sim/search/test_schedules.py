@@ -7,8 +7,9 @@ import pytest
 
 from wavecheck import find_scenario
 from wavecheck.reports.cli import run_command
+from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
-from wavecheck.scenarios.verdicts.checking import check, world_of
+from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.errors import InvalidScenario, ReplayMismatch
 from wavecheck.sim.search.schedule import replay
 
@@ -47,7 +48,7 @@ def test_text_and_back_is_the_same_schedule(schedule):
 
 def test_a_replay_verifies_every_step_and_shows_the_violation(schedule, run):
     """Status 1: it is violated again, at the same step."""
-    replayed = replay(world_of(schedule, WD), schedule)
+    replayed = replay(Subject.of_schedule(schedule).world(), schedule)
     assert replayed.digest == schedule.digest
     assert replayed.violations["no_stranded_batch"].step == len(schedule.steps)
     status, output, errors = run(schedule_text(schedule))
@@ -191,7 +192,7 @@ def test_more_choices_than_the_execution_asks_for_are_refused(schedule):
     """Expected and got, in choices."""
     longer = replace(schedule, choices=(*schedule.choices, 0))
     with pytest.raises(ReplayMismatch) as caught:
-        replay(world_of(longer, WD), longer)
+        replay(Subject.of_schedule(longer).world(), longer)
     count = len(schedule.choices)
     assert str(caught.value) == (
         "the execution ends before the schedule does\n"
@@ -204,7 +205,7 @@ def test_a_divergence_names_step_task_expected_got_cause_and_command(schedule):
     """The whole message."""
     changed = replace(schedule, coordinator="progressive")
     with pytest.raises(ReplayMismatch) as caught:
-        replay(world_of(changed, WD), changed)
+        replay(Subject.of_schedule(changed).world(), changed)
     assert str(caught.value) == (
         "the replay diverges at step 8\n"
         f"  expected  {schedule.steps[7].task}: has_batches('dispatched') -> True\n"

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from wavecheck import find_scenario
-from wavecheck.scenarios.verdicts.checking import check
+from wavecheck.scenarios.questions import check
+from wavecheck.scenarios.verdicts.approaches import Watch
 from wavecheck.scenarios.verdicts.strategies import make_strategy
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
@@ -83,9 +84,13 @@ def test_a_session_stops_when_everything_is_found(order_world, make_session):
 def test_the_shortest_violation_is_kept_and_the_first_is_remembered():
     """On the model both properties go on being searched until both are found."""
     stalling = check(WD, "stalling", executions=400, shrinks=False)
-    for name, first in stalling.first_found.items():
+    found = stalling.searched.first_found
+    for name, first in found.items():
         assert len(stalling.schedules[name].steps) <= first.steps_count
-    assert set(stalling.first_found) == {"no_stranded_batch", "no_double_dispatch"}
+    assert set(found) == {
+        "no_stranded_batch",
+        "no_double_dispatch",
+    }
 
 
 def test_of_several_violations_the_shortest_is_kept(make_session):
@@ -232,9 +237,11 @@ def test_an_interrupt_keeps_what_was_found():
     def interrupt(seen, found):
         raise KeyboardInterrupt
 
-    result = check(WD, "progressive", executions=100_000, progress=interrupt)
+    result = check(
+        WD, "progressive", executions=100_000, watch=Watch(searching=interrupt)
+    )
     assert result.was_interrupted
-    assert result.statistics.executions_count == 100
+    assert result.searched.statistics.executions_count == 100
     outcomes = {one.property_name: one.outcome for one in result.verdicts}
     assert outcomes == {
         "no_stranded_batch": Outcome.NOT_FOUND,
@@ -262,17 +269,19 @@ def test_an_interrupt_while_shrinking_keeps_the_schedule_as_found(monkeypatch):
 def test_the_same_seed_gives_the_same_result():
     """Everything but the seconds, and another seed finds it elsewhere."""
     one, two = (check(WD, "stalling", executions=50, seed=3) for _ in range(2))
-    assert replace(one.statistics, seconds=0.0) == replace(two.statistics, seconds=0.0)
+    assert replace(one.searched.statistics, seconds=0.0) == replace(
+        two.searched.statistics, seconds=0.0
+    )
     assert one.schedules == two.schedules
-    assert one.first_found == two.first_found
-    assert one.samples == two.samples
+    assert one.searched.first_found == two.searched.first_found
+    assert one.searched.samples == two.searched.samples
 
 
 def test_the_first_violation_ends_the_search_if_asked():
     """One property found, the other left open."""
     result = check(WD, "stalling", executions=1000, stops_at_first=True)
     assert len(result.schedules) == 1
-    assert result.statistics.executions_count < 100
+    assert result.searched.statistics.executions_count < 100
 
 
 def test_only_the_named_property_is_judged():
@@ -286,7 +295,7 @@ def test_only_the_named_property_is_judged():
 def test_statements_that_were_never_performed_are_named():
     """Progressive never claims."""
     result = check(WD, "progressive", executions=100)
-    assert result.never_performed == ("claim_and_send",)
+    assert result.searched.never_performed == ("claim_and_send",)
 
 
 def test_every_strategy_can_be_named(order_world, make_session):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from wavecheck import find_scenario
+from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import check, chosen_properties
 from wavecheck.scenarios.verdicts.strategies import make_strategy
 from wavecheck.sim.errors import NondeterminismError
 from wavecheck.sim.search.recorded import RecordedChoices
@@ -45,7 +45,7 @@ def subject_of(row):
 
 def first_violation(world, property_name, seed):
     """The choices of the first violating execution of the default strategy."""
-    judged = chosen_properties(world, [property_name])
+    judged = [one for one in world.properties if one.name == property_name]
     session = Session(
         world, judged, Budget(executions=5000), lambda: 0.0, stops_at_first=True
     )

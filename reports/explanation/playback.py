@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wavecheck.reports.explanation.code_places import CodePlace, place_of
-from wavecheck.scenarios.catalogue import find_scenario
-from wavecheck.scenarios.verdicts.checking import subject_of, world_of
-from wavecheck.scenarios.verdicts.proving import explained
+from wavecheck.scenarios.evidence import Evidence
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import statements_of
 from wavecheck.sim.parts import Counter, Part, Queue, Table
@@ -84,7 +82,7 @@ class StatementText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Playback:
     """One counterexample with all that a page or an export shows of it.
 
     Attributes:
@@ -106,21 +104,17 @@ class Evidence:
     statements: Mapping[str, StatementText]
 
 
-def evidence_of(schedule: Schedule, explanation: Explanation | None = None) -> Evidence:
+def playback_of(evidence: Evidence) -> Playback:
     """Run a counterexample and gather what can be shown of it.
 
     Args:
-        schedule: it violates its property.
-        explanation: of the schedule, if it is there already.
+        evidence: of a schedule that violates its property.
 
     Raises:
-        InvalidScenario: its scenario, settings or property do not exist or fit.
         ReplayMismatch: it does not replay, or violates nothing.
     """
-    scenario = find_scenario(schedule.scenario)
-    world = world_of(schedule, scenario)
-    subject = subject_of(schedule, scenario)
-    told = explanation or explained(subject, schedule)
+    schedule, world = evidence.schedule, evidence.world()
+    told = evidence.explanation
     passing = None
     if told.escape is not None:
         passed = run_rule(world, RecordedChoices(told.escape.choices))
@@ -128,16 +122,16 @@ def evidence_of(schedule: Schedule, explanation: Explanation | None = None) -> E
             schedule, choices=passed.choices, steps=recorded_steps(passed.steps)
         )
     tracks = [
-        None if one is None else _track(world_of(schedule, scenario), one, stops_at)
+        None if one is None else _track(evidence.world(), one, stops_at)
         for one, stops_at in ((schedule, schedule.property_name), (passing, ""))
     ]
     failing = tracks[0]
     assert failing is not None
     known = with_no_error(world.properties)
     judged = next(one for one in known if one.name == schedule.property_name)
-    return Evidence(
+    return Playback(
         explanation=told,
-        rule=_first_line(subject.coordinator_type),
+        rule=_first_line(evidence.subject.coordinator_type),
         meaning=judged.meaning,
         is_judged_at_end=judged.moment is Moment.AT_QUIESCENCE,
         failing=failing,

@@ -1,0 +1,52 @@
+"""Run the differential fuzzer: python -m tests.fuzz --minutes 60."""
+
+import argparse
+import time
+import traceback
+from collections import Counter
+from itertools import count
+
+from tests.fuzz.comparing import compare
+from tests.fuzz.drawing import KINDS, draw
+from tests.fuzz.enumeration import TooLarge
+
+
+def main() -> int:
+    """Draw and compare cases until the time or the number is over."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first case")
+    parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--show", action="store_true", help="print the first find")
+    given = parser.parse_args()
+    kinds = given.kind or KINDS
+    began, done, states = time.monotonic(), Counter[str](), Counter[str]()
+    finds: list[str] = []
+    for seed in count(given.seed):
+        for kind in kinds:
+            try:
+                states[kind] += len(compare(draw(kind, seed)).states)
+                done[kind] += 1
+            except TooLarge:
+                done[f"{kind}, too large"] += 1
+            except Exception as error:
+                finds.append(f"{kind} {seed}")
+                text = str(error).splitlines() or [""]
+                print(
+                    f"FIND {kind} {seed}: {type(error).__name__}: {text[0]}", flush=True
+                )
+                if given.show:
+                    traceback.print_exc()
+                    return 1
+        is_over = time.monotonic() - began > given.minutes * 60
+        if is_over or sum(done.values()) + len(finds) >= given.cases:
+            break
+    for kind, number in sorted(done.items()):
+        print(f"{kind:24} {number:7} cases {states[kind]:9} states")
+    print(f"finds: {len(finds)}; seconds: {time.monotonic() - began:.0f}")
+    return 1 if finds else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
