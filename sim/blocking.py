@@ -7,7 +7,7 @@ its statements is a step that the kernel can put in any order.
 Knows greenlets and awaitables only.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -33,6 +33,15 @@ def current_blocking() -> Blocking | None:
     return running if isinstance(running, Blocking) else None
 
 
+def is_unwinding() -> bool:
+    """Return whether the running code belongs to a task that has ended.
+
+    What it does in a `finally` its process would not have done.
+    """
+    running = current_blocking()
+    return running is not None and running.is_over
+
+
 def wait_for(awaitable: Awaitable[Any]) -> Any:
     """Return what an awaitable gives, from inside of blocking code.
 
@@ -42,7 +51,9 @@ def wait_for(awaitable: Awaitable[Any]) -> Any:
     running = current_blocking()
     if running is None or running.parent is None:
         raise RuntimeError("a blocking call outside of run_blocking")
-    if running.is_over:  # a `finally` of code whose process has died
+    if running.is_over:
+        if isinstance(awaitable, Coroutine):
+            awaitable.close()
         raise GreenletExit
     return running.parent.switch(awaitable)
 

@@ -28,7 +28,7 @@ from wavecheck.scenarios.sql.session import (
     SQLError,
     TransactionStatus,
 )
-from wavecheck.sim.blocking import wait_for
+from wavecheck.sim.blocking import is_unwinding, wait_for
 from wavecheck.sim.surroundings import refuse_here
 
 _STATUS: Final = {
@@ -214,7 +214,8 @@ class Connection:
         """Close; what was not committed is rolled back."""
         if not self.closed:
             self.closed = 1
-            wait_for(self._session.close())
+            if not is_unwinding():
+                wait_for(self._session.close())
 
     # Statements -------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from wavecheck.scenarios.sql.session import (
     SQLError,
     TransactionStatus,
 )
-from wavecheck.sim.blocking import wait_for
+from wavecheck.sim.blocking import is_unwinding, wait_for
 from wavecheck.sim.surroundings import refuse_here
 
 _STATUS: Final = {
@@ -353,7 +353,8 @@ class _Connection:
 
     def _hang_up(self: Any) -> Generator[Any, Any, None]:
         self._closed, self.pgconn.status = True, pq.ConnStatus.BAD
-        yield self.pgconn.session.close()
+        if not is_unwinding():
+            yield self.pgconn.session.close()
 
     def wait(self: Any, gen: Any, interval: float = 0, timeout: Any = None) -> Any:
         try:

@@ -21,7 +21,7 @@ from wavecheck.scenarios.sql.session import (
     SQLError,
     TransactionStatus,
 )
-from wavecheck.sim.blocking import wait_for
+from wavecheck.sim.blocking import is_unwinding, wait_for
 from wavecheck.sim.surroundings import refuse_here
 
 _CHANGES: Final = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
@@ -154,7 +154,8 @@ class Connection:
         """Close; what was not committed is rolled back."""
         if not self._is_closed:
             self._is_closed = True
-            wait_for(self._session.close())
+            if not is_unwinding():
+                wait_for(self._session.close())
 
     def __enter__(self) -> "Connection":
         return self
