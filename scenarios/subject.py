@@ -16,9 +16,15 @@ from wavecheck.sim.errors import unknown_name
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.property import Property, with_no_error
+from wavecheck.sim.search.execution import FAIR_AFTER
 from wavecheck.sim.search.judgement import searchable
 from wavecheck.sim.search.recheck import running_again, violates_no_more
-from wavecheck.sim.search.schedule import Schedule, recorded_steps, run_rule
+from wavecheck.sim.search.schedule import (
+    Replayed,
+    Schedule,
+    recorded_steps,
+    run_rule,
+)
 from wavecheck.sim.search.search import Sizes, WorldFamily
 from wavecheck.sim.task import Rule
 from wavecheck.sim.trace import plain
@@ -209,18 +215,24 @@ class Subject:
         """
         with running_again():
             replayed = run_rule(self.world(), rule, stops_at=property_name)
-        message = ""
-        if property_name:
-            if property_name not in replayed.violations:
-                raise violates_no_more(property_name)
-            message = replayed.violations[property_name].message
+        if property_name and property_name not in replayed.violations:
+            raise violates_no_more(property_name)
+        return self._schedule(replayed, property_name)
+
+    def sample(self, rule: Rule) -> Schedule | None:
+        """Run one execution and return it as a schedule; None if it does not end."""
+        replayed = run_rule(self.world(), rule, fair_after=FAIR_AFTER)
+        return None if replayed.was_cut else self._schedule(replayed, "")
+
+    def _schedule(self, replayed: Replayed, property_name: str) -> Schedule:
+        violation = replayed.violations.get(property_name)
         return Schedule(
             scenario=self.scenario.name,
             settings=plain(asdict(self.settings)),
             coordinator=self.coordinator,
             faults=dict(self.faults),
             property_name=property_name,
-            message=message,
+            message="" if violation is None else violation.message,
             choices=replayed.choices,
             steps=recorded_steps(replayed.steps),
             digest=replayed.digest,

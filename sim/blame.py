@@ -129,10 +129,14 @@ def standing_at(coroutine: Coroutine[Any, Any, Any]) -> Place | None:
     )
 
 
-def calling_at() -> Place | None:
-    """Return the line of the user's code that the engine runs now."""
+def calling_at(frame: FrameType | None = None) -> Place | None:
+    """Return the line of the user's code that the engine runs now.
+
+    Args:
+        frame: the innermost one; the caller's if not given.
+    """
     places: list[Place] = []
-    frame: FrameType | None = sys._getframe(1)
+    frame = frame or sys._getframe(1)
     while frame is not None:
         code = frame.f_code
         is_engine = _distance(code.co_filename) == _OF_THE_ENGINE

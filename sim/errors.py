@@ -2,7 +2,8 @@
 
     WavecheckError
     |-- InvalidScenario       the caller: an unknown name, a bad value, a malformed file
-    |-- CoordinatorError      the code under test: does not load, raises, never stops
+    |-- CoordinatorError      the code under test: does not load, raises
+    |   `-- StepLimitReached  never stops
     |-- NondeterminismError   the code under test: same schedule, different execution
     |-- ReplayMismatch        a schedule that this version or scenario cannot follow
     `-- HarnessBug            ours; the message asks for a report
@@ -23,6 +24,10 @@ class InvalidScenario(WavecheckError):
 
 class CoordinatorError(WavecheckError):
     """The code under test cannot be run, or failed while it ran."""
+
+
+class StepLimitReached(CoordinatorError):
+    """The code under test goes on after as many steps as it may take."""
 
 
 class NondeterminismError(WavecheckError):

@@ -24,16 +24,25 @@ import simpy
 from simpy.core import EmptySchedule, StopSimulation
 
 from wavecheck.sim import blame
-from wavecheck.sim.errors import CoordinatorError, HarnessBug, WavecheckError
+from wavecheck.sim.errors import (
+    CoordinatorError,
+    HarnessBug,
+    StepLimitReached,
+    WavecheckError,
+)
 from wavecheck.sim.operation import Kind, Operation, Statement
 from wavecheck.sim.parts import Change, Part
 from wavecheck.sim.surroundings import RUNNING, install
-from wavecheck.sim.task import FirstInFirstOut, Rule, Task
+from wavecheck.sim.task import FirstInFirstOut, InTurn, Rule, Task
+from wavecheck.sim.watchdog import watched
 
 TICKS_PER_SECOND: Final = 1_000_000
 TICKS_PER_MILLISECOND: Final = 1_000
 STEPS_MAX: Final = 10_000_000
 PROGRESS_EVERY: Final = 20_000
+FAIR_WINDOW: Final = 1_000
+"""So many fair steps after which the parts are as before are a loop."""
+
 _PRIORITY: Final = 1  # SimPy's priority of ordinary events
 _FIRST: Final = -1  # before whatever SimPy itself puts at the same tick
 CODE_FAILURES: Final = (Exception, SystemExit, CancelledError)
@@ -75,6 +84,11 @@ class Kernel(simpy.Environment):
         progress: called with the steps so far, now and then.
         on_step: called after each step, with its changes; for traces.
         is_stopped: set to end the run after the current step.
+        fair_after: after so many steps the rule is asked no more, and every task and
+            every option gets its turn; None: never.
+        is_fair: that has happened in this execution.
+        was_cut: this execution went on after `steps_max` steps, or went round in a loop
+            though it was fair, and was ended there.
     """
 
     def __init__(
@@ -109,6 +123,10 @@ class Kernel(simpy.Environment):
         self.performed: set[Statement] = set()
         self.on_step: StepListener | None = None
         self.is_stopped = False
+        self.fair_after: int | None = None
+        self.is_fair = False
+        self.was_cut = False
+        self._state: tuple[Any, ...] = ()  # at the last pause of a fair execution
         self._acting: Task | None = None  # whose step lets another task fail
         self._pause_at = min(steps_max, PROGRESS_EVERY)
         self._due: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]  # here it holds tasks as well
@@ -214,9 +232,9 @@ class Kernel(simpy.Environment):
         self.journal.clear()
         self._now = 0
         self.steps_count = 0
-        self._pause_at = min(self.steps_max, PROGRESS_EVERY)
+        self._pause_at = self._next_pause()
         self.choices = []
-        self.is_stopped = False
+        self.is_stopped = self.is_fair = self.was_cut = False
         for part in self.parts.values():
             part.waiters.clear()
             part.rewind()
@@ -227,11 +245,12 @@ class Kernel(simpy.Environment):
         When it raises, no task is left open.
 
         Raises:
-            CoordinatorError: the code under test failed, awaited something foreign, or
-                took too many steps.
+            CoordinatorError: the code under test failed or awaited something foreign.
+            StepLimitReached: it took too many steps.
         """
         try:
-            self._run()
+            with watched(self):
+                self._run()
         except StopSimulation:  # SimPy's `run(until=...)`: it may go on later
             raise
         except BaseException:
@@ -243,6 +262,7 @@ class Kernel(simpy.Environment):
         """End every task where it stands."""
         for task in self.tasks:
             if not task.is_finished:
+                task.was_cut = True
                 task.coroutine.close()
                 task.end()
 
@@ -463,16 +483,35 @@ class Kernel(simpy.Environment):
 
     def _pause(self, task: Task) -> int:
         """Report progress, or refuse to go on; return when to pause again."""
-        if self.steps_count > self.steps_max:
-            raise CoordinatorError(
+        if self.steps_count > self.steps_max or self._spins():
+            raise StepLimitReached(
                 blame.describe_endless(
-                    self.steps_max, task.name, task.statements_count, task.coroutine
+                    self.steps_count - 1,
+                    task.name,
+                    task.statements_count,
+                    task.coroutine,
                 )
             )
         if self.progress is not None:
             self.progress(self.steps_count)
-        self._pause_at = min(self.steps_max, self.steps_count + PROGRESS_EVERY)
+        if self.fair_after is not None and self.steps_count > self.fair_after:
+            self.rule, self.is_fair, self.fair_after = InTurn(), True, None
+            self._state = ()
+        self._pause_at = self._next_pause()
         return self._pause_at
+
+    def _spins(self) -> bool:
+        """Return whether every task had turns since the last pause, for nothing."""
+        if not self.is_fair:
+            return False
+        before = self._state
+        self._state = tuple([part.snapshot() for part in self.parts.values()])
+        return self._state == before
+
+    def _next_pause(self) -> int:
+        last = self.steps_max if self.fair_after is None else self.fair_after
+        every = FAIR_WINDOW if self.is_fair else PROGRESS_EVERY
+        return min(self.steps_max, last, self.steps_count + every)
 
     # Guarded steps ----------------------------------------------------------------
 

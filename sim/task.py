@@ -92,3 +92,19 @@ class FirstInFirstOut:
     def choose(self, options_count: int) -> int:
         """Return 0."""
         return 0
+
+
+class InTurn:
+    """A fair rule: the task that has waited longest; each option in its turn."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def pick(self, enabled: list[Task]) -> int:
+        """Return 0."""
+        return 0
+
+    def choose(self, options_count: int) -> int:
+        """Return the next option."""
+        self._asked += 1
+        return self._asked % options_count

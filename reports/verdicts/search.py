@@ -57,6 +57,12 @@ def statistics_lines(result: CheckResult, searched: Searched) -> list[str]:
         f" ends in a new one: {seen.unseen_odds():.2g}",
         f"statements never performed: {', '.join(searched.never_performed) or 'none'}",
     ]
+    if seen.cut_count:
+        lines.append(
+            f"{seen.cut_count:,} executions do not end though each task has its turn;"
+            " what holds at an end was not judged in them\n"
+            "next: --strategy exhaustive looks for loops that violate a property"
+        )
     if searched.note:
         lines.append(searched.note)
     if result.was_interrupted:
@@ -81,6 +87,7 @@ def search_data(result: CheckResult, searched: Searched) -> dict[str, Any]:
         "distinct_final_states": seen.final_states_count,
         "last_new_final_state": seen.last_new_final_state,
         "unseen_final_state_odds": seen.unseen_odds(),
+        "cut_executions": seen.cut_count,
         "seconds": round(seen.seconds, 3),
         "never_performed": list(searched.never_performed),
         "verdicts": [

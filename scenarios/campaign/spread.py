@@ -229,4 +229,5 @@ def _sum(parts: Sequence[Statistics], seconds: float) -> Statistics:
         final_states_once=richest.final_states_once,
         last_new_final_state=richest.last_new_final_state,
         seconds=seconds,
+        cut_count=sum(one.cut_count for one in parts),
     )

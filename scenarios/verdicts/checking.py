@@ -20,6 +20,7 @@ from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.search.search import Search
 from wavecheck.sim.search.session import Budget, Found, Session, Statistics
 from wavecheck.sim.search.shrink import Shrinker
+from wavecheck.sim.watchdog import WATCHDOG
 from wavecheck.sim.world import World
 
 _RESIZE_EXECUTIONS: Final = 400
@@ -87,7 +88,7 @@ def search_subject(
             best_found=dict(session.found),
             samples=_samples(subject, effort.seed),
             never_performed=never_performed(world),
-            note=search.note,
+            note=search.note or WATCHDOG.why_not,
         ),
         was_interrupted=was_interrupted,
     )
@@ -118,7 +119,10 @@ def _samples(subject: Subject, seed: int) -> tuple[Schedule, ...]:
     samples: list[Schedule] = []
     steps_count = 0
     while len(samples) < _SAMPLES and steps_count < _SAMPLE_STEPS_MAX:
-        samples.append(subject.record(walk))
+        sample = subject.sample(walk)
+        if sample is None:
+            break
+        samples.append(sample)
         steps_count += len(samples[-1].steps)
     return tuple(samples)
 

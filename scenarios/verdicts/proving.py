@@ -29,6 +29,7 @@ from wavecheck.sim.property import NO_ERROR, Violation
 from wavecheck.sim.search.explain import NoReturn
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.verdict import Outcome, Verdict
+from wavecheck.sim.watchdog import WATCHDOG
 
 GRAPH_TRANSITIONS_MAX: Final = 20_000_000
 """Above this, the edges are not kept, so no schedules are counted and no odds given."""
@@ -66,6 +67,7 @@ def prove(
         CoordinatorError: the code under test awaits what is not modelled.
     """
     began = time.monotonic()
+    WATCHDOG.allow(effort.seconds)
     world = subject.world()
     chosen = subject.judged(world)
     names = [one.name for one in chosen]

@@ -28,6 +28,7 @@ from wavecheck.sim.kernel import CODE_FAILURES, Kernel
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.surroundings import RUNNING, past_of
 from wavecheck.sim.task import Task
+from wavecheck.sim.watchdog import watched
 
 History = tuple[int, ...]
 """Numbers of the results that a coroutine has been given."""
@@ -86,7 +87,8 @@ class Executions:
         kernel.rewind()
         self._forget()
         self.has_failed = False
-        self._world.start()
+        with watched(kernel):
+            self._world.start()
         self.watch.start(kernel.tasks)
         names = [task.name for task in kernel.tasks]
         if not self.names:
@@ -130,10 +132,11 @@ class Executions:
         self.recorder.start(is_statement=False)
         RUNNING.kernel = kernel
         try:
-            if error is None:
-                operation = task.coroutine.send(value)
-            else:
-                operation = task.coroutine.throw(error)
+            with watched(kernel):
+                if error is None:
+                    operation = task.coroutine.send(value)
+                else:
+                    operation = task.coroutine.throw(error)
         except StopIteration:
             task.end()
         except WavecheckError:

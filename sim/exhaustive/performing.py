@@ -20,6 +20,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.property import NO_ERROR, Property
 from wavecheck.sim.task import Task
+from wavecheck.sim.watchdog import watched
 
 Prepare = Callable[[Callable[[], None]], None]
 
@@ -128,7 +129,8 @@ class Performer:
                 self._crowd.enter(task, places, birth)
                 recorder.is_active = True
                 try:
-                    found = self._run(learned.operation, script)
+                    with watched(kernel):
+                        found = self._run(learned.operation, script)
                 except Unlearned as first:
                     failing = self._crowd.tasks[first.task]
                     with recorder.aside():

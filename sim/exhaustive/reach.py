@@ -25,8 +25,12 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation, Statement
 from wavecheck.sim.parts import Part
 from wavecheck.sim.task import Task
+from wavecheck.sim.watchdog import Watchdog
 
-OPAQUE: Final = (Kernel, Part, Task, Statement, Operation, logging.Logger, ModuleType)
+OPAQUE: Final = (
+    *(Kernel, Part, Task, Statement, Operation, Watchdog),
+    *(logging.Logger, ModuleType),
+)
 _CONTAINERS: Final = (list, dict, set, deque, bytearray)
 _HOLDERS: Final = (
     *(*OPAQUE, *_CONTAINERS),

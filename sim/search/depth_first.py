@@ -13,18 +13,22 @@ preemptions prefixes are taken oldest first, so that early preemptions are not s
 by late ones. No partial-order reduction: the exhaustive engine is the better way to
 cover all states.
 
-Complexity: a prefix is kept for each answer not tried yet, `PREFIXES_MAX` at most;
-what does not fit is dropped, and then nothing is proved.
+Complexity: a prefix is kept for each answer not tried yet, `PREFIXES_MAX` at most, as
+one answer and the prefix before it; what does not fit is dropped, and then, as where an
+execution does not end, nothing is proved.
 Determinism: answers are tried with the running task first, then oldest first.
 """
 
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.task import Task
 
 PREFIXES_MAX: Final = 1_000_000
+
+_Prefix = tuple[Any, int] | None
+"""The prefix before the last answer, and that answer; None: no answer."""
 
 
 class DepthFirst:
@@ -43,12 +47,12 @@ class DepthFirst:
     def __init__(self, preemptions_max: int | None = None) -> None:
         self.bound = 0
         self._preemptions_max = preemptions_max
-        self._pending: list[deque[tuple[int, ...]]] = [deque([()])]
+        self._pending: list[deque[_Prefix]] = [deque([None])]
         self._pending_count = 1
         self._was_cut = False
         self._kernel: Kernel | None = None
-        self._prefix: tuple[int, ...] = ()
-        self._path: list[int] = []
+        self._prefix: list[int] = []  # still to be followed, the next one last
+        self._path: _Prefix = None
         self._preemptions = 0
 
     def begin(self, kernel: Kernel) -> bool:
@@ -57,18 +61,21 @@ class DepthFirst:
             self.bound += 1
         if self.bound == len(self._pending):
             return False
-        self._prefix = self._pending[self.bound].popleft()
+        prefix = self._pending[self.bound].popleft()
         self._pending_count -= 1
         self._kernel = kernel
-        self._path.clear()
+        self._path, self._prefix = None, []
+        while prefix is not None:
+            prefix, answer = prefix
+            self._prefix.append(answer)
         self._preemptions = 0
         return True
 
     def pick(self, enabled: list[Task]) -> int:
         """Follow the prefix; after it, let the running task go on."""
         stays = self._running(enabled)
-        if len(self._path) < len(self._prefix):
-            index = self._prefix[len(self._path)]
+        if self._prefix:
+            index = self._prefix.pop()
         else:
             index = 0 if stays is None else stays
             cost = self._preemptions + (stays is not None)
@@ -77,18 +84,18 @@ class DepthFirst:
                 self._keep(other, cost)
         if stays is not None and index != stays:
             self._preemptions += 1
-        self._path.append(index)
+        self._path = (self._path, index)
         return index
 
     def choose(self, options_count: int) -> int:
         """Follow the prefix; after it, take the first option."""
         option = 0
-        if len(self._path) < len(self._prefix):
-            option = self._prefix[len(self._path)]
+        if self._prefix:
+            option = self._prefix.pop()
         else:
             for other in range(1, options_count):
                 self._keep(other, self._preemptions)
-        self._path.append(option)
+        self._path = (self._path, option)
         return option
 
     def _keep(self, answer: int, preemptions: int) -> None:
@@ -101,7 +108,7 @@ class DepthFirst:
             return
         while len(self._pending) <= preemptions:
             self._pending.append(deque())
-        self._pending[preemptions].append((*self._path, answer))
+        self._pending[preemptions].append((self._path, answer))
         self._pending_count += 1
 
     def _running(self, enabled: list[Task]) -> int | None:
@@ -113,7 +120,8 @@ class DepthFirst:
         return enabled.index(kernel.current)
 
     def end(self, kernel: Kernel) -> None:
-        """Learn nothing: what is left to try is known."""
+        """Learn whether it came to an end by itself: what is left to try is known."""
+        self._was_cut |= kernel.is_fair or kernel.was_cut
 
     def proved(self) -> bool:
         """Return whether every schedule has been run."""

@@ -1,13 +1,34 @@
-"""One untimed execution: start, run until nothing is enabled, heal, run again."""
+"""One untimed execution: start, run until nothing is enabled, heal, run again.
+
+Under an unfair schedule a retry loop may spin for ever. That is no error of the code: a
+search lets every task have its turn after `FAIR_AFTER` steps, and an execution that
+goes on all the same is cut, and says nothing of properties that are judged at its end.
+"""
 
 from collections.abc import Callable
+from typing import Final
 
+from wavecheck.sim.errors import StepLimitReached
 from wavecheck.sim.task import Rule
+from wavecheck.sim.watchdog import watched
 from wavecheck.sim.world import World
+
+FAIR_AFTER: Final = 10_000
+"""Steps that a strategy decides upon; from there on every task has its turn."""
+
+
+def fair_after(steps_count: int) -> int:
+    """Return after how many steps a variation of so many is given up as unfair."""
+    return min(FAIR_AFTER, 1_000 + 10 * steps_count)
 
 
 def execute(
-    world: World, rule: Rule, *, once_started: Callable[[], None] | None = None
+    world: World,
+    rule: Rule,
+    *,
+    once_started: Callable[[], None] | None = None,
+    cuts: bool = False,
+    fair_after: int | None = None,
 ) -> None:
     """Run one execution of a world from its mark.
 
@@ -18,13 +39,25 @@ def execute(
         world: on an untimed kernel.
         rule: makes the choices.
         once_started: called when the tasks are there and no step was taken yet.
+        cuts: an execution that does not end is cut at the kernel's limit of steps.
+        fair_after: steps after which the rule is asked no more.
+
+    Raises:
+        StepLimitReached: it does not end, and is not to be cut.
     """
     kernel = world.kernel
     kernel.rule = rule
+    kernel.fair_after = fair_after
     kernel.rewind()
-    world.start()
+    with watched(kernel):
+        world.start()
     if once_started is not None:
         once_started()
-    kernel.run_to_quiescence()
-    while not kernel.is_stopped and world.heal():
+    try:
         kernel.run_to_quiescence()
+        while not kernel.is_stopped and world.heal():
+            kernel.run_to_quiescence()
+    except StepLimitReached:
+        if not cuts:
+            raise
+        kernel.is_stopped = kernel.was_cut = True

@@ -16,6 +16,7 @@ from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change
 from wavecheck.sim.property import Moment, Violation
 from wavecheck.sim.search.depth_first import DepthFirst
+from wavecheck.sim.search.execution import fair_after
 from wavecheck.sim.search.random_walk import RandomWalk
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule, passes, replay, run_rule
@@ -285,6 +286,7 @@ def _passing(
 ) -> tuple[tuple[int, ...] | None, bool, int]:
     """Search a continuation that passes; return it, whether all were run, how many."""
     prefix = schedule.choices[:choices_count]
+    steps_count = fair_after(len(schedule.steps))
     tried: set[tuple[int, ...]] = set()  # the rounds of depth-first search overlap
     for strategy in (DepthFirst(), RandomWalk(0)):
         rule = _Prefix(prefix, strategy)
@@ -293,8 +295,9 @@ def _passing(
             if steps_left <= 0:
                 break
             if not rule.begin(world.kernel):
-                return None, True, len(tried)
-            has_passed = passes(world, rule, schedule.property_name)
+                return None, rule.proved(), len(tried)
+            keeps = passes(world, rule, schedule.property_name, fair_after=steps_count)
+            has_passed = keeps and not world.kernel.was_cut
             rule.end(world.kernel)
             steps_left -= world.kernel.steps_count
             choices = tuple(world.kernel.choices)

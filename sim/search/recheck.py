@@ -89,8 +89,10 @@ class Notebook:
         )
 
 
-def noted_run(world: World, rule: Rule) -> list[Noted]:
-    """Run one execution and return its steps.
+def noted_run(
+    world: World, rule: Rule, *, fair_after: int | None = None
+) -> list[Noted]:
+    """Run one execution, cut if it does not end, and return its steps.
 
     Raises:
         NondeterminismError: the code under test kept state on its instance.
@@ -98,14 +100,26 @@ def noted_run(world: World, rule: Rule) -> list[Noted]:
     notebook = Notebook(world, watches_instance=True)
     try:
         with listening(world.kernel):
-            execute(world, rule, once_started=notebook.start)
+            execute(
+                world,
+                rule,
+                once_started=notebook.start,
+                cuts=True,
+                fair_after=fair_after,
+            )
     finally:
         notebook.close()
     notebook.compare_instance()
     return notebook.steps
 
 
-def recheck(world: World, expected: Sequence[Noted], choices: Sequence[int]) -> None:
+def recheck(
+    world: World,
+    expected: Sequence[Noted],
+    choices: Sequence[int],
+    *,
+    fair_after: int | None = None,
+) -> None:
     """Run a schedule again and compare every step.
 
     Raises:
@@ -113,7 +127,8 @@ def recheck(world: World, expected: Sequence[Noted], choices: Sequence[int]) -> 
     """
     notebook = Notebook(world)
     try:
-        execute(world, RecordedChoices(choices))
+        rule = RecordedChoices(choices)
+        execute(world, rule, cuts=True, fair_after=fair_after)
     except ReplayMismatch as error:
         _compare(expected, notebook.steps)
         raise NondeterminismError(

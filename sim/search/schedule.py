@@ -74,12 +74,14 @@ class Replayed:
         digest: its fingerprint.
         choices: the choices that were made.
         violations: the first violation of each property.
+        was_cut: it does not end by itself.
     """
 
     steps: tuple[Step, ...]
     digest: str
     choices: tuple[int, ...]
     violations: dict[str, Violation]
+    was_cut: bool = False
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return one flat row for each step."""
@@ -92,14 +94,16 @@ def run_rule(
     listener: StepListener | None = None,
     *,
     stops_at: str = "",
+    fair_after: int | None = None,
 ) -> Replayed:
-    """Run one execution with a trace.
+    """Run one execution with a trace; it is cut if it does not end.
 
     Args:
         world: on an untimed kernel.
         rule: makes the choices.
         listener: called after each step, once the trace has it.
         stops_at: end the execution when the property of this name is violated.
+        fair_after: steps after which the rule is asked no more.
     """
     kernel = world.kernel
     judged = with_no_error(searchable(world.properties))
@@ -109,7 +113,7 @@ def run_rule(
         listen(kernel, listener)
     try:
         with listening(kernel):
-            execute(world, rule)
+            execute(world, rule, cuts=True, fair_after=fair_after)
         if not kernel.is_stopped:
             judge.judge_end()
     finally:
@@ -120,6 +124,7 @@ def run_rule(
         digest=trace.digest(),
         choices=tuple(kernel.choices),
         violations=dict(judge.violations),
+        was_cut=kernel.was_cut,
     )
 
 
@@ -157,13 +162,18 @@ class _Answers:
         return answer
 
 
-def passes(world: World, rule: Rule, property_name: str) -> bool:
-    """Run one execution without a trace; return whether it keeps one property."""
+def passes(
+    world: World, rule: Rule, property_name: str, *, fair_after: int | None = None
+) -> bool:
+    """Run one execution without a trace; return whether it keeps one property.
+
+    An execution that is cut keeps it as far as is known.
+    """
     kernel = world.kernel
     judged = [one for one in searchable(world.properties) if one.name == property_name]
     judge = Judge(kernel, world, with_no_error(judged), stops_at=property_name)
     try:
-        execute(world, rule)
+        execute(world, rule, cuts=True, fair_after=fair_after)
         if not kernel.is_stopped:
             judge.judge_end()
     finally:

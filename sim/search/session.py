@@ -14,10 +14,11 @@ from typing import Final
 
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.property import Judge, Property, Violation, with_no_error
-from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.execution import FAIR_AFTER, execute
 from wavecheck.sim.search.recheck import noted_run, recheck
 from wavecheck.sim.search.strategy import Strategy
 from wavecheck.sim.task import Rule
+from wavecheck.sim.watchdog import WATCHDOG
 from wavecheck.sim.world import World
 
 Clock = Callable[[], float]
@@ -25,6 +26,7 @@ Clock = Callable[[], float]
 
 _DISTINCT_MAX = 2_000_000
 _CLOCK_EVERY = 8
+_CLOCK_STEPS = 5_000
 _TELL_EVERY = 100
 RECHECK_EVERY: Final = 64
 """One in so many executions is run twice and compared."""
@@ -89,6 +91,7 @@ class Statistics:
         final_states_once: those seen in one execution only.
         last_new_final_state: number of the execution that last ended in a new state.
         seconds: wall-clock time.
+        cut_count: executions that went on when every task had its turn, and were cut.
     """
 
     executions_count: int
@@ -99,6 +102,7 @@ class Statistics:
     final_states_once: int
     last_new_final_state: int
     seconds: float
+    cut_count: int = 0
 
     def unseen_odds(self) -> float:
         """Estimate the odds that the next execution ends in a state not seen yet.
@@ -149,6 +153,7 @@ class Session:
         self.judge = self._judge(world)
         self._sizes: Mapping[str, int] = {}
         self._budget = budget
+        WATCHDOG.allow(budget.seconds)
         self._clock = clock
         self._began = clock()
         self._stops_at_first = stops_at_first
@@ -160,6 +165,8 @@ class Session:
         self._final_states: dict[Hashable, int] = {}
         self._final_states_once = 0
         self._last_new_final_state = 0
+        self._cut_count = 0
+        self._asked_at = 0  # steps, when the clock was asked last
         self._elsewhere: Statistics | None = None
 
     def _judge(self, world: World) -> Judge:
@@ -175,7 +182,10 @@ class Session:
             return True
         if self._budget.executions is not None and count >= self._budget.executions:
             return True
-        if self._budget.seconds is not None and count % _CLOCK_EVERY == 0:
+        steps_count = self._steps_count - self._asked_at
+        is_asked = count % _CLOCK_EVERY == 0 or steps_count > _CLOCK_STEPS
+        if self._budget.seconds is not None and is_asked:
+            self._asked_at = self._steps_count
             self._is_late = self._clock() - self._began >= self._budget.seconds
         return self._is_late
 
@@ -211,13 +221,13 @@ class Session:
         kernel, judge = self.kernel, self.judge
         judge.violations.clear()
         if self.executions_count % RECHECK_EVERY == 0:
-            steps = noted_run(self.world, rule)
+            steps = noted_run(self.world, rule, fair_after=FAIR_AFTER)
             judge.violations.clear()
             # What is judged and counted below is the second run of the two.
-            recheck(self.world, steps, kernel.choices)
+            recheck(self.world, steps, kernel.choices, fair_after=FAIR_AFTER)
         else:
-            execute(self.world, rule)
-        judge.judge_end()
+            execute(self.world, rule, cuts=True, fair_after=FAIR_AFTER)
+        self._judge_end()
         self._count()
         if judge.violations:
             self._keep(strategy_name)
@@ -230,8 +240,8 @@ class Session:
         """
         violations = self.judge.violations
         violations.clear()
-        execute(self.world, rule)
-        self.judge.judge_end()
+        execute(self.world, rule, cuts=True, fair_after=FAIR_AFTER)
+        self._judge_end()
         for name in violations:
             self.found.pop(name, None)
         if violations:
@@ -245,11 +255,15 @@ class Session:
             The violations it shows.
         """
         self.judge.violations.clear()
-        execute(self.world, rule)
-        self.judge.judge_end()
+        execute(self.world, rule, cuts=True, fair_after=FAIR_AFTER)
+        self._judge_end()
         if self.judge.violations:
             self._keep(strategy_name)
         return self.judge.violations
+
+    def _judge_end(self) -> None:
+        if not self.kernel.was_cut:
+            self.judge.judge_end()
 
     def count_elsewhere(self, seen: Statistics | None, at_risk: set[str]) -> None:
         """Take for its own what was seen in executions that were not run here.
@@ -273,6 +287,9 @@ class Session:
                 self._schedules.add(bytes(choices))
             except ValueError:  # a choice above 255
                 self._schedules.add(tuple(choices))
+        if kernel.was_cut:
+            self._cut_count += 1
+            return
         state = tuple([part.snapshot() for part in kernel.parts.values()])
         seen = self._final_states.get(state, 0)
         if seen == 0:
@@ -323,4 +340,5 @@ class Session:
             final_states_once=self._final_states_once,
             last_new_final_state=self._last_new_final_state,
             seconds=self._clock() - self._began,
+            cut_count=self._cut_count,
         )

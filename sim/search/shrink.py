@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.search.execution import fair_after
 from wavecheck.sim.search.pct import PCTStrategy
 from wavecheck.sim.search.portfolio import Portfolio
 from wavecheck.sim.search.random_walk import RandomWalk
@@ -90,6 +91,7 @@ class Shrinker:
         self._executions_left = executions_max
         self._steps_left = steps_max
         self._property_name = property_name
+        self._fair_after: int | None = None
         self._tried: set[tuple[Entry, ...]] = set()
         self._cost: Callable[[Attempt], Cost] = Attempt.by_steps
 
@@ -103,6 +105,10 @@ class Shrinker:
         for other in self._other_violations():
             smallest = min(smallest, self._smallest(other), key=Attempt.by_steps)
         return smallest
+
+    def _passes(self, rule: Rule) -> bool:
+        limit = self._fair_after
+        return passes(self._world, rule, self._property_name, fair_after=limit)
 
     def _smallest(self, choices: Sequence[int]) -> Attempt:
         recorded = self._record(choices)
@@ -127,7 +133,7 @@ class Shrinker:
             if self._is_over():
                 return
             strategy.begin(kernel)
-            is_passed = passes(self._world, strategy, self._property_name)
+            is_passed = self._passes(strategy)
             strategy.end(kernel)
             self._count_execution()
             if not is_passed:
@@ -150,6 +156,8 @@ class Shrinker:
         follower = _Follower(self._world, RecordedChoices(choices))
         with running_again():
             violated = self._run(follower, follower.script)
+        if self._fair_after is None:
+            self._fair_after = fair_after(self._world.kernel.steps_count)
         # The script of an execution gives that execution, if anything does.
         found = self._try(tuple(follower.script.done)) if violated else None
         if found is None:
@@ -175,7 +183,7 @@ class Shrinker:
         kernel = self._world.kernel
         kernel.on_step = script.note
         try:
-            return not passes(self._world, rule, self._property_name)
+            return not self._passes(rule)
         finally:
             kernel.on_step = None
             self._count_execution()
