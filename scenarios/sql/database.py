@@ -174,21 +174,26 @@ class Database:
                 f"rows of table {table!r}\n  expected  one of: {known}"
             )
         for number, row in enumerate(rows, start=1):
-            names = ", ".join(f'"{one}"' for one in row)
-            marks = ", ".join(f"${at}" for at in range(1, len(row) + 1))
-            sql = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'
-            if not row:
-                sql = f'INSERT INTO "{table}" DEFAULT VALUES'
             try:
-                self._insert(sql, plain(row.values()))
+                self.insert(table, row)
             except SQLError as error:
                 raise InvalidScenario(
                     f"row {number} of table {table!r}: {error.message}\n"
                     f"  row       {dict(row)!r}"
                 ) from error
 
-    def _insert(self, sql: str, params: tuple[Any, ...]) -> None:
-        call = Call(sql, params, 0, Level.READ_COMMITTED, 0, 0, True, -1)
+    def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Insert a committed row here and now, as a part of the step under way.
+
+        Raises:
+            SQLError: the row violates the schema.
+        """
+        names = ", ".join(f'"{one}"' for one in row)
+        marks = ", ".join(f"${at}" for at in range(1, len(row) + 1))
+        sql = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'
+        if not row:
+            sql = f'INSERT INTO "{table}" DEFAULT VALUES'
+        call = Call(sql, plain(row.values()), 0, Level.READ_COMMITTED, 0, 0, True, -1)
         while True:
             done = statement_step(self, call)
             if isinstance(done, Performed):

@@ -1,0 +1,146 @@
+"""A PostgreSQL database of a world, as the code under test reaches it."""
+
+import importlib
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+
+from wavecheck.scenarios.drivers import recorded, running
+from wavecheck.scenarios.drivers.reaching import make_reachable
+from wavecheck.scenarios.sql.database import Database
+from wavecheck.scenarios.sql.session import Answer, Session
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.kernel import Kernel
+
+Rows = Mapping[str, Iterable[Mapping[str, Any]]]
+
+_DRIVERS: Final = {
+    "psycopg": "psycopg3",
+    "psycopg_pool": "psycopg_pool",
+    "psycopg2": "psycopg2",
+    "sqlalchemy": "sqlalchemy",
+    "django": "django",
+}
+"""Packages that code under test may use, each with the module that stands below it."""
+
+_ALWAYS: Final = ("psycopg", "psycopg2", "psycopg_pool")
+"""Those that code may import late; the others take long to import."""
+
+_FAMILY: Final = "postgresql"
+
+
+def _driver(package: str, needed_for: str) -> Any:
+    """Return the module that stands below a package.
+
+    Raises:
+        InvalidScenario: the package is not installed.
+    """
+    if find_spec(package) is None:
+        extra = {"psycopg": "postgres"}.get(package, package)
+        raise InvalidScenario(
+            f"{needed_for} needs {package}, which is not installed\n"
+            f"next: pip install 'wavecheck[{extra}]'"
+        )
+    return importlib.import_module(f"wavecheck.scenarios.drivers.{_DRIVERS[package]}")
+
+
+class PostgreSQL:
+    """One database, its tables, and the ways into it.
+
+    Args:
+        kernel: whose parts the tables become.
+        schema: DDL text, SQLAlchemy's MetaData, or models of Django's.
+        rows: by table, each by column.
+        name: of the database in the addresses that the code uses; empty: any.
+        isolation: level of its sessions, unless they say otherwise.
+        calls: names of stand-ins whose calls are recorded in tables.
+
+    Attributes:
+        database: the model.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        schema: Any,
+        *,
+        rows: Rows | None = None,
+        name: str = "",
+        isolation: str = "read committed",
+        calls: Iterable[str] = (),
+    ) -> None:
+        ddl, completed = _read(schema, rows or {})
+        tables = [recorded.table_of(one) for one in calls]
+        self._kernel = kernel
+        self._isolation = isolation
+        self.database = Database(kernel, ";\n".join([ddl, *tables]), rows=completed)
+        make_reachable(kernel, _FAMILY, self, name)
+        for package in _DRIVERS:
+            is_likely = package in _ALWAYS or package in sys.modules
+            if is_likely and find_spec(package) is not None:
+                _driver(package, package).install()
+
+    def session(self) -> Session:
+        """Return a session; it is closed with the task that it is opened in."""
+        session = self.database.session(isolation=self._isolation)
+        running.note_session(session)
+        return session
+
+    def connect(self, **options: Any) -> running.Fresh:
+        """Return a psycopg connection, a new one for each task that is given it.
+
+        Args:
+            options: `autocommit`, `row_factory`, `cursor_factory`, as in psycopg.
+        """
+        psycopg3 = _driver("psycopg", "db.connect()")
+        return running.Fresh(lambda: psycopg3.connection_to(self, **options))
+
+    def connect_psycopg2(self, **options: Any) -> running.Fresh:
+        """Return a psycopg2 connection, a new one for each task that is given it."""
+        psycopg2 = _driver("psycopg2", "db.connect_psycopg2()")
+        return running.Fresh(lambda: psycopg2.connection_to(self, **options))
+
+    def engine(self, **options: Any) -> Any:
+        """Return an engine of SQLAlchemy's, on psycopg.
+
+        Args:
+            options: of `create_engine`.
+        """
+        _driver("psycopg", "db.engine()")
+        return _driver("sqlalchemy", "db.engine()").engine_to(_FAMILY, self, **options)
+
+    def query(self, sql: str) -> Answer:
+        """Return what a query gives on what is committed; it is no step."""
+        return self.database.query(sql)
+
+    def calls(self, name: str, **options: Any) -> recorded.RecordedCalls:
+        """Return a stand-in whose calls are rows of the table of its name.
+
+        Args:
+            name: one of those that the database was made with.
+            options: of `RecordedCalls`.
+        """
+        if name not in self.database.tables:
+            raise InvalidScenario(
+                f"calls of {name!r} have no table\n"
+                f"next: w.postgresql(..., calls=[{name!r}])"
+            )
+        return recorded.RecordedCalls(self._kernel, self.database, name, **options)
+
+
+def _read(schema: Any, rows: Rows) -> tuple[str, Rows]:
+    """Return DDL and rows of whatever a schema is given as."""
+    if isinstance(schema, str):
+        return schema, rows
+    if hasattr(schema, "sorted_tables"):
+        models = _driver("sqlalchemy", "a schema from models")
+        return models.schema_of(schema, _FAMILY), models.rows_of(schema, rows)
+    if hasattr(schema, "get_models") or isinstance(schema, list | tuple):
+        models = _driver("django", "a schema from models")
+        listed = schema.get_models() if hasattr(schema, "get_models") else schema
+        return models.schema_of(listed, _FAMILY), rows
+    raise InvalidScenario(
+        f"schema {schema!r}\n"
+        "  expected  DDL as text, SQLAlchemy's MetaData, or models of Django's"
+    )
