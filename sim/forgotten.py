@@ -13,17 +13,14 @@ recorded or compared, and where a proof learns; elsewhere it costs one look-up.
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
 from wavecheck.sim.blame import Place, call_text, calling_at
 from wavecheck.sim.errors import CoordinatorError
-from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation, making
 from wavecheck.sim.task import Task
-from wavecheck.sim.trace import listen
 
 _REFERENCES: Final = 2
 """To an operation that nobody else holds: by our variable, and by the question."""
@@ -97,23 +94,6 @@ class Forgotten:
                 place = Place(origin[1], int(origin[2]), origin[3])
                 raise _forgotten(task, f"{name[1]}(...)", place)
         self._warned.clear()
-
-
-@contextmanager
-def listening(kernel: Kernel) -> Iterator[None]:
-    """Run an execution, and see after each step that nothing was forgotten.
-
-    Raises:
-        CoordinatorError: something was.
-    """
-    forgotten, before = Forgotten(kernel.tasks, lambda: kernel.current), kernel.on_step
-    listen(kernel, lambda *details: forgotten.check())
-    try:
-        with forgotten:
-            yield
-            forgotten.check()
-    finally:
-        kernel.on_step = before
 
 
 def _forgotten(task: Task | None, what: str, place: Place | None) -> CoordinatorError:

@@ -83,6 +83,7 @@ class Kernel(simpy.Environment):
             such an error ends the run.
         progress: called with the steps so far, now and then.
         on_step: called after each step, with its changes; for traces.
+        asks: asks a guard in its stead, to see what it reads.
         is_stopped: set to end the run after the current step.
         fair_after: after so many steps the rule is asked no more, and every task and
             every option gets its turn; None: never.
@@ -122,6 +123,7 @@ class Kernel(simpy.Environment):
         self.progress: Callable[[int], None] | None = None
         self.performed: set[Statement] = set()
         self.on_step: StepListener | None = None
+        self.asks: Callable[[Operation[Any]], bool] | None = None
         self.is_stopped = False
         self.fair_after: int | None = None
         self.is_fair = False
@@ -521,7 +523,11 @@ class Kernel(simpy.Environment):
         assert statement.enabled is not None
         assert statement.wakes_on is not None
         part = statement.wakes_on(operation.owner, *operation.args)
-        is_enabled = statement.enabled(operation.owner, *operation.args)
+        is_enabled = (
+            statement.enabled(operation.owner, *operation.args)
+            if self.asks is None
+            else self.asks(operation)
+        )
         task.is_enabled = False
         if not (self.is_timed and is_enabled):
             part.waiters.append(task)
@@ -550,7 +556,11 @@ class Kernel(simpy.Environment):
             assert operation is not None
             statement = operation.statement
             assert statement.enabled is not None
-            is_enabled = statement.enabled(operation.owner, *operation.args)
+            is_enabled = (
+                statement.enabled(operation.owner, *operation.args)
+                if self.asks is None
+                else self.asks(operation)
+            )
             if is_enabled is task.is_enabled:
                 continue
             if not is_enabled:

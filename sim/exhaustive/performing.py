@@ -16,6 +16,7 @@ from wavecheck.sim.exhaustive.reduction import Reduction
 from wavecheck.sim.exhaustive.refusal import CannotLearn, refuse
 from wavecheck.sim.exhaustive.results import Results, Script
 from wavecheck.sim.exhaustive.shared import SharedState
+from wavecheck.sim.guards import ask
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.property import NO_ERROR, Property
@@ -206,9 +207,7 @@ class Performer:
         """Perform an operation on the loaded parts; None if it is not enabled."""
         kernel, statement = self._kernel, operation.statement
         self.runs_count += 1
-        if statement.enabled is not None and not statement.enabled(
-            operation.owner, *operation.args
-        ):
+        if statement.enabled is not None and not ask(kernel.parts, operation):
             return None
         kernel.journal.clear()
         error: Exception | None = None

@@ -14,7 +14,7 @@ from typing import Any
 
 from wavecheck.sim.blame import call_text
 from wavecheck.sim.errors import NondeterminismError, ReplayMismatch
-from wavecheck.sim.forgotten import listening
+from wavecheck.sim.listening import listening
 from wavecheck.sim.operation import Operation, Statement
 from wavecheck.sim.parts import Change
 from wavecheck.sim.search.execution import execute

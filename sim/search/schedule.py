@@ -10,8 +10,8 @@ from typing import Any
 
 from wavecheck.sim.errors import ReplayMismatch
 from wavecheck.sim.faces import shown
-from wavecheck.sim.forgotten import listening
 from wavecheck.sim.kernel import Kernel, StepListener
+from wavecheck.sim.listening import listening
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change
 from wavecheck.sim.property import Judge, Violation, with_no_error

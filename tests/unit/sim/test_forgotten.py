@@ -3,7 +3,7 @@
 import pytest
 
 from wavecheck.sim.errors import CoordinatorError
-from wavecheck.sim.forgotten import listening
+from wavecheck.sim.listening import listening
 
 HERE = "tests/unit/sim/test_forgotten.py"
 
