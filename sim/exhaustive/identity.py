@@ -1,73 +1,39 @@
 """Keys of values: equal keys mean that code cannot tell the values apart.
 
-Knows Python's values, nothing of tasks. An immutable value is its content with its
-type. A mutable value that one task owns is its content too, with aliases numbered, so
-that two names of one list differ from two equal lists. An object that is the same in
-every execution is a *constant*: its number in the order in which it was found.
+Knows what values are made of, nothing of tasks. A value that cannot change is its
+content with its type. One that can is its content too, with aliases numbered, so that
+two names of one list differ from two equal lists. An object that is the same in every
+execution is a *constant*: its number in the order in which it was found.
+
+Known gaps: the identity of immutable values (`is` between equal strings) is no part of
+a key, nor is the order in which a set of texts is iterated over, which differs from
+process to process anyway; the runs that accompany a proof see such order at work.
 """
 
-from collections import deque
-from collections.abc import Iterator
+import sys
 from enum import Enum
-from types import (
-    BuiltinFunctionType,
-    CellType,
-    CodeType,
-    FunctionType,
-    MethodType,
-    ModuleType,
-)
-from typing import Any, Final, Generic, TypeVar
+from types import BuiltinFunctionType
+from typing import Any, Final
 
+from wavecheck.sim.exhaustive.anatomy import (
+    ATOMS,
+    BY_ITSELF,
+    VALUES,
+    IdentityMap,
+    Same,
+    Shape,
+    anatomy,
+    mro_of,
+    shape_of,
+)
 from wavecheck.sim.exhaustive.refusal import CannotCompare
 from wavecheck.sim.operation import Operation, Statement
 
-T = TypeVar("T")
 Key = Any
 """A hashable value."""
 
-_ATOMS: Final = frozenset({type(None), bool, int, str, bytes, complex, type(...)})
-_BY_ITSELF: Final = (type, ModuleType, CodeType, BuiltinFunctionType, Statement)
-_SEQUENCES: Final = (list, deque, bytearray)
-_ITERATORS: Final[tuple[type, ...]] = (
-    type(iter(())),
-    type(iter([])),
-    type(iter("")),
-    type(iter(range(0))),
-    type(iter({})),
-    type(iter({}.values())),
-    type(iter({}.items())),
-    type(reversed([])),
-    enumerate,
-    zip,
-)
-_EMPTY_CELL: Final = "empty cell"
-
-
-class IdentityMap(Generic[T]):
-    """A dictionary whose keys are objects themselves, equal or not; it owns them."""
-
-    def __init__(self) -> None:
-        self._items: dict[int, tuple[object, T]] = {}
-
-    def __contains__(self, key: object) -> bool:
-        return id(key) in self._items
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def get(self, key: object) -> T | None:
-        """Return the value of an object, or None."""
-        item = self._items.get(id(key))
-        return None if item is None else item[1]
-
-    def set(self, key: object, value: T) -> None:
-        """Set the value of an object."""
-        self._items[id(key)] = (key, value)
-
-    def values(self) -> Iterator[T]:
-        """Yield the values in order of insertion."""
-        return (value for _, value in self._items.values())
+_NUMBERS: Final = frozenset({int, bool, float})
+_TYPE: Final = type
 
 
 class Identity:
@@ -99,103 +65,75 @@ class Identity:
             CannotCompare: there is no key that stands for it.
         """
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             return (kind, value)
-        if kind is float:
+        if kind is float and value == value:  # a NaN is only itself
             return (kind, value.hex())
-        if isinstance(value, Enum):
-            return (kind, value.name)
         if aliases is None:
             aliases = IdentityMap()
-        if isinstance(value, tuple):
+        if kind is tuple:
             return (kind, tuple([self.key(item, aliases) for item in value]))
-        if isinstance(value, frozenset):
-            return (kind, frozenset([self.key(item, aliases) for item in value]))
-        if kind is range:
-            return (kind, value)
         number = self.constant(value)
         if number is not None:
             return ("constant", number)
-        if isinstance(value, _BY_ITSELF):
-            return ("itself", kind, value)
-        return self._mutable_key(value, aliases)
-
-    def _mutable_key(self, value: Any, aliases: IdentityMap[int]) -> Key:
-        known = aliases.get(value)
-        if known is not None:
-            return ("alias", known)
-        aliases.set(value, len(aliases))
-        kind = type(value)
-
-        def key(item: Any) -> Key:
-            return self.key(item, aliases)
-
-        if kind in _SEQUENCES:
-            return (kind, tuple([key(item) for item in value]))
-        if kind is set:
-            return (kind, frozenset([key(item) for item in value]))
-        if kind is dict:
-            items = [(key(name), key(item)) for name, item in value.items()]
-            return (kind, tuple(items))
-        if isinstance(value, CellType):
-            return (kind, self._cell_key(value, aliases))
-        if isinstance(value, MethodType):
-            return (kind, key(value.__func__), key(value.__self__))
-        if isinstance(value, FunctionType):
-            cells = [key(cell) for cell in value.__closure__ or ()]
-            defaults = key(value.__defaults__), key(value.__kwdefaults__)
-            return (kind, value.__code__, defaults, tuple(cells))
-        if isinstance(value, Operation):
-            parts = key(value.statement), key(value.owner), key(value.args)
-            return (kind, parts)
-        if kind in _ITERATORS:
-            return (kind, self._iterator_key(value, aliases))
-        if isinstance(value, BaseException):
-            # Its traceback tells where it came from; code that asks is not compared.
-            return (kind, key(value.args), key(vars(value)))
-        fields = fields_of(value)
-        if fields is None:
-            raise CannotCompare(kind.__qualname__)
-        return (kind, tuple([(name, key(item)) for name, item in fields]))
-
-    def _cell_key(self, cell: CellType, aliases: IdentityMap[int]) -> Key:
+        if kind in _ITSELF or _TYPE in mro_of(kind):
+            return ("itself", Same(value))
         try:
-            content = cell.cell_contents
-        except ValueError:
-            return _EMPTY_CELL
-        return self.key(content, aliases)
+            return self._made_key(value, kind, aliases)
+        except RecursionError:
+            raise CannotCompare(f"a {kind.__qualname__} of great depth") from None
 
-    def _iterator_key(self, iterator: Any, aliases: IdentityMap[int]) -> Key:
-        """Return the key of what an iterator will still yield."""
-        made_from = iterator.__reduce__()
-        arguments = made_from[1]
-        position = made_from[2] if len(made_from) > 2 else None
-        if isinstance(position, int) and isinstance(arguments[0], tuple | range | str):
-            # What is behind the position has been yielded and cannot come back.
-            arguments = (arguments[0][position:],)
-            position = None
-        if isinstance(arguments[0], range):
-            return (
-                "range",
-                tuple(arguments[0]) if len(arguments[0]) < 64 else arguments[0],
-            )
-        return (position, tuple([self.key(item, aliases) for item in arguments]))
+    def _made_key(self, value: Any, kind: type, aliases: IdentityMap[int]) -> Key:
+        if kind is Operation:
+            parts = (value.statement, value.owner, value.args)
+            return (kind, tuple([self.key(one, aliases) for one in parts]))
+        if Enum in mro_of(kind):
+            return _member_key(value, kind)
+        if kind is BuiltinFunctionType and value.__self__ in (None, sys):
+            return ("itself", Same(value))
+        shape = shape_of(kind)
+        is_value = shape.base in VALUES and shape.adds_nothing
+        if not is_value or _is_nan(value, shape):
+            known = aliases.get(value)
+            if known is not None:
+                return ("alias", known)
+            aliases.set(value, len(aliases))
+        content, children = anatomy(value)
+        met = len(aliases)
+        keys = tuple([(name, self.key(one, aliases)) for name, one in children])
+        if shape.base not in (set, frozenset) or _has_fixed_order(children):
+            return (shape.kind, content, keys)
+        if len(aliases) > met and len(keys) > 1:
+            raise CannotCompare(f"a {kind.__qualname__} of objects that can change")
+        return (shape.kind, content, frozenset(keys))
 
 
-def fields_of(value: Any) -> list[tuple[str, Any]] | None:
-    """Return the attributes of a plain object; None if it has other state as well."""
+_ITSELF: Final = frozenset({*BY_ITSELF, Statement})
+
+
+def _is_nan(value: Any, shape: Shape) -> bool:
+    """Return whether a number is not equal to itself: it matters which one it is."""
+    if shape.base is float:
+        return float.__ne__(value, value)
+    return shape.base is complex and complex.__ne__(value, value)
+
+
+def _has_fixed_order(children: list[tuple[str | None, Any]]) -> bool:
+    """Return whether items of a set come in the same order in another process."""
+    return all(_has_fixed_hash(one) for name, one in children if name is None)
+
+
+def _has_fixed_hash(value: Any) -> bool:
     kind = type(value)
-    for base in kind.__mro__[:-1]:
-        if not base.__flags__ & _HEAP_TYPE or base.__itemsize__:
-            return None
-    fields = []
-    for base in reversed(kind.__mro__):
-        names = base.__dict__.get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
-                fields.append((name, getattr(value, name)))  # noqa: PERF401 - nested
-    fields.extend(getattr(value, "__dict__", {}).items())
-    return fields
+    if kind in (tuple, frozenset):
+        return all(map(_has_fixed_hash, value))
+    return kind in _NUMBERS
 
 
-_HEAP_TYPE: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+def _member_key(value: Any, kind: type) -> Key:
+    """Return the key of a member that its class knows."""
+    fields = kind.__dict__
+    members = fields.get("_member_map_", {}), fields.get("_value2member_map_", {})
+    if any(value is one for held in members for one in held.values()):
+        return ("itself", Same(value))
+    raise CannotCompare(f"a member that {kind.__qualname__} does not list")

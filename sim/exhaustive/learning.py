@@ -338,7 +338,7 @@ class Learner:
             CannotLearn: one of them came out differently.
             SymmetryBroken: by one task, and by an interchangeable one.
         """
-        self._watch.check("(any)")
+        self._watch.check("(any)", is_last=True)
         statements = self.effects.recheck()
         checked = self._recheck_groups(resumptions_max)
         for task in self.tasks:

@@ -15,11 +15,12 @@ from typing import Any
 
 from wavecheck.sim.blame import describe_foreign_await
 from wavecheck.sim.errors import CoordinatorError, WavecheckError
+from wavecheck.sim.exhaustive.anatomy import IdentityMap
 from wavecheck.sim.exhaustive.crowd import Birth
 from wavecheck.sim.exhaustive.effects import Effects
 from wavecheck.sim.exhaustive.frames import stands_of
 from wavecheck.sim.exhaustive.hidden import Watch
-from wavecheck.sim.exhaustive.identity import IdentityMap, Key
+from wavecheck.sim.exhaustive.identity import Key
 from wavecheck.sim.exhaustive.recording import Recorder
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken

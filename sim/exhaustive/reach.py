@@ -1,117 +1,353 @@
 """Everything that can be reached from some objects, each with a name for a message.
 
-Knows Python's objects, nothing of parts and steps: those it names and does not enter.
-The order is fixed, so that the same object has the same name in each run.
+Knows Python's objects, nothing of parts and steps: those it names and does not enter,
+but for what code under test has put there. The order is fixed, so that the same object
+has the same name in each run.
 """
 
+import _thread
+import abc
+import dis
+import functools
 import gc
 import logging
-import random  # noqa: TID251 - to see whether the code under test draws from it
-from collections import deque
-from collections.abc import Iterable
+import sys
+import weakref
+from collections import namedtuple
+from collections.abc import Hashable, Iterable
+from contextvars import ContextVar, Token
+from enum import Enum
+from inspect import Parameter, Signature
 from types import (
+    AsyncGeneratorType,
     CellType,
+    ClassMethodDescriptorType,
     CoroutineType,
     FunctionType,
     GeneratorType,
+    GenericAlias,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
     MethodType,
     ModuleType,
+    UnionType,
+    WrapperDescriptorType,
 )
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from wavecheck.sim.exhaustive.identity import IdentityMap, fields_of
-from wavecheck.sim.exhaustive.modules import is_user_code, module_of
+from numpy.random import BitGenerator
+
+from wavecheck.sim.exhaustive.anatomy import (
+    ATOMS,
+    BY_ITSELF,
+    VALUES,
+    IdentityMap,
+    anatomy,
+    mro_of,
+    shape_of,
+    vars_of,
+)
+from wavecheck.sim.exhaustive.program import Program
+from wavecheck.sim.exhaustive.refusal import CannotCompare
+from wavecheck.sim.exhaustive.trust import (
+    is_trusted_class,
+    is_trusted_function,
+    module_named,
+)
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation, Statement
 from wavecheck.sim.parts import Part
 from wavecheck.sim.task import Task
 from wavecheck.sim.watchdog import Watchdog
 
-OPAQUE: Final = (
-    *(Kernel, Part, Task, Statement, Operation, Watchdog),
-    *(logging.Logger, ModuleType),
-)
-_CONTAINERS: Final = (list, dict, set, deque, bytearray)
-_HOLDERS: Final = (
-    *(*OPAQUE, *_CONTAINERS),
-    *(CellType, MethodType, GeneratorType, CoroutineType),
-)
-_ENGINE: Final = ("wavecheck.sim.exhaustive.", "wavecheck.sim.search.")
-
 Children = list[tuple[str, Any]]
+"""What an object holds, each with the name that a refusal gives it."""
+
+_SUSPENDED: Final = (GeneratorType, CoroutineType, AsyncGeneratorType)
+_ENGINE: Final = (Kernel, Part, Task)
+_HARMLESS: Final = frozenset(
+    {
+        *(*ATOMS, *BY_ITSELF, float, complex, Token, GenericAlias, UnionType),
+        *(MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType),
+        *(MemberDescriptorType, ClassMethodDescriptorType),
+        *(type(vars(abc.ABC)["_abc_impl"]), TypeVar, type(Any)),
+        *(type(vars(namedtuple("_Pair", "a"))["a"]), Signature, Parameter),
+    }
+)
+"""Exact types of what cannot change, or is looked into elsewhere."""
+
+_OF_PYTHON: Final = frozenset(
+    {
+        *("__annotations__", "__dict__", "__weakref__", "__doc__", "__module__"),
+        *("__qualname__", "__slots__", "__orig_bases__", "__parameters__"),
+        *("__dataclass_fields__", "__dataclass_params__", "__match_args__"),
+        *("__abstractmethods__", "__hash__", "_value2member_map_", "_abc_impl"),
+        *("__protocol_attrs__", "__non_callable_proto_members__", "_is_protocol"),
+    }
+)
+"""Class attributes that Python itself keeps."""
+
+_OF_LOGGERS: Final = frozenset({"_cache", "manager", "parent", "handlers"})
+_WEAK: Final = (
+    *(weakref.WeakKeyDictionary, weakref.WeakSet, weakref.WeakValueDictionary),
+    weakref.ref,
+)
 
 
-def children_of(value: Any, label: str) -> Children:
-    """Return what an object holds, each with the name that a refusal gives it."""
-    if isinstance(value, FunctionType):
-        return _function_children(value)
-    if isinstance(value, MethodType):
-        return [(label, value.__func__), (label, value.__self__)]
-    if isinstance(value, CellType):
-        try:
-            return [(label, value.cell_contents)]
-        except ValueError:
-            return []
+def look_into(value: Any, label: str) -> tuple[Hashable, Children]:
+    """Return what an object is made of: plain content, and named objects.
+
+    Raises:
+        CannotCompare: its state cannot be read.
+    """
+    kind: Any = type(value)
     if isinstance(value, type):
-        return [
-            (f"class attribute {name!r} of {value.__name__}", _unwrap(item))
-            for name, item in vars(value).items()
-            if not name.startswith("__") and name != "_abc_impl"
-        ]
-    if isinstance(value, dict):
-        return [(f"{label}[{name!r}]", item) for name, item in value.items()]
-    if isinstance(value, tuple | frozenset | set | list | deque | bytearray):
-        return [(label, item) for item in value]
-    if isinstance(value, GeneratorType | CoroutineType):
-        frame = getattr(value, "gi_frame", None) or getattr(value, "cr_frame", None)
-        if frame is None:
-            return []
-        return [(label, frame.f_lasti), *((label, v) for v in frame.f_locals.values())]
-    if isinstance(value, random.Random):
-        return [(label, value.getstate())]
-    if hasattr(value, "__next__"):
-        return [(label, repr(value))]
-    name = type(value).__name__
-    fields = fields_of(value)
-    return [(f"attribute {field!r} of {name}", item) for field, item in fields or ()]
+        return None, _class_children(value)
+    if kind in _HARMLESS or kind is ModuleType:
+        return None, []
+    special = _SPECIAL.get(kind)
+    if special is not None:
+        made: tuple[Hashable, Children] = special(value, label)
+        return made
+    if Enum in mro_of(kind):
+        return None, _attributes(value, kind)
+    if is_engines(kind):
+        return None, _put_there(value)
+    if logging.Logger in mro_of(kind):
+        held = [one for one in _attributes(value, kind) if one[0] not in _SKIPPED]
+        return None, held
+    if BitGenerator in mro_of(kind):
+        return str(value.state), []
+    if _thread._local in mro_of(kind):
+        found = _thread._local.__getattribute__(value, "__dict__").items()
+        return None, [(f"attribute {name!r} of {label}", one) for name, one in found]
+    content, made_of = anatomy(value)
+    if shape_of(kind).base is dict:
+        return content, _dict_children(value, label)
+    return content, [
+        (label if name is None else f"attribute {name!r} of {kind.__name__}", one)
+        for name, one in made_of
+    ]
 
 
-def _function_children(function: FunctionType) -> Children:
-    name = function.__qualname__
+_SKIPPED: Final = {f"attribute {one!r} of Logger" for one in _OF_LOGGERS} | {
+    f"attribute {one!r} of RootLogger" for one in _OF_LOGGERS
+}
+
+
+def _attributes(value: Any, kind: type) -> Children:
+    reads_dict = shape_of(kind).reads_dict
+    held = {} if reads_dict is None else reads_dict(value)
+    return [(f"attribute {name!r} of {kind.__name__}", v) for name, v in held.items()]
+
+
+def _class_children(value: type) -> Children:
+    if is_trusted_class(value):
+        return []
+    is_local = not is_defined_once(value)
+    return [
+        (f"class attribute {name!r} of {value.__name__}", one)
+        for name, one in vars_of(value).items()
+        if name not in _OF_PYTHON and (is_local or not isinstance(one, FunctionType))
+    ]
+
+
+def is_defined_once(value: object) -> bool:
+    """Return whether a class or function is what its module has under its name."""
+    if not isinstance(value, FunctionType | type):
+        return False
+    module = module_named(value.__module__)
+    found: Any = module
+    for part in value.__qualname__.split("."):
+        found = getattr(found, "__dict__", {}).get(part)
+    return found is value
+
+
+def is_engines(kind: type) -> bool:
+    """Return whether a class is the engine's own, or one derived from it."""
+    return any(one in mro_of(kind) for one in _ENGINE)
+
+
+def _dict_children(value: dict[Any, Any], label: str) -> Children:
     found: Children = []
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-    found.extend((f"closure variable {free!r} of {name}", cell) for free, cell in cells)
-    found.extend(
-        (f"default argument of {name}", item) for item in function.__defaults__ or ()
-    )
-    found.extend(
-        (f"default argument {key!r} of {name}", item)
-        for key, item in (function.__kwdefaults__ or {}).items()
-    )
+    for key, one in dict.items(value):
+        shown = repr(key) if type(key) in (str, int) else type(key).__name__
+        found.append((f"{label}[{shown}]", one))
+        if type(key) not in ATOMS:
+            found.append((f"a key of {label}", key))
+    return found
+
+
+def _function(function: FunctionType, label: str) -> tuple[Hashable, Children]:
+    name = function.__qualname__
+    content, _ = anatomy(function)
+    cells: Any = function.__closure__ or ()
+    if is_trusted_function(function):  # which does not rebind them
+        cells = [_cell_content(one) for one in cells]
+    found: Children = [
+        (f"closure variable {free!r} of {name}", one)
+        for free, one in zip(function.__code__.co_freevars, cells, strict=False)
+    ]
+    defaults = [
+        *(function.__defaults__ or ()),
+        *(function.__kwdefaults__ or {}).values(),
+    ]
+    found.extend((f"default argument of {name}", item) for item in defaults)
     found.extend(
         (f"attribute {key!r} of function {name}", item)
         for key, item in vars(function).items()
     )
+    if is_trusted_function(function):
+        found = [one for one in found if not isinstance(one[1], _WEAK)]
+    return content, found
+
+
+def _cell_content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _statement(value: Statement, label: str) -> tuple[Hashable, Children]:
+    code = (value.function, value.enabled, value.wakes_on)
+    return None, [(value.name, one) for one in code]
+
+
+def _operation(value: "Operation[Any]", label: str) -> tuple[Hashable, Children]:
+    return None, [(label, value.statement), (label, value.owner), (label, value.args)]
+
+
+def _suspended(value: Any, label: str) -> tuple[Hashable, Children]:
+    frame = frame_of(value)
+    if frame is not None:
+        return frame.f_lasti, [(label, one) for one in frame.f_locals.values()]
+    return "ended", []
+
+
+def frame_of(value: Any) -> Any:
+    """Return the frame of a suspended coroutine or generator, if it has one."""
+    for name in ("cr_frame", "gi_frame", "ag_frame"):
+        if hasattr(type(value), name):
+            return getattr(value, name)
+    return None
+
+
+def _cached(value: Any, label: str) -> tuple[Hashable, Children]:
+    """Return what `functools.lru_cache` holds: its counts and its entries."""
+    name = getattr(value, "__qualname__", label)
+    found: Children = [
+        (f"cache of {name}", one)
+        for one in gc.get_referents(value)
+        if type(one) in (dict, tuple, list) or type(one).__name__ == "_lru_list_elem"
+    ]
+    if isinstance(value.__wrapped__, FunctionType):
+        found.append((name, value.__wrapped__))
+    return tuple(value.cache_info()), found
+
+
+def _link(value: Any, label: str) -> tuple[Hashable, Children]:
+    return None, [(label, one) for one in gc.get_referents(value)]
+
+
+def _variable(value: "ContextVar[Any]", label: str) -> tuple[Hashable, Children]:
+    unset = object
+    return None, [(f"context variable {value.name!r}", value.get(unset))]
+
+
+def _lock(value: Any, label: str) -> tuple[Hashable, Children]:
+    return repr(value), []
+
+
+def _namespace(value: ModuleType, label: str) -> tuple[Hashable, Children]:
+    return None, []
+
+
+@functools.lru_cache(maxsize=1)
+def _one_cached() -> None:
+    """Be an example of what `functools.lru_cache` makes."""
+
+
+_one_cached()
+_LRU: Final = type(_one_cached)
+_SPECIAL: Final[dict[type, Any]] = {
+    FunctionType: _function,
+    Statement: _statement,
+    Operation: _operation,
+    _LRU: _cached,
+    ContextVar: _variable,
+    _thread.LockType: _lock,
+    _thread.RLock: _lock,
+    ModuleType: _namespace,
+    **dict.fromkeys(_SUSPENDED, _suspended),
+}
+
+
+def _put_there(value: Any) -> Children:
+    """Return what code under test has put on an object of the engine.
+
+    Attributes that the engine's own code assigns are its own; the functions in them
+    (a rule of a unique index, a watcher) are not.
+    """
+    kind: Any = type(value)
+    own = _assigned_by(kind)
+    found: Children = []
+    reads_dict = shape_of(kind).reads_dict
+    held = {} if reads_dict is None else reads_dict(value)
+    for name, one in held.items():
+        label = f"attribute {name!r} of {getattr(value, 'name', kind.__name__)}"
+        if name not in own:
+            found.append((label, one))
+            continue
+        inner = one if type(one) in (list, tuple) else (one,)
+        inner = one.values() if type(one) is dict else inner
+        found.extend(
+            (label, each)
+            for each in inner
+            if isinstance(each, FunctionType | MethodType | Part)
+        )
     return found
 
 
-def _unwrap(value: Any) -> Any:
-    if isinstance(value, staticmethod | classmethod):
-        return value.__func__
-    return value
+def has_more_than_its_own(value: Any) -> bool:
+    """Return whether code under test has put something on an object of the engine."""
+    kind: Any = type(value)
+    reads_dict = shape_of(kind).reads_dict
+    held = {} if reads_dict is None else reads_dict(value)
+    return not held.keys() <= _assigned_by(kind)
+
+
+@functools.cache
+def _assigned_by(kind: Any) -> frozenset[str]:
+    """Return the attributes that the engine's code assigns on objects of a class."""
+    return frozenset(
+        instruction.argval
+        for one in mro_of(kind)
+        if is_trusted_class(one)
+        for function in vars_of(one).values()
+        if isinstance(function, FunctionType) and is_trusted_function(function)
+        for instruction in dis.get_instructions(function)
+        if instruction.opname == "STORE_ATTR"
+    )
 
 
 class Reach:
     """Collects what is reachable from some roots, in a fixed order.
 
     Args:
+        program: is told of the code that may run.
         beyond: objects that are known already; the search stops at them.
+
+    Attributes:
+        found: the label of each object.
+        objects: what may hold state, with its label.
     """
 
-    def __init__(self, *beyond: IdentityMap[int]) -> None:
+    def __init__(self, program: Program, *beyond: IdentityMap[int]) -> None:
         self.found: IdentityMap[str] = IdentityMap()
         self.objects: list[tuple[object, str]] = []
-        self.modules: dict[str, ModuleType] = {}
+        self._program = program
         self._beyond = beyond
 
     def add(self, roots: Iterable[tuple[str, Any]]) -> None:
@@ -119,66 +355,76 @@ class Reach:
         todo = list(roots)[::-1]
         while todo:
             label, value = todo.pop()
-            if isinstance(value, property):
-                todo.append((label, value.fget))
+            kind = type(value)
+            if kind in _HARMLESS or value is sys.modules or _is_sink(value):
+                if kind is ModuleType:
+                    self._program.meet_module(value)
                 continue
-            if isinstance(value, tuple | frozenset):
-                todo.extend((label, item) for item in reversed(list(value)))
+            if value in self.found or any(value in one for one in self._beyond):
                 continue
-            if not _holds_state(value) or value in self.found:
-                continue
-            if any(value in known for known in self._beyond):
-                continue
-            self.found.set(value, label)
-            self.objects.append((value, label))
-            if not isinstance(value, OPAQUE):
-                todo.extend(reversed(children_of(value, label)))
-                todo.extend(reversed(self._classes_of(value)))
-            module = module_of(value)
-            if module is not None:
-                self.modules.setdefault(module.__name__, module)
+            if kind is not tuple and kind is not frozenset and not _is_plain(kind):
+                self.found.set(value, label)
+                self.objects.append((value, label))
+            self._note_code(value)
+            try:
+                _, held = look_into(value, label)
+            except CannotCompare:
+                held = []  # who watches it will refuse it
+            todo.extend(reversed(held))
+            todo.extend((one.__name__, one) for one in self._classes(value))
 
-    def _classes_of(self, value: object) -> Children:
-        return [
-            (one.__name__, one)
-            for one in type(value).__mro__
-            if is_user_code(one.__module__)
-        ]
+    def _note_code(self, value: Any) -> None:
+        if isinstance(value, FunctionType) and not is_trusted_function(value):
+            self._program.meet(value.__code__, value.__globals__)
+        elif isinstance(value, type) and not is_trusted_class(value):
+            if is_defined_once(value):
+                self._program.meet_class(value)
+        elif type(value) in _SUSPENDED and (frame := frame_of(value)) is not None:
+            self._program.meet(frame.f_code, frame.f_globals)
 
-
-def _holds_state(value: object) -> bool:
-    if isinstance(value, _HOLDERS):
-        return True
-    if isinstance(value, FunctionType):
-        return is_user_code(value.__module__)
-    if isinstance(value, type):
-        return is_user_code(value.__module__)
-    if isinstance(value, random.Random) or hasattr(value, "__next__"):
-        return True
-    return fields_of(value) is not None and not _is_library(type(value).__module__)
+    def _classes(self, value: object) -> list[type]:
+        kinds = [*mro_of(type(value))]
+        if isinstance(value, type):
+            kinds += mro_of(value)
+        return [one for one in kinds[::-1] if not is_trusted_class(one)]
 
 
-def _is_library(module_name: str) -> bool:
-    """Return whether the objects of a module's classes are taken at their word."""
-    if module_name.startswith(("wavecheck.sim.", "wavecheck.scenarios.sql.")):
-        return module_name.startswith(_ENGINE)
-    return not is_user_code(module_name)
+def _is_plain(kind: type) -> bool:
+    try:
+        shape = shape_of(kind)
+    except CannotCompare:
+        return False
+    return shape.base in VALUES and shape.adds_nothing
 
 
-def roots_of(task: Task) -> tuple[Children, Children]:
-    """Return the variables that a task starts with, and the functions it is in."""
+def _is_sink(value: object) -> bool:
+    """Return whether something is where the process writes its output to."""
+    return any(
+        value is one for one in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    )
+
+
+def roots_of(task: Task, program: Program) -> Children:
+    """Return the variables that a task starts with, and the functions it is in.
+
+    Args:
+        task: that stands at its first operation.
+        program: is told of the code that the task is in.
+    """
     roots: Children = []
-    functions: Children = []
     own_cells: IdentityMap[int] = IdentityMap()
     current: Any = task.coroutine
     while isinstance(current, CoroutineType | GeneratorType):
-        frame = getattr(current, "cr_frame", None) or getattr(current, "gi_frame", None)
+        frame = frame_of(current)
         if frame is None:
             break
         code = frame.f_code
+        program.meet(code, frame.f_globals)
         for one in gc.get_referents(current):
             if isinstance(one, FunctionType) and one.__code__ is code:
-                functions.append((one.__qualname__, one))
+                if is_defined_once(one):
+                    roots.append((one.__qualname__, one))
+                    continue
                 cells = zip(code.co_freevars, one.__closure__ or (), strict=True)
                 roots.extend(
                     (f"closure variable {name!r} of {one.__qualname__}", cell)
@@ -195,4 +441,4 @@ def roots_of(task: Task) -> tuple[Children, Children]:
         current = getattr(current, "cr_await", None) or getattr(
             current, "gi_yieldfrom", None
         )
-    return roots, functions
+    return roots

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from wavecheck.sim.exhaustive.reduction import WHOLE, Reduction, is_result_dropped
+from wavecheck.sim.exhaustive.trust import trust_class
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Counter, Flag, Part, Queue, Table
 
@@ -208,6 +209,7 @@ def _recording_kernel(
                 recorder.is_task_asked = True
             return super().__getattribute__(name)
 
+    trust_class(RecordingKernel)
     return RecordingKernel
 
 
@@ -238,6 +240,7 @@ def _recording_whole(kind: type[Part], recorder: Recorder) -> type[Part]:
         RecordingPart.__len__ = length
     if write:
         setattr(RecordingPart, write, written)
+    trust_class(RecordingPart)
     return RecordingPart
 
 
@@ -261,6 +264,7 @@ def _recording_counter(recorder: Recorder) -> type[Counter]:
                     recorder.note(self, key)
             return int(recorder.unrecorded(super().add, key, amount))
 
+    trust_class(RecordingCounter)
     return RecordingCounter
 
 
@@ -272,6 +276,7 @@ def _recording_table(recorder: Recorder) -> type[Table[Any]]:
             return super().__getattribute__(name)
 
     RecordingTable.recorder = recorder
+    trust_class(RecordingTable)
     return RecordingTable
 
 

@@ -1,0 +1,113 @@
+"""What is trusted: a short list of modules, by name, and the engine itself.
+
+The functions and classes of these modules keep no state of their own, or the state is
+in an object that is looked into like any other (`os.environ`, the generator behind
+`random`, the context of `decimal`). Everything else is code under test, wherever it is
+installed. A module is recognised as the very object that Python keeps under its name,
+loaded from where Python's own modules are; a file of the user's that is called like
+one of them is not it, and neither is one that is called like one of ours.
+"""
+
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any, Final
+
+import wavecheck.sim
+from wavecheck.sim.exhaustive.anatomy import IdentityMap, vars_of
+
+LIBRARY: Final = frozenset(
+    {
+        *("_collections_abc", "_operator", "_weakrefset", "abc", "argparse", "array"),
+        *("asyncio", "ast", "base64", "binascii", "bisect", "builtins", "calendar"),
+        *("cmath", "codecs", "collections", "colorsys", "contextlib", "contextvars"),
+        *("copy", "copyreg", "csv", "dataclasses", "datetime", "decimal", "difflib"),
+        *("enum", "errno", "fractions", "functools", "genericpath", "hashlib"),
+        *("heapq", "hmac", "html", "importlib", "inspect", "io", "ipaddress"),
+        *("itertools", "json", "keyword", "linecache", "locale", "logging", "math"),
+        *("ntpath", "numbers", "operator", "os", "pathlib", "posixpath", "pprint"),
+        *("queue", "random", "re", "reprlib", "secrets", "selectors", "shlex"),
+        *("signal", "stat", "statistics", "string", "struct", "sys", "textwrap"),
+        *("threading", "time", "token", "tokenize", "traceback", "types", "typing"),
+        *("unicodedata", "urllib", "uuid", "warnings", "weakref", "zoneinfo"),
+        *("typing_extensions", "simpy", "greenlet"),
+    }
+)
+"""Top-level names: Python's own library as far as it is pure or looked into, and
+packages that the engine itself rests on."""
+
+_RESTS_ON: Final = frozenset({"typing_extensions", "simpy", "greenlet"})
+_PATHS: Final = sysconfig.get_paths()
+_STDLIB: Final = (_PATHS["stdlib"], _PATHS["platstdlib"])
+_SITE: Final = (_PATHS["purelib"], _PATHS["platlib"])
+_ENGINE_NAME: Final = wavecheck.sim.__name__
+_ENGINE_HOME: Final = Path(wavecheck.sim.__path__[0])
+
+
+def is_trusted(module: ModuleType) -> bool:
+    """Return whether a module keeps no state that is not looked into."""
+    name = vars(module).get("__name__")
+    return type(name) is str and sys.modules.get(name) is module and _is_known(name)
+
+
+@cache
+def _is_known(name: str) -> bool:
+    """Return whether the module that Python has under a name is on the list."""
+    top = name.partition(".")[0]
+    origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
+    if f"{name}.".startswith(f"{_ENGINE_NAME}."):
+        inner = name.removeprefix(_ENGINE_NAME).lstrip(".").replace(".", "/")
+        home = _ENGINE_HOME / inner
+        return origin in (str(home / "__init__.py"), f"{home}.py")
+    if top.lstrip("_") not in LIBRARY and top not in LIBRARY:
+        return False
+    if origin in ("built-in", "frozen"):
+        return True
+    if type(origin) is not str:
+        return False
+    if top in _RESTS_ON:
+        return origin.startswith(_SITE)
+    return origin.startswith(_STDLIB) and not origin.startswith(_SITE)
+
+
+def module_named(name: object) -> ModuleType | None:
+    """Return the module that Python has under a name, if it is one."""
+    found = sys.modules.get(name) if type(name) is str else None
+    return found if isinstance(found, ModuleType) else None
+
+
+def is_trusted_function(function: FunctionType) -> bool:
+    """Return whether a function's globals are those of a trusted module."""
+    held = function.__globals__
+    module = module_named(held.get("__name__"))
+    return module is not None and vars(module) is held and is_trusted(module)
+
+
+_MADE_BY_THE_ENGINE: Final[IdentityMap[None]] = IdentityMap()
+
+
+def trust_class(kind: type) -> None:
+    """Note that the engine has made a class at run time."""
+    _MADE_BY_THE_ENGINE.set(kind, None)
+
+
+def is_trusted_class(kind: type) -> bool:
+    """Return whether a class is one that a trusted module defines."""
+    if kind in _MADE_BY_THE_ENGINE:
+        return True
+    if not _flags_of(kind) & _HEAP_TYPE:
+        return True  # no class statement made it, and nobody can add to it
+    module = module_named(vars_of(kind).get("__module__"))
+    if module is None or not is_trusted(module):
+        return False
+    found: Any = module
+    for part in _qualified_name_of(kind).split("."):
+        found = vars(found).get(part) if hasattr(found, "__dict__") else None
+    return found is kind
+
+
+_flags_of: Final = type.__dict__["__flags__"].__get__
+_qualified_name_of: Final = type.__dict__["__qualname__"].__get__
+_HEAP_TYPE: Final = 1 << 9
