@@ -4,6 +4,7 @@ Knows compiled code only. Code that builds names at run time may ask for anythin
 """
 
 import dis
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import CodeType
@@ -11,6 +12,11 @@ from typing import Final
 
 _ANY_ATTRIBUTE: Final = frozenset(
     {"getattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "methodcaller"}
+)
+_GLOBAL: Final = frozenset(
+    f"{verb}_{where}"
+    for verb in ("LOAD", "STORE", "DELETE")
+    for where in ("GLOBAL", "NAME")
 )
 _ANY_GLOBAL: Final = frozenset(
     {"globals", "eval", "exec", "__globals__", "__import__", "import_module", "modules"}
@@ -23,12 +29,14 @@ class Names:
 
     Attributes:
         all: globals, attributes, and texts that could be the name of one.
+        globals: what it looks up, sets or deletes in its own module.
         imports: modules that it imports, with the level of a relative import.
         asks_any_attribute: it may ask an object for any attribute.
         asks_any_global: it may look up any global.
     """
 
     all: frozenset[str]
+    globals: frozenset[str]
     imports: frozenset[tuple[str, int]]
     asks_any_attribute: bool
     asks_any_global: bool
@@ -38,18 +46,20 @@ class Names:
 def names_in(code: CodeType) -> Names:
     """Return what a piece of code mentions, with the functions inside it."""
     found: set[str] = set(code.co_names)
-    imports: set[tuple[str, int]] = set()
-    if "IMPORT_NAME" in {one.opname for one in dis.get_instructions(code)}:
-        imports |= _imports(code)
+    instructions = list(dis.get_instructions(code))
+    own = {one.argval for one in instructions if one.opname in _GLOBAL}
+    imports = _imports(instructions)
     for const in code.co_consts:
         if isinstance(const, CodeType):
             inner = names_in(const)
             found |= inner.all
+            own |= inner.globals
             imports |= inner.imports
         else:
             found |= _texts(const)
     return Names(
         frozenset(found),
+        frozenset(own),
         frozenset(imports),
         asks_any_attribute=not found.isdisjoint(_ANY_ATTRIBUTE),
         asks_any_global=not found.isdisjoint(_ANY_GLOBAL),
@@ -64,14 +74,14 @@ def _texts(const: object) -> set[str]:
     return set()
 
 
-def _imports(code: CodeType) -> set[tuple[str, int]]:
+def _imports(instructions: Sequence[dis.Instruction]) -> set[tuple[str, int]]:
     """Return the modules that are imported, and what is taken out of them.
 
     What is taken out of a package may be a module as well.
     """
     found: set[tuple[str, int]] = set()
     constants: list[object] = []
-    for one in dis.get_instructions(code):
+    for one in instructions:
         if one.opname == "LOAD_CONST":
             constants.append(one.argval)
         elif one.opname == "IMPORT_NAME":

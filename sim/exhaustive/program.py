@@ -70,7 +70,7 @@ class Program:
         self._codes.add(place)
         names = names_in(code)
         namespace = self._namespace(held)
-        namespace.mentioned |= names.all
+        namespace.mentioned |= names.globals
         namespace.is_open |= names.asks_any_global
         namespace.asks_any |= names.asks_any_attribute
         self._asks_any |= names.asks_any_attribute

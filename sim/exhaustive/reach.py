@@ -51,6 +51,7 @@ from wavecheck.sim.exhaustive.anatomy import (
 from wavecheck.sim.exhaustive.program import Program
 from wavecheck.sim.exhaustive.refusal import CannotCompare
 from wavecheck.sim.exhaustive.trust import (
+    is_machinery,
     is_trusted_class,
     is_trusted_function,
     module_named,
@@ -296,7 +297,7 @@ def _put_there(value: Any) -> Children:
     reads_dict = shape_of(kind).reads_dict
     held = {} if reads_dict is None else reads_dict(value)
     for name, one in held.items():
-        label = f"attribute {name!r} of {getattr(value, 'name', kind.__name__)}"
+        label = _label(value, name)
         if name not in own:
             found.append((label, one))
             continue
@@ -305,17 +306,30 @@ def _put_there(value: Any) -> Children:
         found.extend(
             (label, each)
             for each in inner
-            if isinstance(each, FunctionType | MethodType | Part)
+            if isinstance(each, Part) or _is_code_under_test(each)
         )
     return found
 
 
-def has_more_than_its_own(value: Any) -> bool:
-    """Return whether code under test has put something on an object of the engine."""
+def _is_code_under_test(value: object) -> bool:
+    function = value.__func__ if isinstance(value, MethodType) else value
+    return isinstance(function, FunctionType) and not is_trusted_function(function)
+
+
+def added_to(value: Any) -> Children:
+    """Return the attributes that code under test has added to an object of the engine.
+
+    What the engine itself assigns may change; it is entered, and not compared.
+    """
     kind: Any = type(value)
     reads_dict = shape_of(kind).reads_dict
     held = {} if reads_dict is None else reads_dict(value)
-    return not held.keys() <= _assigned_by(kind)
+    own = _assigned_by(kind)
+    return [(_label(value, name), held[name]) for name in held if name not in own]
+
+
+def _label(value: Any, name: str) -> str:
+    return f"attribute {name!r} of {getattr(value, 'name', type(value).__name__)}"
 
 
 @functools.cache
@@ -356,7 +370,7 @@ class Reach:
         while todo:
             label, value = todo.pop()
             kind = type(value)
-            if kind in _HARMLESS or value is sys.modules or _is_sink(value):
+            if kind in _HARMLESS or is_machinery(kind) or _is_sink(value):
                 if kind is ModuleType:
                     self._program.meet_module(value)
                 continue
@@ -398,9 +412,13 @@ def _is_plain(kind: type) -> bool:
 
 
 def _is_sink(value: object) -> bool:
-    """Return whether something is where the process writes its output to."""
+    """Return whether something is where the process writes to, or all its modules."""
     return any(
-        value is one for one in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+        value is one
+        for one in (
+            *(sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__),
+            sys.modules,
+        )
     )
 
 

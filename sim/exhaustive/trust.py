@@ -108,6 +108,19 @@ def is_trusted_class(kind: type) -> bool:
     return found is kind
 
 
+def is_machinery(kind: type) -> bool:
+    """Return whether a class belongs to the tools that run a world, and not to one."""
+    known = _MACHINERY.get(kind)
+    if known is None:
+        name = vars_of(kind).get("__module__")
+        known = type(name) is str and name.startswith(_TOOLS) and is_trusted_class(kind)
+        _MACHINERY.set(kind, known)
+    return known
+
+
+_MACHINERY: Final[IdentityMap[bool]] = IdentityMap()
+_TOOLS: Final = (f"{_ENGINE_NAME}.exhaustive.", f"{_ENGINE_NAME}.search.")
+
 _flags_of: Final = type.__dict__["__flags__"].__get__
 _qualified_name_of: Final = type.__dict__["__qualname__"].__get__
 _HEAP_TYPE: Final = 1 << 9

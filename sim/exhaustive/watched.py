@@ -28,7 +28,7 @@ from wavecheck.sim.exhaustive.identity import Identity
 from wavecheck.sim.exhaustive.program import Namespace
 from wavecheck.sim.exhaustive.reach import (
     Children,
-    has_more_than_its_own,
+    added_to,
     is_engines,
     look_into,
 )
@@ -69,6 +69,8 @@ class Node:
     def look(self) -> tuple[Hashable, Children]:
         """Return what it is made of now."""
         try:
+            if is_engines(type(self.owner)):
+                return None, added_to(self.owner)
             return look_into(self.owner, self.label)
         except CannotCompare as unknown:
             raise refuse(
@@ -204,7 +206,7 @@ class Snapshot:
             if vars(value):
                 self._dicts.append((node, vars(value)))
         elif is_engines(kind):
-            if has_more_than_its_own(value):
+            if added_to(value):
                 self._others.append(node)
         elif kind not in _FIXED:
             self._sort_instance(value, kind, node)
