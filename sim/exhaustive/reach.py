@@ -14,7 +14,7 @@ import logging
 import sys
 import weakref
 from collections import namedtuple
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextvars import ContextVar, Token
 from enum import Enum
 from inspect import Parameter, Signature
@@ -60,7 +60,6 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation, Statement
 from wavecheck.sim.parts import Part
 from wavecheck.sim.task import Task
-from wavecheck.sim.watchdog import Watchdog
 
 Children = list[tuple[str, Any]]
 """What an object holds, each with the name that a refusal gives it."""
@@ -71,7 +70,7 @@ _HARMLESS: Final = frozenset(
     {
         *(*ATOMS, *BY_ITSELF, float, complex, Token, GenericAlias, UnionType),
         *(MethodDescriptorType, WrapperDescriptorType, GetSetDescriptorType),
-        *(MemberDescriptorType, ClassMethodDescriptorType),
+        *(MemberDescriptorType, ClassMethodDescriptorType, type(Callable[[], None])),
         *(type(vars(abc.ABC)["_abc_impl"]), TypeVar, type(Any)),
         *(type(vars(namedtuple("_Pair", "a"))["a"]), Signature, Parameter),
     }
@@ -237,19 +236,20 @@ def frame_of(value: Any) -> Any:
 
 def _cached(value: Any, label: str) -> tuple[Hashable, Children]:
     """Return what `functools.lru_cache` holds: its counts and its entries."""
+    function = vars(value).get("__wrapped__")
+    if isinstance(function, FunctionType) and is_trusted_function(function):
+        return None, []
     name = getattr(value, "__qualname__", label)
-    found: Children = [
+    attributes = vars(value)
+    # Behind a bound on their number the entries cannot be read; each use is counted.
+    entries: Children = [
         (f"cache of {name}", one)
-        for one in gc.get_referents(value)
-        if type(one) in (dict, tuple, list) or type(one).__name__ == "_lru_list_elem"
+        for held in gc.get_referents(value)
+        if type(held) is dict and held is not attributes
+        for one in held.values()
+        if type(one).__name__ != "_lru_list_elem"
     ]
-    if isinstance(value.__wrapped__, FunctionType):
-        found.append((name, value.__wrapped__))
-    return tuple(value.cache_info()), found
-
-
-def _link(value: Any, label: str) -> tuple[Hashable, Children]:
-    return None, [(label, one) for one in gc.get_referents(value)]
+    return tuple(value.cache_info()), [*entries, (name, function)]
 
 
 def _variable(value: "ContextVar[Any]", label: str) -> tuple[Hashable, Children]:
@@ -265,13 +265,7 @@ def _namespace(value: ModuleType, label: str) -> tuple[Hashable, Children]:
     return None, []
 
 
-@functools.lru_cache(maxsize=1)
-def _one_cached() -> None:
-    """Be an example of what `functools.lru_cache` makes."""
-
-
-_one_cached()
-_LRU: Final = type(_one_cached)
+_LRU: Final = type(functools.cache(len))
 _SPECIAL: Final[dict[type, Any]] = {
     FunctionType: _function,
     Statement: _statement,

@@ -43,7 +43,12 @@ _PATHS: Final = sysconfig.get_paths()
 _STDLIB: Final = (_PATHS["stdlib"], _PATHS["platstdlib"])
 _SITE: Final = (_PATHS["purelib"], _PATHS["platlib"])
 _ENGINE_NAME: Final = wavecheck.sim.__name__
-_ENGINE_HOME: Final = Path(wavecheck.sim.__path__[0])
+_PRODUCT: Final = _ENGINE_NAME.partition(".")[0]
+_HOME: Final = Path(wavecheck.sim.__path__[0]).parent
+_OURS: Final = tuple(
+    f"{_PRODUCT}.{one}." for one in ("sim", "scenarios.sql", "scenarios.drivers")
+)
+"""The engine, and the model of a database that runs on it."""
 
 
 def is_trusted(module: ModuleType) -> bool:
@@ -57,10 +62,9 @@ def _is_known(name: str) -> bool:
     """Return whether the module that Python has under a name is on the list."""
     top = name.partition(".")[0]
     origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
-    if f"{name}.".startswith(f"{_ENGINE_NAME}."):
-        inner = name.removeprefix(_ENGINE_NAME).lstrip(".").replace(".", "/")
-        home = _ENGINE_HOME / inner
-        return origin in (str(home / "__init__.py"), f"{home}.py")
+    if f"{name}.".startswith(_OURS):
+        file = _HOME.joinpath(*name.split(".")[1:])
+        return origin in (str(file / "__init__.py"), f"{file}.py")
     if top.lstrip("_") not in LIBRARY and top not in LIBRARY:
         return False
     if origin in ("built-in", "frozen"):
@@ -119,7 +123,9 @@ def is_machinery(kind: type) -> bool:
 
 
 _MACHINERY: Final[IdentityMap[bool]] = IdentityMap()
-_TOOLS: Final = (f"{_ENGINE_NAME}.exhaustive.", f"{_ENGINE_NAME}.search.")
+_TOOLS: Final = tuple(
+    f"{_ENGINE_NAME}.{one}" for one in ("exhaustive.", "search.", "watchdog")
+)
 
 _flags_of: Final = type.__dict__["__flags__"].__get__
 _qualified_name_of: Final = type.__dict__["__qualname__"].__get__
