@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import read_text
 from wavecheck.sim.search.schedule import Schedule, ScheduledStep
 
 FORMAT_VERSION: Final = 1
@@ -88,13 +89,7 @@ def read_schedule(path: Path) -> Schedule:
     Raises:
         InvalidScenario: it cannot be read, is no schedule, or of another version.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidScenario(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidScenario(f"{path}: not a text file in UTF-8") from error
-    return parse_schedule(text, str(path))
+    return parse_schedule(read_text(path), str(path))
 
 
 def parse_schedule(text: str, path: str) -> Schedule:

@@ -1,6 +1,6 @@
-"""Output files: whole or not at all, and never in the place of something else.
+"""Files: read within bounds, written whole or not at all, never over something else.
 
-Knows the file system and nothing of what is written. A regular file of the same user,
+Knows the file system and nothing of what is in a file. A regular file of the same user,
 or nothing, gives way to a complete file that takes its name in one step; permissions
 and group stay. Anything else that has the name is written to and stays what it is: a
 device, a pipe, a file of another user, a file with a second name. Links are followed.
@@ -21,9 +21,50 @@ from typing import BinaryIO, Final
 
 from wavecheck.sim.errors import InvalidScenario
 
+READ_MAX: Final = 64 << 20
 _LINKS_MAX: Final = 40
 _DESCRIPTORS: Final = "/proc/self/fd"
 _UNNAMED: Final = getattr(os, "O_TMPFILE", None)
+
+
+# Reading ------------------------------------------------------------------------
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds; a device without an end is refused like a huge file.
+
+    Raises:
+        InvalidScenario: it cannot be read, or holds more than 64 MB.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(READ_MAX + 1)
+    except (OSError, ValueError) as error:  # a name with a zero in it is no OSError
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidScenario(f"{path}: cannot be read: {reason}") from error
+    if len(content) > READ_MAX:
+        raise InvalidScenario(
+            f"{path}: more than {READ_MAX >> 20} MB\n"
+            "next: check that it is the file that was meant"
+        )
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8, without a byte-order mark.
+
+    Raises:
+        InvalidScenario: it cannot be read, is too large, or a byte is no text; the
+            message names the line.
+    """
+    content = read_bytes(path)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + content.count(b"\n", 0, error.start)
+        raise InvalidScenario(
+            f"{path}, line {line}: byte {content[error.start]:#04x} is no text in UTF-8"
+        ) from error
 
 
 # Before the work ----------------------------------------------------------------

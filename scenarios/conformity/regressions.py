@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wavecheck.scenarios.conformity.world import TableWorld
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import read_bytes
 
 
 class _File(BaseModel):
@@ -41,9 +42,7 @@ def read_worlds(folder: Path) -> list[TableWorld]:
 
 def _read(path: Path) -> TableWorld:
     try:
-        return _File.model_validate_json(path.read_bytes()).world
-    except OSError as error:
-        raise InvalidScenario(f"{path}: cannot be read: {error.strerror}") from error
+        return _File.model_validate_json(read_bytes(path)).world
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

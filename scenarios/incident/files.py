@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from wavecheck.coordinator.sql import Rows
 from wavecheck.scenarios.incident.mapping import Mapping
-from wavecheck.scenarios.incident.timeline import read_text
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import read_text
 
 JSON_LINES: Final = (".jsonl", ".ndjson", ".json")
 

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from wavecheck.coordinator.sql import TableNames
 from wavecheck.sim.errors import InvalidScenario, unknown_name
+from wavecheck.sim.files import read_text
 
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "wave_batches": ("batch_id", "job_id", "wave_number", "status", "created_at"),
@@ -96,11 +97,10 @@ def read_mapping(path: Path | None) -> Mapping:
     """
     if path is None:
         return Mapping()
+    text = read_text(path)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidScenario(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a huge number, endless nesting
         raise InvalidScenario(f"{path}: not TOML: {error}") from error
     try:
         tables: Any = _Mapping.model_validate(document)

@@ -13,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from wavecheck.coordinator import BatchState, JobState, WaveKind, WaveState
 from wavecheck.scenarios.incident.mapping import Mapping
+from wavecheck.scenarios.incident.timeline import Count
+from wavecheck.scenarios.incident.timeline import Moment as PlausibleMoment
 from wavecheck.sim.errors import InvalidScenario
 
 
@@ -35,7 +37,7 @@ def _ids(value: Any) -> Any:
     return tuple(map(str, value)) if isinstance(value, list | tuple) else value
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[PlausibleMoment, BeforeValidator(_moment)]
 Text = Annotated[str, BeforeValidator(_text)]
 Ids = Annotated[tuple[str, ...], BeforeValidator(_ids)]
 
@@ -51,20 +53,20 @@ class BatchRecord(Record):
 
     batch_id: str | int
     job_id: Text
-    wave_number: int
+    wave_number: Count
     status: BatchState
     created_at: Moment
     parent_ids: Ids | None = None
     dispatched_at: Moment | None = None
     completed_at: Moment | None = None
-    attempt: int | None = None
+    attempt: Count | None = None
 
 
 class WaveRecord(Record):
     """One row of `waves`."""
 
     job_id: Text
-    wave_number: int
+    wave_number: Count
     status: WaveState
     kind: WaveKind | None = None
     is_sealed: bool | None = None
@@ -76,7 +78,7 @@ class JobRecord(Record):
 
     job_id: Text
     status: JobState
-    parents_total: int | None = None
+    parents_total: Count | None = None
     completed_at: Moment | None = None
 
 
@@ -84,17 +86,17 @@ class CallRecord(Record):
     """One logged dispatch call."""
 
     job_id: Text
-    wave_number: int
+    wave_number: Count
     called_at: Moment
-    call_number: int | None = None
-    batches_dispatched: int | None = None
+    call_number: Count | None = None
+    batches_dispatched: Count | None = None
 
 
 class MessageRecord(Record):
     """One message that was sent."""
 
     batch_id: str | int
-    attempt: int | None = None
+    attempt: Count | None = None
     sent_at: Moment | None = None
 
 

@@ -12,17 +12,31 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from wavecheck.scenarios.pipeline.incident import Timeline
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import read_text
 
 PUBLISHED_BATCHES: Final = "batches.csv"
 PUBLISHED_CALLS: Final = "calls.csv"
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+
+def _plausible(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise ValueError(f"a moment between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_plausible)]
+Count = Annotated[int, Ge(0), Le(1_000_000_000)]
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -34,12 +48,12 @@ class BatchRecord(BaseModel):
 
     batch_id: str = Field(min_length=1, max_length=200)
     job_id: str = Field(min_length=1, max_length=200)
-    wave_number: int = Field(ge=0)
+    wave_number: Count
     status: str
-    created_at: datetime
-    dispatched_at: datetime | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
+    created_at: Moment
+    dispatched_at: Moment | None = None
+    started_at: Moment | None = None
+    completed_at: Moment | None = None
 
 
 class CallRecord(BaseModel):
@@ -47,13 +61,13 @@ class CallRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    call_number: int = Field(ge=1)
+    call_number: int = Field(ge=1, le=1_000_000_000)
     job_id: str = Field(min_length=1, max_length=200)
-    wave_number: int = Field(ge=0)
-    called_at: datetime
-    batches_dispatched: int = Field(ge=0)
-    ended_at: datetime | None = None
-    statements: int | None = Field(default=None, ge=0)
+    wave_number: Count
+    called_at: Moment
+    batches_dispatched: Count
+    ended_at: Moment | None = None
+    statements: Count | None = None
 
 
 def read_timeline(batches_file: str, calls_file: str) -> Timeline:
@@ -169,21 +183,6 @@ def _expected_header(model: type[BaseModel], required: list[str]) -> str:
     return f"{','.join(required)}, and after them, if there are any: " + ", ".join(
         optional
     )
-
-
-def read_text(path: Path) -> str:
-    """Return what a file holds; a byte that is no text is told with its line."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InvalidScenario(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = 1 + content.count(b"\n", 0, error.start)
-        raise InvalidScenario(
-            f"{path}, line {line}: byte {content[error.start]:#04x} is no text in UTF-8"
-        ) from error
 
 
 def _record(

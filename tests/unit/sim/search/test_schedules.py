@@ -160,7 +160,7 @@ def test_a_broken_schedule_is_refused_with_what_and_where(schedule, run, name, c
         ("null", "s.json: not a schedule"),
         ("[" * 100_000, "s.json: not a schedule"),
         ('{"kind": ' + "9" * 5000 + "}", "s.json: not a schedule"),
-        (b"\xff\xfe\x00", "s.json: not a text file in UTF-8"),
+        (b"\xff\xfe\x00", "s.json, line 1: byte 0xff is no text in UTF-8"),
     ],
     ids=["empty", "words", "list", "null", "nesting", "huge number", "binary"],
 )
