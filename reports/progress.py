@@ -69,14 +69,17 @@ def _line() -> Iterator[_Line]:
 
 
 @contextmanager
-def showing_progress(names: list[str]) -> Iterator[Callable[[str, int], None]]:
+def showing_progress(
+    names: list[str], budget: float | None = None
+) -> Iterator[Callable[[str, int], None]]:
     """Yield the function that takes (coordinator, steps so far)."""
+    of = "" if budget is None else f" of {_duration(budget)}"
     with _line() as line:
 
         def report(name: str, steps_count: int) -> None:
             line.tell(
                 f"{name} ({names.index(name) + 1} of {len(names)}):"
-                f" {steps_count:,} steps, {line.seconds():.0f} s"
+                f" {steps_count:,} steps, {line.seconds():.0f} s{of}"
             )
 
         yield report

@@ -81,7 +81,8 @@ class Kernel(simpy.Environment):
         expected_errors: what ends a task and is nobody's fault.
         error_watchers: called with a task and any other error that ends it; without one
             such an error ends the run.
-        progress: called with the steps so far, now and then.
+        progress: called with the steps so far, now and then; raising ends the run.
+        pause_every: steps between two calls of it.
         on_step: called after each step, with its changes; for traces.
         asks: asks a guard in its stead, to see what it reads.
         is_stopped: set to end the run after the current step.
@@ -130,7 +131,8 @@ class Kernel(simpy.Environment):
         self.was_cut = False
         self._state: tuple[Any, ...] = ()  # at the last pause of a fair execution
         self._acting: Task | None = None  # whose step lets another task fail
-        self._pause_at = min(steps_max, PROGRESS_EVERY)
+        self.pause_every = PROGRESS_EVERY
+        self._pause_at = min(steps_max, self.pause_every)
         self._due: list[tuple[int, int, int, Any]] = self._queue  # type: ignore[assignment]  # here it holds tasks as well
         self._has_rule = rule is not None
         self._is_single = False
@@ -512,7 +514,7 @@ class Kernel(simpy.Environment):
 
     def _next_pause(self) -> int:
         last = self.steps_max if self.fair_after is None else self.fair_after
-        every = FAIR_WINDOW if self.is_fair else PROGRESS_EVERY
+        every = FAIR_WINDOW if self.is_fair else self.pause_every
         return min(self.steps_max, last, self.steps_count + every)
 
     # Guarded steps ----------------------------------------------------------------

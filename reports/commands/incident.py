@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -14,15 +15,22 @@ from wavecheck.reports.commands.options import (
     collect_settings,
     write_json,
 )
+from wavecheck.reports.commands.search import seconds_of
 from wavecheck.reports.incident.files import save_timeline
-from wavecheck.reports.incident.view import investigation_data, print_investigation
+from wavecheck.reports.incident.view import investigation_data, print_rows, print_trials
 from wavecheck.reports.progress import showing_progress
 from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.incident.evidence import Evidence, evidence_of
 from wavecheck.scenarios.incident.files import read_calls, read_files
-from wavecheck.scenarios.incident.investigation import EXECUTIONS_MAX, investigate
+from wavecheck.scenarios.incident.investigation import (
+    EXECUTIONS_MAX,
+    read_rows,
+    try_rules,
+)
 from wavecheck.scenarios.incident.mapping import read_mapping
 from wavecheck.scenarios.incident.scenario import INCIDENT
+from wavecheck.scenarios.loading import load_coordinator
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder
 
@@ -59,6 +67,9 @@ def incident_command(
     executions: Annotated[
         int, typer.Option(help="Of each search for an interleaving.", min=1)
     ] = EXECUTIONS_MAX,
+    budget: Annotated[
+        str, typer.Option(metavar="TIME", help="For trying rules, such as 30s.")
+    ] = "30s",
     settings: Settings = None,
     save: Annotated[
         Path | None,
@@ -68,6 +79,7 @@ def incident_command(
 ) -> int:
     """Read a job that went wrong: what happened, and what would have helped."""
     given = collect_settings(INCIDENT, settings)
+    seconds = seconds_of(budget)
     check_outputs(json_file)
     if save is not None:
         check_folder(save)
@@ -80,20 +92,25 @@ def incident_command(
     }
     evidence = _evidence(db, job, mapping, files)
     names = coordinator or list(INCIDENT.coordinators)
-    with showing_progress(names) as progress:
-        found = investigate(
-            evidence,
+    for name in names:
+        load_coordinator(INCIDENT, name)  # a wrong name is told before anything else
+    rows = read_rows(evidence, wave_number=wave, given=given)
+    if json_file is None or str(json_file) != "-":
+        print_rows(make_console(), rows)
+    with showing_progress(names, seconds) as progress:
+        found = try_rules(
+            rows,
             names,
-            wave_number=wave,
             given=given,
             executions_max=executions,
+            deadline=Deadline(seconds, monotonic),
             progress=progress,
         )
     document = investigation_data(found, INCIDENT.settings(given))
     if not write_json(json_file, document):
-        print_investigation(make_console(), found)
+        print_trials(make_console(), found)
     if save is not None:
-        for path in save_timeline(found, save):
+        for path in save_timeline(rows, save):
             make_console(is_error=True).print(f"written: {path}")
     return int(found.has_violation())
 

@@ -1,28 +1,35 @@
 """What an investigation found, as text and as data."""
 
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from wavecheck.coordinator import BatchState
+from wavecheck.coordinator import BatchState, WaveState
 from wavecheck.reports import data
+from wavecheck.scenarios.incident.evidence import spans
 from wavecheck.scenarios.incident.investigation import Investigation, Trial
 from wavecheck.scenarios.incident.story import Story
+from wavecheck.scenarios.pipeline.reconstruction import Reconstruction
+
+LINES_MAX: Final = 12
+"""Of each list; what is beyond is counted."""
 
 
-def print_investigation(console: Console, found: Investigation) -> None:
-    """Tell what the rows say, who would have noticed, and what would have helped."""
+def print_rows(console: Console, found: Investigation) -> None:
+    """Tell what the rows say, and who would have noticed."""
     evidence = found.evidence
     calls = "no call log" if evidence.calls is None else f"{len(evidence.calls)} calls"
+    wrong = [one.property_name for one in found.findings if one.violation is not None]
     console.print(
-        f"job {evidence.job.job_id}: {len(evidence.batches)} batches, {calls}, from"
-        f" {evidence.clock(0)} UTC"
+        f"job {evidence.job.job_id}: "
+        + (f"the rows violate {', '.join(wrong)}" if wrong else "nothing is violated")
     )
-    for wave in evidence.waves:
-        counts = _counts(found, wave.wave_number)
-        shown = ", ".join(f"{count} {status}" for status, count in counts.items())
-        console.print(f"  wave {wave.wave_number}, {wave.status}: {shown or 'empty'}")
+    console.print(
+        f"{len(evidence.batches):,} batches, {calls}, from {evidence.clock(0)} UTC"
+    )
+    for line in _waves_lines(found):
+        console.print(f"  {line}")
     console.print("\nproperties, as the rows stand")
     rows = _plain_table()
     for finding in found.findings:
@@ -34,13 +41,45 @@ def print_investigation(console: Console, found: Investigation) -> None:
             rows.add_row("", "holds", finding.property_name, "")
     console.print(rows)
     _print_alerts(console, found)
-    _print_trials(console, found)
-    if found.story is not None:
-        _print_story(console, found, found.story)
     if found.assumptions:
         console.print("\nassumed")
         for one in found.assumptions:
             console.print(f"  {one}")
+
+
+def print_trials(console: Console, found: Investigation) -> None:
+    """Tell what other coordinators would have done, and how it can have happened."""
+    _print_trials(console, found)
+    if found.story is not None:
+        _print_story(console, found, found.story)
+    whole = len(found.evidence.of_wave(found.wave_number))
+    if not found.is_tried() or len(found.timeline.batches) < whole:
+        console.print(
+            "\nthe budget ended before more was known; next: --budget with more time"
+        )
+
+
+def _waves_lines(found: Investigation) -> list[str]:
+    """Return a line for each kind of wave; the latest of those that are open first."""
+    alike: dict[str, list[int]] = {}
+    for wave in reversed(found.evidence.waves):
+        counts = _counts(found, wave.wave_number)
+        statuses = list(counts)
+        if statuses == [BatchState.COMPLETED] and wave.status is WaveState.COMPLETED:
+            shown = "completed, all batches completed"
+        else:
+            told = ", ".join(f"{count} {status}" for status, count in counts.items())
+            shown = f"{wave.status}: {told or 'empty'}"
+        alike.setdefault(shown, []).append(wave.wave_number)
+    lines = [f"{spans(sorted(one))}, {shown}" for shown, one in alike.items()]
+    return folded(lines, "kinds of waves")
+
+
+def folded(lines: list[str], what: str) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    if len(lines) <= LINES_MAX:
+        return lines
+    return [*lines[:LINES_MAX], f"and {len(lines) - LINES_MAX:,} more {what}"]
 
 
 def _plain_table(*headers: str) -> Table:
@@ -61,7 +100,8 @@ def _counts(found: Investigation, wave_number: int) -> dict[str, int]:
 def _print_alerts(console: Console, found: Investigation) -> None:
     console.print("\nalerts that would have fired")
     rows = _plain_table()
-    for alert in found.alerts:
+    latest = sorted(found.alerts, key=lambda one: -one.fired_at)
+    for alert in latest[:LINES_MAX]:
         rows.add_row(
             "",
             alert.name,
@@ -70,22 +110,39 @@ def _print_alerts(console: Console, found: Investigation) -> None:
             f" {'right' if alert.is_right else 'a false alarm'}",
         )
     console.print(rows if found.alerts else "  none")
+    if len(latest) > LINES_MAX:
+        console.print(f"  and {len(latest) - LINES_MAX:,} earlier ones")
 
 
 def _print_trials(console: Console, found: Investigation) -> None:
-    console.print(f"\nthe recorded timeline of wave {found.wave_number} with each rule")
+    tried = len(found.timeline.batches)
+    whole = len(found.evidence.of_wave(found.wave_number))
+    part = "" if tried == whole else f", its newest {tried:,} of {whole:,} batches,"
+    console.print(
+        f"\nthe recorded timeline of wave {found.wave_number}{part} with each rule"
+    )
     rows = _plain_table(
         "", "coordinator", "leaves pending", "sends twice", "can it have ended so?"
     )
     for trial in found.trials:
         rows.add_row(
-            "", trial.name, str(trial.pending()), str(trial.sent_twice()), _can(trial)
+            "",
+            trial.name,
+            _known(trial.pending()),
+            _known(trial.sent_twice()),
+            _can(trial),
         )
     console.print(rows)
 
 
+def _known(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
 def _can(trial: Trial) -> str:
     found = trial.reconstruction
+    if found is None:
+        return "?"
     if found.scale is None:
         seen = ", ".join(map(str, found.pending_counts))
         return f"not in {found.executions_count} tries: {seen} pending"
@@ -97,12 +154,13 @@ def _can(trial: Trial) -> str:
 
 def _print_story(console: Console, found: Investigation, story: Story) -> None:
     console.print(f"\nhow it can have happened, with {story.coordinator}")
-    for number, time, count in story.senders:
-        console.print(
-            f"  call-{number}, {found.evidence.clock(time)}: sends {count} batches"
-        )
-    for text, count in story.idle:
-        console.print(f"  {count} calls send nothing: {text}")
+    sent = [
+        f"call-{number}, {found.evidence.clock(time)}: sends {count} batches"
+        for number, time, count in story.senders
+    ]
+    idle = [f"{count} calls send nothing: {text}" for text, count in story.idle]
+    for line in (*folded(sent, "calls that send"), *folded(idle, "kinds of calls")):
+        console.print(f"  {line}")
     console.print(
         f"  {story.created_later} of the {story.pending} pending batches were created"
         " after the last call that sent anything had looked"
@@ -143,18 +201,25 @@ def investigation_data(found: Investigation, settings: Any) -> dict[str, Any]:
             for one in found.alerts
         ],
         "wave_number": found.wave_number,
+        "batches_tried": len(found.timeline.batches),
         "coordinators": [
             {
                 "coordinator": one.name,
                 "pending": one.pending(),
                 "sent_twice": one.sent_twice(),
-                "can_have_ended_so": one.reconstruction.scale is not None,
-                "is_exact": one.reconstruction.is_exact,
-                "delay_max_us": one.reconstruction.scale,
-                "executions": one.reconstruction.executions_count,
-                "pending_seen": list(one.reconstruction.pending_counts),
+                **_reconstruction_data(one.reconstruction),
             }
             for one in found.trials
         ],
         "assumed": list(found.assumptions),
+    }
+
+
+def _reconstruction_data(made: Reconstruction | None) -> dict[str, Any]:
+    return {
+        "can_have_ended_so": None if made is None else made.scale is not None,
+        "is_exact": None if made is None else made.is_exact,
+        "delay_max_us": None if made is None else made.scale,
+        "executions": 0 if made is None else made.executions_count,
+        "pending_seen": [] if made is None else list(made.pending_counts),
     }

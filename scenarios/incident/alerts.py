@@ -4,13 +4,14 @@ Rows say when a batch was created, and perhaps when it was sent and completed; t
 log says when calls sent how many. What neither says is guessed, and the guess is said.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from wavecheck.coordinator import Batch, BatchState, Wave, WaveState
-from wavecheck.scenarios.incident.evidence import Evidence
+from wavecheck.scenarios.incident.evidence import Evidence, spans
 from wavecheck.scenarios.pipeline.alerts import Alert, fired_alerts
 from wavecheck.scenarios.pipeline.observation import BATCH_STATES, WaveHistory
 from wavecheck.scenarios.pipeline.settings import IncidentSettings
@@ -21,23 +22,17 @@ def alerts_of(
 ) -> tuple[list[Alert], list[str]]:
     """Return the alerts that would have fired, by wave, and what was assumed."""
     alerts: list[Alert] = []
-    notes = []
+    guessed: list[int] = []
     for wave in evidence.waves:
-        calls = [
-            call.called_at
-            for call in evidence.calls or ()
-            if call.wave_number == wave.wave_number
-        ]
+        calls = [call.called_at for call in evidence.calls_of_wave(wave.wave_number)]
         dispatched, is_guess = _dispatch_times(evidence, wave.wave_number)
         if is_guess:
-            notes.append(
-                f"nothing says when batches of wave {wave.wave_number} were sent: when"
-                " they were created"
-            )
+            guessed.append(wave.wave_number)
         alerts += fired_alerts(
             wave, _history(evidence, wave, dispatched), calls, settings
         )
-    return alerts, notes
+    told = "nothing says when batches were sent: when they were created"
+    return alerts, [f"{spans(guessed)}: {told}"] if guessed else []
 
 
 def _dispatch_times(
@@ -52,15 +47,16 @@ def _dispatch_times(
     times = {
         one.batch_id: one.dispatched_at for one in sent if one.dispatched_at is not None
     }
-    open_ones = sorted(
-        (one for one in sent if one.batch_id not in times),
-        key=lambda one: (one.created_at, one.batch_id),
+    open_ones = deque(
+        sorted(
+            (one for one in sent if one.batch_id not in times),
+            key=lambda one: (one.created_at, one.batch_id),
+        )
     )
-    for call in evidence.calls or ():
-        if call.wave_number == wave_number:
-            for _ in range(call.batches_dispatched or 0):
-                if open_ones and open_ones[0].created_at <= call.called_at:
-                    times[open_ones.pop(0).batch_id] = call.called_at
+    for call in evidence.calls_of_wave(wave_number):
+        for _ in range(min(call.batches_dispatched or 0, len(open_ones))):
+            if open_ones[0].created_at <= call.called_at:
+                times[open_ones.popleft().batch_id] = call.called_at
     times.update({one.batch_id: one.created_at for one in open_ones})
     return times, bool(open_ones)
 

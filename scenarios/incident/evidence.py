@@ -5,9 +5,9 @@ What a schema does not have is assumed, and every assumption is said.
 Units: ticks since the earliest moment in the evidence, which is `started_at`.
 """
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Named
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -29,10 +29,13 @@ from wavecheck.scenarios.incident.records import (
     JobRecord,
     MessageRecord,
     WaveRecord,
+    assumed_statuses,
     records_of,
 )
+from wavecheck.sim.errors import InvalidScenario
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SPANS_MAX: Final = 5
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -76,10 +79,26 @@ class Evidence:
     started_at: int
     assumptions: tuple[str, ...]
     unknown: Named[str, str]
+    _by_wave: Named[int, Sequence[Batch]] = field(init=False, repr=False)
+    _calls_by_wave: Named[int, Sequence[Call]] = field(init=False, repr=False)
 
-    def of_wave(self, wave_number: int) -> tuple[Batch, ...]:
+    def __post_init__(self) -> None:
+        by_wave: dict[int, list[Batch]] = {}
+        for one in self.batches:
+            by_wave.setdefault(one.wave_number, []).append(one)
+        calls: dict[int, list[Call]] = {}
+        for call in self.calls or ():
+            calls.setdefault(call.wave_number, []).append(call)
+        object.__setattr__(self, "_by_wave", by_wave)
+        object.__setattr__(self, "_calls_by_wave", calls)
+
+    def of_wave(self, wave_number: int) -> Sequence[Batch]:
         """Return the batches of one wave, ascending by id."""
-        return tuple(one for one in self.batches if one.wave_number == wave_number)
+        return self._by_wave.get(wave_number, ())
+
+    def calls_of_wave(self, wave_number: int) -> Sequence[Call]:
+        """Return the logged calls of one wave, by time."""
+        return self._calls_by_wave.get(wave_number, ())
 
     def clock(self, ticks: int) -> str:
         """Return a moment for people, in UTC, up to milliseconds."""
@@ -102,13 +121,19 @@ def evidence_of(
         mapping: their values for our statuses.
 
     Raises:
-        InvalidScenario: a row does not fit.
+        InvalidScenario: a row does not fit, or two rows are of the same thing.
     """
     found = {name: records_of(name, rows.get(name) or [], mapping) for name in RECORDS}
     batches: list[BatchRecord] = found["wave_batches"]
-    calls: list[CallRecord] = found["calls"]
+    notes = assumed_statuses(rows, mapping)
+    notes += _filled(batches, found["calls"])
+    calls: list[CallRecord] = [one for one in found["calls"] if one.called_at]
+    _refuse_doubles(found)
     started_at = min(
-        [one.created_at for one in batches] + [one.called_at for one in calls]
+        moment
+        for moment in [one.created_at for one in batches]
+        + [one.called_at for one in calls]
+        if moment is not None
     )
     name_of = _names(batches)
     waves, wave_notes = _waves(found["waves"], batches, started_at)
@@ -130,9 +155,66 @@ def evidence_of(
         calls=_calls(calls, started_at) if rows.get("calls") is not None else None,
         sends=sends,
         started_at=(started_at - EPOCH) // _MICROSECOND,
-        assumptions=(*job_notes, *wave_notes),
+        assumptions=(*notes, *job_notes, *wave_notes),
         unknown=unknown,
     )
+
+
+def _filled(batches: Sequence[BatchRecord], calls: Sequence[CallRecord]) -> list[str]:
+    """Fill in waves and moments that the rows do not have; return what was assumed.
+
+    Raises:
+        InvalidScenario: no row says when anything happened.
+    """
+    notes = []
+    if any(one.wave_number is None for one in batches):
+        notes.append("nothing says in which waves the batches are: all in wave 1")
+    for batch in batches:
+        batch.wave_number = 1 if batch.wave_number is None else batch.wave_number
+    for call in calls:
+        call.wave_number = 1 if call.wave_number is None else call.wave_number
+    known = [
+        moment
+        for one in batches
+        for moment in (one.created_at, one.dispatched_at, one.completed_at)
+        if moment is not None
+    ]
+    if not known:
+        raise InvalidScenario(
+            "no batch says when it was created, sent or completed\n"
+            "next: name the column of moments as created_at under"
+            " [wave_batches.columns]"
+        )
+    missing = [one for one in batches if one.created_at is None]
+    for one in missing:
+        one.created_at = one.dispatched_at or one.completed_at or min(known)
+    if missing:
+        notes.append(
+            f"{len(missing):,} batches do not say when they were created: when they"
+            " were sent or completed, or else at the job's first moment"
+        )
+    unlogged = sum(one.called_at is None for one in calls)
+    if unlogged:
+        notes.append(f"{unlogged:,} calls without a moment are left out")
+    return notes
+
+
+def _refuse_doubles(found: Named[str, Sequence[Any]]) -> None:
+    keys: dict[str, Callable[[Any], Any]] = {
+        "wave_batches": lambda one: str(one.batch_id),
+        "waves": lambda one: one.wave_number,
+        "jobs": lambda one: one.job_id,
+    }
+    for table, key in keys.items():
+        seen: dict[Any, int] = {}
+        for number, one in enumerate(found[table], start=1):
+            first = seen.setdefault(key(one), number)
+            if first != number:
+                raise InvalidScenario(
+                    f"{table}, row {number}: {key(one)!r} is in row {first} already\n"
+                    "next: leave one of the two out, or name the column that tells them"
+                    f" apart under [{table}.columns]"
+                )
 
 
 def _ticks(moment: datetime | None, start: datetime) -> int | None:
@@ -152,7 +234,7 @@ def _batch(one: BatchRecord, name: str, start: datetime) -> Batch:
     return Batch(
         batch_id=name,
         job_id=one.job_id,
-        wave_number=one.wave_number,
+        wave_number=one.wave_number or 0,
         status=one.status,
         parent_ids=one.parent_ids or (),
         created_at=_ticks(one.created_at, start) or 0,
@@ -163,11 +245,13 @@ def _batch(one: BatchRecord, name: str, start: datetime) -> Batch:
 
 
 def _calls(calls: Sequence[CallRecord], start: datetime) -> tuple[Call, ...]:
-    by_time = sorted(calls, key=lambda one: (one.called_at, one.call_number or 0))
+    by_time = sorted(
+        calls, key=lambda one: (_ticks(one.called_at, start) or 0, one.call_number or 0)
+    )
     return tuple(
         Call(
             number=number,
-            wave_number=one.wave_number,
+            wave_number=one.wave_number or 0,
             called_at=_ticks(one.called_at, start) or 0,
             batches_dispatched=one.batches_dispatched,
         )
@@ -195,25 +279,29 @@ def _waves(
     waves: Sequence[WaveRecord], batches: Sequence[BatchRecord], start: datetime
 ) -> tuple[tuple[Wave, ...], list[str]]:
     known = {one.wave_number: one for one in waves}
-    notes = []
+    by_wave: dict[int, list[BatchRecord]] = {}
+    for batch in batches:
+        by_wave.setdefault(batch.wave_number or 0, []).append(batch)
+    notes: dict[str, list[int]] = {}
     made = []
-    for number in sorted({*known, *[one.wave_number for one in batches]}):
-        one = known.get(number)
-        mine = [batch for batch in batches if batch.wave_number == number]
+    for number in sorted({*known, *by_wave}):
+        one, mine = known.get(number), by_wave.get(number, [])
         kind = one.kind if one is not None else None
         if kind is None:
             kind = WaveKind.DERIVED
-            notes.append(f"nothing says what kind wave {number} is: derived")
+            notes.setdefault("nothing says what kind it is: derived", []).append(number)
         if one is not None:
             status = one.status
         else:
             is_idle = all(batch.status is BatchState.PENDING for batch in mine)
             status = WaveState.PENDING if is_idle else WaveState.PROCESSING
-            notes.append(f"no row of wave {number}: {status}, as its batches show")
+            told = f"it has no row: {status}, as its batches show"
+            notes.setdefault(told, []).append(number)
         is_sealed = one.is_sealed if one is not None else None
         if is_sealed is None:
             is_sealed = True
-            notes.append(f"nothing says whether wave {number} is sealed: it is")
+            told = "nothing says whether it is sealed: it is"
+            notes.setdefault(told, []).append(number)
         updated_at = _ticks(one.updated_at, start) if one is not None else None
         made.append(
             Wave(
@@ -226,4 +314,26 @@ def _waves(
                 updated_at=updated_at or 0,
             )
         )
-    return tuple(made), notes
+    return tuple(made), [f"{spans(one)}: {text}" for text, one in notes.items()]
+
+
+def spans(waves: Sequence[int]) -> str:
+    """Return numbers of waves for people: `wave 3`, `waves 1 to 4, 7`.
+
+    Args:
+        waves: ascending.
+    """
+    runs: list[list[int]] = []
+    for number in waves:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    shown = [
+        f"{one[0]} to {one[-1]}" if len(one) > 2 else ", ".join(map(str, one))
+        for one in runs[:SPANS_MAX]
+    ]
+    if len(runs) > SPANS_MAX:
+        left = sum(map(len, runs[SPANS_MAX:]))
+        shown.append(f"and {left:,} more")
+    return f"wave{'s' if len(waves) > 1 else ''} {', '.join(shown)}"

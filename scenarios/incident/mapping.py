@@ -25,17 +25,23 @@ from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.files import read_text
 
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
-    "wave_batches": ("batch_id", "job_id", "wave_number", "status", "created_at"),
+    "wave_batches": ("batch_id", "job_id", "status", "created_at"),
     "waves": ("job_id", "wave_number", "status"),
     "jobs": ("job_id", "status"),
-    "calls": ("job_id", "wave_number", "called_at"),
+    "calls": ("job_id", "called_at"),
     "messages": ("batch_id",),
 }
 OPTIONAL: Final[dict[str, tuple[str, ...]]] = {
-    "wave_batches": ("parent_ids", "dispatched_at", "completed_at", "attempt"),
+    "wave_batches": (
+        "wave_number",
+        "parent_ids",
+        "dispatched_at",
+        "completed_at",
+        "attempt",
+    ),
     "waves": ("kind", "is_sealed", "updated_at"),
     "jobs": ("parents_total", "completed_at"),
-    "calls": ("call_number", "batches_dispatched"),
+    "calls": ("wave_number", "call_number", "batches_dispatched"),
     "messages": ("attempt", "sent_at"),
 }
 _TABLES: Final = {"calls": "dispatch_calls", "messages": "dispatch_queue"}

@@ -5,6 +5,7 @@ refused with table, row, column and value.
 """
 
 import json
+from collections.abc import Mapping as Named
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -53,9 +54,9 @@ class BatchRecord(Record):
 
     batch_id: str | int
     job_id: Text
-    wave_number: Count
     status: BatchState
-    created_at: Moment
+    created_at: Moment | None
+    wave_number: Count | None = None
     parent_ids: Ids | None = None
     dispatched_at: Moment | None = None
     completed_at: Moment | None = None
@@ -86,8 +87,8 @@ class CallRecord(Record):
     """One logged dispatch call."""
 
     job_id: Text
-    wave_number: Count
-    called_at: Moment
+    called_at: Moment | None
+    wave_number: Count | None = None
     call_number: Count | None = None
     batches_dispatched: Count | None = None
 
@@ -107,6 +108,53 @@ RECORDS: Final[dict[str, type[Record]]] = {
     "calls": CallRecord,
     "messages": MessageRecord,
 }
+
+
+_ENDED: Final = (
+    "done", "success", "succeeded", "finished", "complete", "failed", "failure",
+    "error", "cancelled", "canceled", "skipped", "aborted",
+)  # fmt: skip
+_AT_WORK: Final = ("running", "in_progress", "in progress", "active", "started")
+SYNONYMS: Final[dict[tuple[str, str], dict[str, str]]] = {
+    ("wave_batches", "status"): {
+        **dict.fromkeys(_ENDED, "completed"),
+        **dict.fromkeys(_AT_WORK, "processing"),
+        **dict.fromkeys(("new", "created", "waiting"), "pending"),
+        **dict.fromkeys(("sent", "enqueued"), "dispatched"),
+    },
+    ("waves", "status"): {
+        **dict.fromkeys(_ENDED, "completed"),
+        **dict.fromkeys(_AT_WORK, "processing"),
+        **dict.fromkeys(("new", "created", "waiting"), "pending"),
+    },
+    ("jobs", "status"): {
+        **dict.fromkeys(_ENDED, "completed"),
+        **dict.fromkeys((*_AT_WORK, "new", "created", "pending"), "processing"),
+    },
+}
+"""What other people call our statuses, where there is one meaning only. A batch that
+has failed or was skipped waits for nobody: it has ended."""
+
+
+def assumed_statuses(
+    rows: Named[str, Sequence[dict[str, Any]] | None], mapping: Mapping
+) -> list[str]:
+    """Say which statuses are taken for ours without the mapping saying so."""
+    notes = []
+    for (table, column), ours in SYNONYMS.items():
+        counts: dict[str, int] = {}
+        known = mapping.values.get((table, column), {})
+        for row in rows.get(table) or ():
+            value = row.get(column)
+            if isinstance(value, str) and value not in known:
+                counts[value] = counts.get(value, 0) + 1
+        for value, count in sorted(counts.items()):
+            meant = ours.get(value.lower(), value.lower())
+            if meant != value and value.lower() in ours:
+                notes.append(
+                    f"{table}: {column} {value!r} ({count:,} rows) is taken for {meant}"
+                )
+    return notes
 
 
 def records_of(
@@ -134,7 +182,14 @@ def _record(
     given = {}
     for column, value in row.items():
         known = mapping.values.get((table, column), {})
-        given[column] = known.get(str(value), value)
+        text = str(value)
+        if text in known:
+            given[column] = known[text]
+        elif isinstance(value, str) and column in ("status", "kind"):
+            synonyms = SYNONYMS.get((table, column), {})
+            given[column] = synonyms.get(text.lower(), text.lower())
+        else:
+            given[column] = value
     try:
         return model.model_validate(given)
     except ValidationError as error:

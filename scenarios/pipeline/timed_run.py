@@ -197,7 +197,8 @@ def simulate(
         Trace(kernel, lines=trace_lines, keeps=False)
     if listener is not None:
         listen(kernel, listener)
-    kernel.progress = progress
+    if progress is not None:
+        kernel.progress = progress
     log_lines: list[LogLine] = []
     with _collecting(kernel, log_lines, is_wanted=collects_log):
         world.start()
