@@ -4,6 +4,7 @@ Goes to standard error, so that results can be piped; where nobody looks, a line
 ten seconds.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
@@ -19,6 +20,7 @@ from wavecheck.scenarios.conformity.conforming import Progress as ConformProgres
 from wavecheck.scenarios.verdicts.approaches import Watch
 from wavecheck.scenarios.verdicts.checking import SearchProgress
 from wavecheck.scenarios.verdicts.proving import ProofProgress
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.exhaustive import Progress
 from wavecheck.sim.search.session import Found, Statistics
 
@@ -99,7 +101,7 @@ def showing_exhibits(count: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def showing_search() -> Iterator[SearchProgress]:
+def showing_search(deadline: Deadline = NO_DEADLINE) -> Iterator[SearchProgress]:
     """Yield the function that takes a search's statistics and what it found."""
     with _line() as line:
 
@@ -111,14 +113,14 @@ def showing_search() -> Iterator[SearchProgress]:
             line.tell(
                 f"{seen.executions_count:,} executions, {rate:,.0f}/s,"
                 f" {seen.final_states_count:,} final states;"
-                f" found: {best or 'nothing'}"
+                f" found: {best or 'nothing'}{_left(deadline)}"
             )
 
         yield report
 
 
 @contextmanager
-def showing_proof() -> Iterator[ProofProgress]:
+def showing_proof(deadline: Deadline = NO_DEADLINE) -> Iterator[ProofProgress]:
     """Yield the function that takes a proof's level and the seconds so far."""
     with _line() as line:
 
@@ -127,16 +129,16 @@ def showing_proof() -> Iterator[ProofProgress]:
                 f"level {reached.level}, frontier {reached.frontier:,},"
                 f" {reached.states:,} states,"
                 f" {reached.states / max(seconds, 1e-9):,.0f}/s,"
-                f" {reached.bytes / 1e6:,.0f} MB"
+                f" {reached.bytes / 1e6:,.0f} MB{_left(deadline)}"
             )
 
         yield report
 
 
 @contextmanager
-def showing_answer() -> Iterator[Watch]:
-    """Yield what is told how far a search or a proof is."""
-    with showing_search() as searching, showing_proof() as proving:
+def showing_answer(deadline: Deadline = NO_DEADLINE) -> Iterator[Watch]:
+    """Yield what is told how far a search or a proof is, with the time that is left."""
+    with showing_search(deadline) as searching, showing_proof(deadline) as proving:
         yield Watch(searching=searching, proving=proving)
 
 
@@ -177,6 +179,11 @@ def campaign_line(now: CampaignProgress) -> str:
         f"{now.runs:,} of {now.runs_max:,} runs, {now.runs_per_second:,.0f}/s{left};"
         f" {rates or 'nothing violated'}"
     )
+
+
+def _left(deadline: Deadline) -> str:
+    left = deadline.seconds_left()
+    return "" if left == math.inf else f"; {_duration(left)} left"
 
 
 def _duration(seconds: float) -> str:

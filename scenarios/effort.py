@@ -5,11 +5,12 @@ from it: a field's annotation says how it is spelt there and what it means. Know
 strategy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Final, TypedDict, get_type_hints
 
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.search.session import Budget
 
 DEFAULT_SECONDS: Final = 10.0
@@ -155,10 +156,18 @@ class Effort:
         return self.reduces and self.checkpoint is None
 
     def budget(self) -> Budget:
-        """Return when a search ends."""
+        """Return the budget of a search."""
         if self.seconds is None and self.executions is None:
             return Budget(seconds=DEFAULT_SECONDS)
         return Budget(seconds=self.seconds, executions=self.executions)
+
+    def deadline(self, clock: Callable[[], float]) -> Deadline:
+        """Return when all of a search's work ends: looking, shrinking, explaining.
+
+        Args:
+            clock: seconds from some fixed moment; the work begins now.
+        """
+        return Deadline(self.budget().seconds, clock)
 
 
 def spellings() -> Mapping[str, tuple[Any, Any, Spelling]]:

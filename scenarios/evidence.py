@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.search import explain as explaining
 from wavecheck.sim.search.explain import Explanation, NoReturn
 from wavecheck.sim.search.schedule import (
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 EXPLAINED_STATES_MAX: Final = 20_000
 """In larger worlds the point of no return is looked for by trying continuations."""
 
+_TRYING: Final = 0.4
+"""The share of the time that goes to continuations; the rest is for all states."""
+
 EXPLAINED_TASKS_MAX: Final = 64
 """With more tasks a world is larger than that, and to learn it takes minutes."""
 
@@ -37,6 +41,7 @@ class Evidence:
         schedule: what was recorded.
         no_return: its point of no return, where that is known exactly already.
         explanation: why it fails, where that is known already.
+        deadline: by when it is explained, as well as is possible by then.
     """
 
     def __init__(
@@ -46,10 +51,12 @@ class Evidence:
         *,
         no_return: NoReturn | None = None,
         explanation: Explanation | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> None:
         self.subject = subject
         self.schedule = schedule
         self._no_return = no_return
+        self._deadline = deadline
         if explanation is not None:
             self.explanation = explanation
 
@@ -89,14 +96,21 @@ class Evidence:
         Raises:
             ReplayMismatch: it does not replay, or violates nothing.
         """
-        known = self._no_return
-        told = explaining.explain(self.world(), self.schedule, no_return=known)
-        if told.no_return is None or told.no_return.is_exact:
+        known, deadline = self._no_return, self._deadline
+        told = explaining.explain(
+            self.world(),
+            self.schedule,
+            no_return=known,
+            deadline=deadline.share(_TRYING),
+        )
+        if told.no_return is None or told.no_return.is_exact or deadline.is_over():
             return told
-        exact = exact_no_return(self.subject, self.schedule)
+        exact = exact_no_return(self.subject, self.schedule, deadline)
         if exact is None:
             return told
-        return explaining.explain(self.world(), self.schedule, no_return=exact)
+        return explaining.explain(
+            self.world(), self.schedule, no_return=exact, deadline=deadline
+        )
 
     @cached_property
     def happens_before(self) -> "nx.DiGraph[int]":
@@ -106,12 +120,15 @@ class Evidence:
         return happens_before(self.world(), self.schedule)
 
 
-def exact_no_return(subject: Subject, schedule: Schedule) -> NoReturn | None:
+def exact_no_return(
+    subject: Subject, schedule: Schedule, deadline: Deadline = NO_DEADLINE
+) -> NoReturn | None:
     """Return where a schedule passes the point of no return, from the whole graph.
 
     Args:
         subject: that it was recorded in.
         schedule: which violates its property.
+        deadline: ends the exploration, and nothing is known.
 
     Returns:
         None where the world is too large for that or cannot be learned, or where the
@@ -129,7 +146,11 @@ def exact_no_return(subject: Subject, schedule: Schedule) -> NoReturn | None:
         return None
     try:
         search, stopped_by = searched(
-            subject.world(), limits=Limits(states_max=EXPLAINED_STATES_MAX)
+            subject.world(),
+            limits=Limits(
+                states_max=EXPLAINED_STATES_MAX,
+                stop=lambda: "the budget" if deadline.is_over() else None,
+            ),
         )
     except CannotLearn:
         return None

@@ -25,6 +25,7 @@ from wavecheck.scenarios.verdicts.approaches import (
     approach_of,
 )
 from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive import Limits
 from wavecheck.sim.faces import shown
@@ -60,13 +61,19 @@ class Sweep:
         return [row for one in self.proofs for row in one.to_records()]
 
 
-def ask(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> CheckResult:
+def ask(
+    subject: Subject,
+    effort: Effort,
+    watch: Watch = UNWATCHED,
+    deadline: Deadline | None = None,
+) -> CheckResult:
     """Answer a question by the strategy, and in the processes, that an effort names.
 
     Args:
         subject: what is under test.
         effort: how hard to try, and where.
         watch: who is told how far it is.
+        deadline: of all the work; by the effort if not given.
 
     Returns:
         The verdicts with their evidence. Ctrl-C ends the work, not the call.
@@ -80,8 +87,8 @@ def ask(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> CheckResu
     approach_of(effort)  # what does not fit is said before a process is started
     with closing(engine_of(effort.jobs, effort.cluster)) as engine:
         if engine is IN_PROCESS:
-            return answer(subject, effort, watch)
-        return check_spread(subject, effort, engine, watch.searching)
+            return answer(subject, effort, watch, deadline)
+        return check_spread(subject, effort, engine, watch.searching, deadline)
 
 
 def check(

@@ -12,6 +12,7 @@ from typing import Any, Final
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.loading import coordinator_name, load_coordinator
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.errors import unknown_name
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.kernel import Kernel
@@ -219,9 +220,15 @@ class Subject:
             raise violates_no_more(property_name)
         return self._schedule(replayed, property_name)
 
-    def sample(self, rule: Rule) -> Schedule | None:
-        """Run one execution and return it as a schedule; None if it does not end."""
-        replayed = run_rule(self.world(), rule, fair_after=FAIR_AFTER)
+    def sample(self, rule: Rule, deadline: Deadline = NO_DEADLINE) -> Schedule | None:
+        """Run one execution and return it as a schedule; None if it does not end.
+
+        Raises:
+            OutOfTime: the deadline came.
+        """
+        world = self.world()
+        with deadline.watching(world.kernel):
+            replayed = run_rule(world, rule, fair_after=FAIR_AFTER)
         return None if replayed.was_cut else self._schedule(replayed, "")
 
     def _schedule(self, replayed: Replayed, property_name: str) -> Schedule:

@@ -17,8 +17,12 @@ STEPS_EVERY: Final = 64
 """Between two looks at the clock within one execution."""
 
 
-class OutOfTime(Exception):
-    """The deadline came in the middle of an execution, which is abandoned."""
+class OutOfTime(BaseException):
+    """The deadline came in the middle of an execution, which is abandoned.
+
+    Like an interrupt it is no `Exception`: whoever handles failures of the code under
+    test must not take it for one.
+    """
 
 
 class Deadline:

@@ -3,11 +3,12 @@
 import asyncio
 from pathlib import Path
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from wavecheck.coordinator.sql import DatabaseUnusable, read_job
+from wavecheck.reports.commands.effort_options import seconds_of
 from wavecheck.reports.commands.options import (
     JSONFile,
     Settings,
@@ -15,7 +16,6 @@ from wavecheck.reports.commands.options import (
     collect_settings,
     write_json,
 )
-from wavecheck.reports.commands.search import seconds_of
 from wavecheck.reports.incident.files import save_timeline
 from wavecheck.reports.incident.view import investigation_data, print_rows, print_trials
 from wavecheck.reports.progress import showing_progress
@@ -34,6 +34,7 @@ from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder
 
+_TABLES: Final = ("wave_batches", "waves", "jobs", "calls", "messages")
 TableFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="CSV, or JSON lines.")
 ]
@@ -83,13 +84,7 @@ def incident_command(
     check_outputs(json_file)
     if save is not None:
         check_folder(save)
-    files = {
-        "wave_batches": batches,
-        "waves": waves,
-        "jobs": jobs,
-        "calls": calls,
-        "messages": messages,
-    }
+    files = dict(zip(_TABLES, (batches, waves, jobs, calls, messages), strict=True))
     evidence = _evidence(db, job, mapping, files)
     names = coordinator or list(INCIDENT.coordinators)
     for name in names:

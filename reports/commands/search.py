@@ -44,7 +44,7 @@ from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.questions import ask
 from wavecheck.scenarios.schedule_files import read_schedule
-from wavecheck.scenarios.verdicts.approaches import approach_of
+from wavecheck.scenarios.verdicts.approaches import deadline_of
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder, check_writable, write_whole
@@ -89,19 +89,22 @@ def check_command(
     subject = subject_of(
         scenario, coordinator, settings, faults=faults, properties=properties
     )
-    approach_of(effort)
+    deadline = deadline_of(effort)
     if canary:
         if files.are_wanted() or html_file is not None:
             refused = "--html, --junit, --sarif and --summary are not for --canary"
             raise InvalidScenario(refused)
         return show_canary(subject, effort, json_file)
-    with showing_answer() as watch:
-        result = ask(subject, effort, watch)
+    with showing_answer(deadline) as watch:
+        result = ask(subject, effort, watch, deadline)
+    left_out = ""
     if not result.was_interrupted:
-        compare_hash_seeds(result)
+        left_out = compare_hash_seeds(result, deadline.share(1 / 2))
+    for name in result.schedules:
+        result.evidence(name, deadline)
     saved = {} if save is None else save_schedules(result.schedules, save)
     if not write_json(json_file, result_data(result)):
-        _show(result, saved)
+        _show(result, saved, left_out)
     files.write(result)
     write_page(html_file, result, json_file=json_file)
     if result.was_interrupted:
@@ -109,9 +112,11 @@ def check_command(
     return int(result.has_violation() or (require and bool(result.not_tested())))
 
 
-def _show(result: CheckResult, saved: Mapping[str, Path]) -> None:
+def _show(result: CheckResult, saved: Mapping[str, Path], left_out: str) -> None:
     console = make_console()
     console.print(verdict_table(result))
+    if left_out:
+        console.print(left_out)
     shortest = result.shortest()
     if shortest is not None:
         console.print(explanation_text(shortest.explanation))

@@ -14,31 +14,46 @@ from typing import Final
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
 from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
 
 HASH_SEEDS: Final = ("1", "2", "3", "4")
 TIMEOUT_SECONDS: Final = 300
+LEAST_SECONDS: Final = 0.5
+"""With less than this no process would come to anything."""
+
 DIFFERENT: Final = 3
 
 
-def compare_hash_seeds(result: CheckResult) -> None:
+def compare_hash_seeds(result: CheckResult, deadline: Deadline = NO_DEADLINE) -> str:
     """Replay a result's schedules in processes with other hash seeds.
 
     Two texts of a set change places under a given seed with odds of one half, so a
     dependence on one pair escapes this process's own order and four others with odds
     of 1/16.
 
+    Args:
+        result: of a search.
+        deadline: ends the comparison.
+
+    Returns:
+        What was left out for want of time; empty: nothing.
+
     Raises:
         NondeterminismError: a replay differs.
     """
     if result.searched is None:
-        return  # a proof compares no executions
+        return ""  # a proof compares no executions
     schedules = (*result.schedules.values(), *result.searched.samples)
     texts = json.dumps([schedule_text(schedule) for schedule in schedules])
+    left = min(deadline.seconds_left(), float(TIMEOUT_SECONDS))
+    if left < LEAST_SECONDS:
+        return "other hash seeds were not tried: the budget ended before"
     children = [_replay_under(hash_seed) for hash_seed in HASH_SEEDS]
     try:
         for hash_seed, child in zip(HASH_SEEDS, children, strict=True):
-            output, errors = child.communicate(texts, timeout=TIMEOUT_SECONDS)
+            wait = max(deadline.seconds_left(), LEAST_SECONDS)
+            output, errors = child.communicate(texts, timeout=min(wait, left))
             if child.returncode == DIFFERENT:
                 raise NondeterminismError(
                     f"nondeterminism between processes: with PYTHONHASHSEED={hash_seed}"
@@ -49,6 +64,11 @@ def compare_hash_seeds(result: CheckResult) -> None:
                 )
             if child.returncode != 0:
                 raise HarnessBug(f"the replay in another process failed:\n{errors}")
+        return ""
+    except subprocess.TimeoutExpired:
+        if deadline is NO_DEADLINE:
+            raise
+        return "other hash seeds were not tried to the end: the budget ended before"
     finally:
         for child in children:
             if child.poll() is None:

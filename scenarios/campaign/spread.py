@@ -8,6 +8,7 @@ time is left never waits in a queue.
 Ctrl-C ends the work, not the call: pieces that are not finished are dropped.
 """
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,11 +17,19 @@ from typing import Any, Final
 
 from wavecheck.scenarios.campaign.engines import AHEAD, Engine, run_pieces
 from wavecheck.scenarios.campaign.pieces import SubjectPiece, piece_of
-from wavecheck.scenarios.effort import DEFAULT_SECONDS, Effort
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.approaches import answer
-from wavecheck.scenarios.verdicts.checking import SearchProgress, session_of, smallest
+from wavecheck.scenarios.verdicts.checking import (
+    LOOKING,
+    SearchProgress,
+    beginning,
+    session_of,
+    sharing,
+    smallest,
+)
 from wavecheck.scenarios.verdicts.result import CheckResult, Searched
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.search.judgement import verdicts_of
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.search.session import Found, Statistics
@@ -48,6 +57,7 @@ def check_spread(
     effort: Effort,
     engine: Engine,
     progress: SearchProgress | None = None,
+    deadline: Deadline | None = None,
 ) -> CheckResult:
     """Search a subject in blocks at once; a counterexample is shrunk here, at the end.
 
@@ -56,11 +66,14 @@ def check_spread(
         effort: how hard to search; with neither budget ten seconds.
         engine: where.
         progress: called after each block, and once a second while none ends.
+        deadline: of this and of what follows; by the effort if not given.
 
     Returns:
         The verdicts with their evidence. Ctrl-C ends the search, not the call.
     """
     began = time.monotonic()
+    deadline = deadline or beginning(effort)
+    looking = deadline.share(LOOKING)
     done: dict[int, CheckResult] = {}
     was_interrupted = False
 
@@ -73,7 +86,7 @@ def check_spread(
         for piece, result, _ in run_pieces(
             engine,
             run_block,
-            _blocks(subject, effort, began),
+            _blocks(subject, effort, looking),
             ahead=AHEAD if effort.seconds is None and effort.executions else 1,
             idle=tell,
         ):
@@ -88,7 +101,11 @@ def check_spread(
     if not kept:
         return _nothing(subject, effort)
     return _together(
-        subject, effort, kept, time.monotonic() - began, was_interrupted=was_interrupted
+        subject,
+        effort,
+        kept,
+        (time.monotonic() - began, deadline),
+        was_interrupted=was_interrupted,
     )
 
 
@@ -107,13 +124,13 @@ def _nothing(subject: Subject, effort: Effort) -> CheckResult:
     )
 
 
-def _blocks(subject: Subject, effort: Effort, began: float) -> Iterator[SubjectPiece]:
-    seconds, left = effort.seconds, effort.executions
-    if seconds is None and left is None:
-        seconds = DEFAULT_SECONDS
+def _blocks(
+    subject: Subject, effort: Effort, looking: Deadline
+) -> Iterator[SubjectPiece]:
+    left = effort.executions
     for number in count():
-        rest = None if seconds is None else seconds - (time.monotonic() - began)
-        if (rest is not None and rest <= 0) or left == 0:
+        rest = looking.seconds_left()
+        if rest <= 0 or left == 0:
             return
         executions = min(BLOCK_EXECUTIONS, BLOCK_EXECUTIONS if left is None else left)
         left = None if left is None else left - executions
@@ -121,7 +138,7 @@ def _blocks(subject: Subject, effort: Effort, began: float) -> Iterator[SubjectP
             effort,
             seed=effort.seed + number * SEED_STEP,
             executions=executions,
-            seconds=rest,
+            seconds=None if rest == math.inf else rest,
             shrinks=False,
             jobs=1,
             cluster=None,
@@ -165,16 +182,19 @@ def _together(
     subject: Subject,
     effort: Effort,
     blocks: Sequence[CheckResult],
-    seconds: float,
+    time_taken: tuple[float, Deadline],
     *,
     was_interrupted: bool,
 ) -> CheckResult:
+    seconds, deadline = time_taken
     found = _best(blocks)
     schedules: dict[str, Schedule] = {}
     try:
-        for name, one in found.items():
+        for name, one, until in sharing(found, deadline):
             shrinks = effort.shrinks and not was_interrupted
-            schedules[name] = smallest(subject, name, one, shrinks=shrinks)
+            schedules[name] = smallest(
+                subject, name, one, shrinks=shrinks, deadline=until
+            )
     except KeyboardInterrupt:
         was_interrupted = True
         for name in [one for one in found if one not in schedules]:

@@ -173,7 +173,14 @@ def try_rules(
     count = min(NEWEST, len(found.timeline.batches))
     while True:
         part = replace(found, timeline=_newest(found.timeline, count))
-        tried = _try_all(part, types, settings, executions_max, deadline, progress)
+        tried = _try_all(
+            part,
+            types,
+            settings,
+            executions_max=executions_max,
+            deadline=deadline,
+            progress=progress,
+        )
         if best.is_tried() and not tried.is_tried():
             return best
         best = tried
@@ -195,6 +202,7 @@ def _try_all(
     found: Investigation,
     types: Mapping[str, type[Any]],
     settings: IncidentSettings,
+    *,
     executions_max: int,
     deadline: Deadline,
     progress: WorldProgress | None,

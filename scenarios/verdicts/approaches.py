@@ -10,11 +10,16 @@ from typing import Final
 
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.checking import SearchProgress, search_subject
+from wavecheck.scenarios.verdicts.checking import (
+    SearchProgress,
+    beginning,
+    search_subject,
+)
 from wavecheck.scenarios.verdicts.proving import ProofProgress, prove
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.scenarios.verdicts.sampling import ArraySearch
 from wavecheck.scenarios.verdicts.strategies import STRATEGIES
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.search.search import Search, StrategySearch
 
@@ -137,6 +142,17 @@ def approach_of(effort: Effort) -> Approach:
     return approach
 
 
+def deadline_of(effort: Effort) -> Deadline:
+    """Return when all work for an answer ends, if it begins now.
+
+    Raises:
+        InvalidScenario: there is no such strategy, or it cannot do what is asked.
+    """
+    if approach_of(effort).search is None and effort.seconds is None:
+        return NO_DEADLINE  # what ends a proof is memory
+    return beginning(effort)
+
+
 def search_of(subject: Subject, effort: Effort) -> Search:
     """Return a fresh search of a subject.
 
@@ -149,13 +165,19 @@ def search_of(subject: Subject, effort: Effort) -> Search:
     return search(subject, effort)
 
 
-def answer(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> CheckResult:
+def answer(
+    subject: Subject,
+    effort: Effort,
+    watch: Watch = UNWATCHED,
+    deadline: Deadline | None = None,
+) -> CheckResult:
     """Search or prove a subject in this process.
 
     Args:
         subject: what is under test.
         effort: how hard to try; where is not looked at.
         watch: who is told how far it is.
+        deadline: of all the work; by the effort if not given.
 
     Returns:
         The verdicts with their evidence. Ctrl-C ends the work, not the call.
@@ -168,4 +190,6 @@ def answer(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> CheckR
     """
     if approach_of(effort).search is None:
         return prove(subject, effort, watch.proving)
-    return search_subject(subject, effort, search_of(subject, effort), watch.searching)
+    return search_subject(
+        subject, effort, search_of(subject, effort), watch.searching, deadline
+    )

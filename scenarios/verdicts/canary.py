@@ -6,6 +6,7 @@ itself keeps. A mutant that survives is a weakness of the budget, unless it is k
 proved to be harmless.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -18,8 +19,9 @@ from wavecheck.scenarios.verdicts.approaches import (
     approach_of,
     search_of,
 )
-from wavecheck.scenarios.verdicts.checking import session_of
+from wavecheck.scenarios.verdicts.checking import beginning, session_of
 from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.sim.deadline import OutOfTime
 from wavecheck.sim.errors import CoordinatorError, InvalidScenario
 from wavecheck.sim.mutant import Mutant, weakened
 from wavecheck.sim.verdict import Outcome
@@ -92,11 +94,12 @@ class CanaryResult:
 
 
 def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> CanaryResult:
-    """Search a coordinator and its mutants, each with the same budget.
+    """Search a coordinator and its mutants, each with the same share of the budget.
 
     Args:
         subject: the coordinator, where and in which sizes.
-        effort: strategy, budget and seed for each of them.
+        effort: strategy and seed for each of them; its executions are for each, its
+            seconds for all together.
         watch: who is told how far it is.
 
     Raises:
@@ -112,6 +115,9 @@ def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> Canary
         )
     if approach_of(effort).search is None:
         raise InvalidScenario("--canary searches: give it another --strategy")
+    seconds = effort.budget().seconds
+    if seconds is not None:
+        effort = replace(effort, seconds=seconds / (1 + len(scenario.mutants)))
     base = answer(subject, effort, watch)
     kept = [
         one.property_name
@@ -146,12 +152,14 @@ def _search_mutant(
     planted = replace(subject, coordinator_type=weaker)
     world = planted.world()
     hunt = replace(effort, stops_at_first=True, shrinks=False, database=None)
-    session = session_of(hunt, world, planted.judged(world))
+    deadline = beginning(hunt)
+    session = session_of(hunt, world, planted.judged(world), deadline)
     session.progress = watch.searching
     search = search_of(planted, hunt)
     crash = ""
     try:
-        search.run(session)
+        with suppress(OutOfTime), deadline.watching(world.kernel):
+            search.run(session)
     except CoordinatorError as error:
         # A dropped guard may also make the coordinator fail or run for ever.
         crash = str(error).splitlines()[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.faces import shown
 from wavecheck.sim.search.explain import NoReturn
 from wavecheck.sim.search.schedule import Schedule
@@ -105,8 +106,14 @@ class CheckResult:
             if one.outcome is Outcome.NOT_TESTED
         )
 
-    def evidence(self, property_name: str) -> Evidence:
+    def evidence(
+        self, property_name: str, deadline: Deadline = NO_DEADLINE
+    ) -> Evidence:
         """Return what is known of a counterexample; it is explained once.
+
+        Args:
+            property_name: whose counterexample.
+            deadline: by when it is explained; the first one that is given holds.
 
         Raises:
             KeyError: the property has none.
@@ -118,6 +125,7 @@ class CheckResult:
                 self.subject.recorded_in(schedule),
                 schedule,
                 no_return=known.get(property_name),
+                deadline=deadline,
             )
         return self._evidence[property_name]
 

@@ -7,8 +7,10 @@ run, else the best bound known, and it says which.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final
 
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline, OutOfTime
 from wavecheck.sim.errors import ReplayMismatch
 from wavecheck.sim.faces import shown
 from wavecheck.sim.kernel import Kernel
@@ -96,7 +98,11 @@ class Explanation:
 
 
 def explain(
-    world: World, schedule: Schedule, *, no_return: NoReturn | None = None
+    world: World,
+    schedule: Schedule,
+    *,
+    no_return: NoReturn | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> Explanation:
     """Replay a schedule and say why it fails.
 
@@ -104,6 +110,7 @@ def explain(
         world: that it was recorded in.
         schedule: which violates its property.
         no_return: where that is known exactly already; else it is searched for.
+        deadline: ends that search with the best bound known.
 
     Raises:
         ReplayMismatch: it does not replay, or violates nothing.
@@ -140,10 +147,10 @@ def explain(
     )
     steps = replayed.steps
     if no_return is None:
-        no_return, passing = _no_return(world, schedule, marks.choices_after)
+        no_return, passing = _no_return(world, schedule, marks.choices_after, deadline)
     else:
         before = marks.choices_after[no_return.step - 1]
-        passing = _passing(world, schedule, before)[0]
+        passing = _passing(world, schedule, before, deadline)[0]
     escape = None if passing is None else _escape(world, passing, steps)
     return Explanation(
         schedule=schedule,
@@ -259,7 +266,10 @@ class _Prefix:
 
 
 def _no_return(
-    world: World, schedule: Schedule, choices_after: Sequence[int]
+    world: World,
+    schedule: Schedule,
+    choices_after: Sequence[int],
+    deadline: Deadline,
 ) -> tuple[NoReturn | None, tuple[int, ...] | None]:
     """Bisect for the first step after which no continuation passes.
 
@@ -267,13 +277,17 @@ def _no_return(
     earlier step too, so bisection is sound.
     """
     low, high = 0, len(choices_after) - 1  # steps; after `high` it has happened
-    passing, is_exact, count = _passing(world, schedule, 0)
+    passing, is_exact, count = _passing(world, schedule, 0, deadline)
     if passing is None:
         return None, None
     is_exact, count = True, 0
-    while high - low > 1:
+    while high - low > 1 and not deadline.is_over():
         middle = (low + high) // 2
-        found, proved, tried = _passing(world, schedule, choices_after[middle])
+        found, proved, tried = _passing(
+            world, schedule, choices_after[middle], deadline
+        )
+        if found is None and deadline.is_over():
+            break  # it was not tried enough to say that none passes
         if found is None:
             high, is_exact, count = middle, proved, tried
         else:
@@ -282,28 +296,35 @@ def _no_return(
 
 
 def _passing(
-    world: World, schedule: Schedule, choices_count: int
+    world: World, schedule: Schedule, choices_count: int, deadline: Deadline
 ) -> tuple[tuple[int, ...] | None, bool, int]:
     """Search a continuation that passes; return it, whether all were run, how many."""
     prefix = schedule.choices[:choices_count]
     steps_count = fair_after(len(schedule.steps))
-    tried: set[tuple[int, ...]] = set()  # the rounds of depth-first search overlap
+    # The rounds of depth-first search overlap; a schedule may have 100,000 choices.
+    tried: set[bytes] = set()
     for strategy in (DepthFirst(), RandomWalk(0)):
         rule = _Prefix(prefix, strategy)
         steps_left = CONTINUATION_STEPS_MAX
         for _ in range(CONTINUATIONS_MAX):
-            if steps_left <= 0:
+            if steps_left <= 0 or deadline.is_over():
                 break
             if not rule.begin(world.kernel):
                 return None, rule.proved(), len(tried)
-            keeps = passes(world, rule, schedule.property_name, fair_after=steps_count)
+            try:
+                with deadline.watching(world.kernel):
+                    keeps = passes(
+                        world, rule, schedule.property_name, fair_after=steps_count
+                    )
+            except OutOfTime:
+                break
             has_passed = keeps and not world.kernel.was_cut
             rule.end(world.kernel)
             steps_left -= world.kernel.steps_count
             choices = tuple(world.kernel.choices)
             if has_passed:
                 return choices, False, len(tried)
-            tried.add(choices)
+            tried.add(blake2b(repr(choices).encode(), digest_size=16).digest())
     return None, False, len(tried)
 
 

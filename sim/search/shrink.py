@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.search.execution import fair_after
 from wavecheck.sim.search.pct import PCTStrategy
@@ -77,6 +78,10 @@ class Shrinker:
         executions_max: when to give up; the best so far is the result.
         steps_max: likewise, steps of all executions together: with schedules of
             thousands of steps they are what takes the time.
+        deadline: likewise.
+
+    Attributes:
+        smallest: the best so far, also where shrinking is ended in its midst.
     """
 
     def __init__(
@@ -86,7 +91,10 @@ class Shrinker:
         *,
         executions_max: int = EXECUTIONS_MAX,
         steps_max: int = STEPS_MAX,
+        deadline: Deadline = NO_DEADLINE,
     ) -> None:
+        self.smallest: Attempt | None = None
+        self._deadline = deadline
         self._world = world
         self._executions_left = executions_max
         self._steps_left = steps_max
@@ -172,12 +180,15 @@ class Shrinker:
         if not self._run(script, script):
             return None
         faults_count = sum(entry.task.startswith(FAULT_PREFIX) for entry in script.done)
-        return Attempt(
+        found = Attempt(
             faults_count=faults_count,
             preemptions_count=script.preemptions_count,
             entries=tuple(script.done),
             choices=tuple(self._world.kernel.choices),
         )
+        if self.smallest is None or found.by_steps() < self.smallest.by_steps():
+            self.smallest = found
+        return found
 
     def _run(self, rule: Rule, script: Script) -> bool:
         kernel = self._world.kernel
@@ -193,7 +204,11 @@ class Shrinker:
         self._steps_left -= self._world.kernel.steps_count
 
     def _is_over(self) -> bool:
-        return self._executions_left <= 0 or self._steps_left <= 0
+        return (
+            self._executions_left <= 0
+            or self._steps_left <= 0
+            or self._deadline.is_over()
+        )
 
     def _better(self, best: Attempt, entries: tuple[Entry, ...]) -> Attempt:
         found = self._try(entries)
