@@ -10,7 +10,7 @@ seen; what was new is the next level. A violation is noted when it is first met,
 level by level, is at the shortest distance; its execution is rebuilt afterwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,10 +158,16 @@ class Search:
             store_in_place(copies)
             self.seen.add(copies)
 
-    def restart(self, sizes: list[int], generation: int) -> None:
-        """Go on from levels that another process has written."""
+    def restart(
+        self, sizes: list[int], generation: int, checksums: Sequence[str]
+    ) -> None:
+        """Go on from levels that another process has written.
+
+        Raises:
+            InvalidScenario: one of their files is missing or damaged.
+        """
         words_count = self.system.layout.words_count
-        self.levels.adopt(sizes, words_count, generation)
+        self.levels.adopt(sizes, words_count, generation, checksums)
         self._gathered = Gathered(words_count)
         self.seen = SeenStates(words_count, self._threads)
         for words in self.levels:

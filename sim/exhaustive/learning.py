@@ -5,11 +5,12 @@ Knows numbers of local states and of component values, and neither arrays nor bi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.crowd import SELF, Crowd, CrowdGrew, births_of, task_of
 from wavecheck.sim.exhaustive.effects import Effects
+from wavecheck.sim.exhaustive.fingerprint import Fingerprint
 from wavecheck.sim.exhaustive.healing import HEALING, HealingLocals
 from wavecheck.sim.exhaustive.hidden import Watch
 from wavecheck.sim.exhaustive.locals import Executions, TaskLocals
@@ -20,6 +21,9 @@ from wavecheck.sim.exhaustive.shared import SharedState
 from wavecheck.sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
 from wavecheck.sim.property import NO_ERROR, Moment, Property, with_no_error
 from wavecheck.sim.world import World
+
+ENDS: Final = -1
+"""In a list of questions: whether a state without steps is healed."""
 
 RECHECKS_MAX: Final = 4_000
 """Resumptions that are run again by another history, at most."""
@@ -64,6 +68,10 @@ class Learner:
         properties: those that can be judged without time, and that nothing raises.
         no_error: index of the latter.
         fails_at_start: some task ends by an error before its first step.
+        asked: every question that something was learned from, in order: (task, number
+            of each local state and component), or (`ENDS`, of each component). It makes
+            the same numbers again in another process.
+        answers: a checksum of what was answered.
     """
 
     def __init__(self, world: World, *, reduces: bool = False) -> None:
@@ -107,6 +115,8 @@ class Learner:
         started = self._executions.start()
         self.fails_at_start = self._executions.has_failed
         self.tasks: list[TaskLocals] = []
+        self.asked: list[tuple[int, tuple[int, ...]]] = []
+        self.answers = Fingerprint()
         self.healing: int | None = None
         self._crowd.begin = self._executions.begin
         for index, task in enumerate(started):
@@ -201,6 +211,14 @@ class Learner:
             CrowdGrew: a task was met that nobody knew of; ask again from the start.
             SymmetryBroken: the step tells interchangeable tasks apart.
         """
+        self.asked.append((task, (*places, *shared)))
+        reads, steps = self._resolve(task, places, shared)
+        self.answers.add(task, reads, [astuple(one) for one in steps])
+        return reads, steps
+
+    def _resolve(
+        self, task: int, places: Sequence[int], shared: Sequence[int]
+    ) -> tuple[list[int], list[Step]]:
         locals_ = self.tasks[task]
         operation = locals_.states[places[task]].operation
         if operation is None:
@@ -235,13 +253,30 @@ class Learner:
             self._check_symmetry(task, reads, steps)
         return reads, steps
 
-    def foresee(self, names: Sequence[str]) -> None:
-        """Make room for tasks that an earlier search has met."""
-        for name in names:
-            if name == HEALING:
-                self._add_healing()
-            else:
-                self._crowd.unforeseen(name)
+    def ask_again(self, asked: Sequence[tuple[int, Sequence[int]]]) -> bool:
+        """Answer what another learner was asked, to know what it knew.
+
+        Returns:
+            False if a question is about something that is not known here.
+        """
+        for task, fields in asked:
+            places = [len(one.states) for one in self.tasks]
+            values = [len(one.values) for one in self.shared.components]
+            known = values if task == ENDS else [*places, *values]
+            if not ENDS <= task < len(places) or len(fields) > len(known):
+                return False
+            if any(one >= count for one, count in zip(fields, known, strict=False)):
+                return False
+            try:
+                if task == ENDS:
+                    self._make_sure_nothing_heals(fields)
+                    continue
+                count = len(places)
+                self.resolve(task, fields[:count], fields[count:])
+            except CrowdGrew:
+                continue  # as it was for the other learner
+            self.take_growth()
+        return True
 
     def _add_healing(self) -> None:
         self.healing = len(self.tasks)
@@ -258,7 +293,12 @@ class Learner:
         first = self._first_round
         operation = first.states[0].operation
         assert operation is not None
-        _, alternatives = self.effects.resolve(operation, shared, 0)
+        runs = self.effects.runs_count
+        try:
+            _, alternatives = self.effects.resolve(operation, shared, 0)
+        finally:
+            if self.effects.runs_count != runs:
+                self.asked.append((ENDS, tuple(shared)))
         if not all(first.is_over(one.result) for one in alternatives):
             self._add_healing()
             raise CrowdGrew(HEALING)

@@ -5,13 +5,15 @@ written once and read again only to walk back from a violation, so the levels ar
 first thing to leave memory: into plain `.npy` files that are mapped, never pickled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive.layout import Layout, Words, empty, joined
 from wavecheck.sim.files import whole_file
 
@@ -27,6 +29,7 @@ class Levels:
         sizes: states of each level.
         generation: how often the layout has changed; part of the files' names, so that
             a checkpoint never meets files of a later layout.
+        checksums: of the files that were written, by level.
     """
 
     def __init__(self, words_count: int, directory: Path | None = None) -> None:
@@ -35,7 +38,7 @@ class Levels:
         self._words_count = words_count
         self._directory = directory
         self._held: list[list[npt.NDArray[Any]] | None] = []
-        self._written: set[int] = set()
+        self.checksums: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -84,21 +87,34 @@ class Levels:
         if held is None:
             return
         with whole_file(self._file(level)) as file:
-            np.save(file, np.stack(self.get(level)), allow_pickle=False)
-        self._written.add(level)
+            noting = _Noting(file)
+            np.save(noting, np.stack(self.get(level)), allow_pickle=False)
+        self.checksums[level] = noting.checksum.hexdigest()
 
     def write_once(self, level: int) -> None:
         """Write one level to its file unless it is there already."""
-        if level not in self._written:
+        if level not in self.checksums:
             self.write(level)
 
-    def adopt(self, sizes: list[int], words_count: int, generation: int) -> None:
-        """Take levels that another process has written."""
+    def adopt(
+        self,
+        sizes: list[int],
+        words_count: int,
+        generation: int,
+        checksums: Sequence[str],
+    ) -> None:
+        """Take levels that another process has written.
+
+        Raises:
+            InvalidScenario: a file is missing, or is not what was written.
+        """
         self.generation = generation
         self._words_count = words_count
         self.sizes = list(sizes)
         self._held = [None] * len(sizes)
-        self._written = set(range(len(sizes)))
+        self.checksums = dict(enumerate(checksums))
+        for level, checksum in self.checksums.items():
+            _verify(self._file(level), checksum)
 
     def _file(self, level: int) -> Path:
         assert self._directory is not None
@@ -107,7 +123,7 @@ class Levels:
     def convert(self, new: Layout, old: Layout) -> None:
         """Pack all states in another layout."""
         held, words_count = self._held, self._words_count
-        self._written.clear()
+        self.checksums.clear()
         for level in range(len(self.sizes)):
             was_spilled = held[level] is None
             converted = new.converted(self.get(level), old)
@@ -134,6 +150,41 @@ class Levels:
         if not self.sizes:
             return empty(self._words_count)
         return joined([self.get(level) for level in range(len(self.sizes))])
+
+
+class _Noting:
+    """A file that is written through, and the checksum of what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.checksum = sha256()
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        self.checksum.update(data)
+        return self._file.write(data)
+
+
+def _verify(path: Path, checksum: str) -> None:
+    """Refuse a file that is not the one that was written.
+
+    Raises:
+        InvalidScenario: it is missing, cannot be read, or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            found = file_digest(file, sha256).hexdigest()
+    except OSError as error:
+        raise damaged(path, f"cannot be read: {error.strerror}") from error
+    if found != checksum:
+        raise damaged(path, "is not what was written: its checksum differs")
+
+
+def damaged(path: Path, what: str) -> InvalidScenario:
+    """Return the error for a file of a checkpoint that cannot be used."""
+    return InvalidScenario(
+        f"checkpoint file {str(path)!r} {what}\n"
+        "next: delete the folder and prove again, or give another one"
+    )
 
 
 def _narrowed(words: Words) -> list[npt.NDArray[Any]]:

@@ -34,14 +34,11 @@ class PackedSystem:
         layout: of the states now.
         tables: of each task.
         converters: called when the layout changes.
-        log: every (task, fields) that was asked of the learner, in order; it makes the
-            same numbers again in another process.
     """
 
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
         self.converters: list[Converter] = []
-        self.log: list[tuple[int, tuple[int, ...]]] = []
         self._windows: dict[tuple[int, int], Windows] = {}
         self._components_count = 0
         self.layout = Layout(self.counts())
@@ -93,7 +90,6 @@ class PackedSystem:
         def resolve(
             fields: list[int],
         ) -> tuple[Windows, Sequence[int], tuple[Alternative, ...]]:
-            self.log.append((task, tuple(fields)))
             places, shared = fields[:tasks_count], fields[tasks_count:]
             local = places[task]
             reads, steps = learner.resolve(task, places, shared)

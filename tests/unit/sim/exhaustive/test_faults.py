@@ -12,7 +12,7 @@ from wavecheck.sim.exhaustive.explore import Limits
 from wavecheck.sim.exhaustive.graph import graph_of
 from wavecheck.sim.exhaustive.learning import Learner
 from wavecheck.sim.exhaustive.paths import count_schedules, odds
-from wavecheck.sim.exhaustive.prove import conclude, searched
+from wavecheck.sim.exhaustive.prove import conclude, explore, searched
 from wavecheck.sim.exhaustive.sampling import Draw, Sampler, UniformPicks
 from wavecheck.sim.faults import Adversary, Target
 from wavecheck.sim.kernel import Kernel
@@ -304,3 +304,20 @@ def test_an_error_while_healing_is_no_end_of_it():
 
     with pytest.raises(ZeroDivisionError, match="while healing"):
         searched(Sick({}))
+
+
+@pytest.mark.parametrize("states_max", [30, 60, 90])
+def test_a_proof_with_faults_is_taken_up_again(tmp_path, states_max):
+    """What made later tasks known is asked again: the same states and answers."""
+
+    def world():
+        return FaultyWorld({"crash": 1}, workers=2, messages=2)
+
+    def kept(limits):
+        return explore(world(), limits=limits, directory=tmp_path, checkpoints=True)
+
+    cut, whole = kept(Limits(states_max=states_max)), explore(world())
+    assert not cut.is_complete
+    resumed = kept(Limits())
+    assert (resumed.states, resumed.transitions) == (whole.states, whole.transitions)
+    assert resumed.properties == whole.properties
