@@ -40,15 +40,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Run several coordinators, same settings and seed, side by side.",
     ),
     "check": (
-        "search:check_command",
+        "check:check_command",
         "Search the schedules of a scenario for violations.",
     ),
     "replay": (
-        "search:replay_command",
+        "schedules:replay_command",
         "Replay a recorded schedule and verify every step.",
     ),
     "explain": (
-        "search:explain_command",
+        "schedules:explain_command",
         "Tell a recorded schedule so that a person understands why it fails.",
     ),
     "incident": (

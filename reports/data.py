@@ -6,13 +6,15 @@ Times are whole microseconds of virtual time, counted from the start of the run.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wavecheck import __version__
-from wavecheck.scenarios.comparison import Comparison
-from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.sim.trace import plain
 from wavecheck.sim.verdict import Verdict
+
+if TYPE_CHECKING:
+    from wavecheck.scenarios.comparison import Comparison
+    from wavecheck.scenarios.pipeline.timed_run import TimedRun
 
 FORMAT_VERSION = 2
 
@@ -34,7 +36,7 @@ def header(kind: str, scenario_name: str, settings: Any) -> dict[str, Any]:
     }
 
 
-def comparison_data(comparison: Comparison) -> dict[str, Any]:
+def comparison_data(comparison: "Comparison") -> dict[str, Any]:
     """Return a comparison as data."""
     return {
         **header("comparison", comparison.scenario.name, comparison.settings),
@@ -50,7 +52,7 @@ def comparison_data(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def run_data(run: TimedRun) -> dict[str, Any]:
+def run_data(run: "TimedRun") -> dict[str, Any]:
     """Return one timed run as data."""
     return {
         "coordinator": run.coordinator_name,
@@ -71,7 +73,7 @@ def run_data(run: TimedRun) -> dict[str, Any]:
     }
 
 
-def log_data(run: TimedRun) -> list[dict[str, Any]]:
+def log_data(run: "TimedRun") -> list[dict[str, Any]]:
     """Return the coordinator's log lines as data."""
     return [
         {

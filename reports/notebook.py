@@ -11,9 +11,10 @@ from typing import Final
 from markupsafe import Markup
 from rich.console import Console, RenderableType
 
+from wavecheck.reports.console import PIPED_WIDTH
 from wavecheck.reports.explanation.text import explanation_text
 from wavecheck.reports.html.report import Result, report
-from wavecheck.reports.tables import PIPED_WIDTH, comparison_report, run_report
+from wavecheck.reports.tables import comparison_report, run_report
 from wavecheck.reports.verdicts.answer import verdict_table
 from wavecheck.reports.verdicts.proof import sweep_table
 from wavecheck.scenarios.comparison import Comparison

@@ -8,21 +8,23 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.status import Status
 
-from wavecheck.reports.tables import make_console
-from wavecheck.scenarios.campaign.campaign import CampaignProgress, Tell
-from wavecheck.scenarios.campaign.sweeping import SweepProgress
-from wavecheck.scenarios.conformity.conforming import LevelResult
-from wavecheck.scenarios.conformity.conforming import Progress as ConformProgress
+from wavecheck.reports.console import make_console
 from wavecheck.scenarios.verdicts.approaches import Watch
-from wavecheck.scenarios.verdicts.checking import SearchProgress
-from wavecheck.scenarios.verdicts.proving import ProofProgress
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
-from wavecheck.sim.exhaustive import Progress
-from wavecheck.sim.search.session import Found, Statistics
+
+if TYPE_CHECKING:
+    from wavecheck.scenarios.campaign.campaign import CampaignProgress, Tell
+    from wavecheck.scenarios.campaign.sweeping import SweepProgress
+    from wavecheck.scenarios.conformity.conforming import LevelResult
+    from wavecheck.scenarios.conformity.conforming import Progress as ConformProgress
+    from wavecheck.scenarios.verdicts.checking import SearchProgress
+    from wavecheck.scenarios.verdicts.proving import ProofProgress
+    from wavecheck.sim.exhaustive import Progress
+    from wavecheck.sim.search.session import Found, Statistics
 
 PATIENCE_SECONDS: Final = 1.0
 LINE_EVERY_SECONDS: Final = 10.0
@@ -101,11 +103,11 @@ def showing_exhibits(count: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def showing_search(deadline: Deadline = NO_DEADLINE) -> Iterator[SearchProgress]:
+def showing_search(deadline: Deadline = NO_DEADLINE) -> Iterator["SearchProgress"]:
     """Yield the function that takes a search's statistics and what it found."""
     with _line() as line:
 
-        def report(seen: Statistics, found: Mapping[str, Found]) -> None:
+        def report(seen: "Statistics", found: "Mapping[str, Found]") -> None:
             best = ", ".join(
                 f"{name} in {one.violation.step} steps" for name, one in found.items()
             )
@@ -120,11 +122,11 @@ def showing_search(deadline: Deadline = NO_DEADLINE) -> Iterator[SearchProgress]
 
 
 @contextmanager
-def showing_proof(deadline: Deadline = NO_DEADLINE) -> Iterator[ProofProgress]:
+def showing_proof(deadline: Deadline = NO_DEADLINE) -> Iterator["ProofProgress"]:
     """Yield the function that takes a proof's level and the seconds so far."""
     with _line() as line:
 
-        def report(reached: Progress, seconds: float) -> None:
+        def report(reached: "Progress", seconds: float) -> None:
             line.tell(
                 f"level {reached.level}, frontier {reached.frontier:,},"
                 f" {reached.states:,} states,"
@@ -143,11 +145,11 @@ def showing_answer(deadline: Deadline = NO_DEADLINE) -> Iterator[Watch]:
 
 
 @contextmanager
-def showing_sweep() -> Iterator[Callable[[SweepProgress], None]]:
+def showing_sweep() -> Iterator["Callable[[SweepProgress], None]"]:
     """Yield the function that takes where a sweep over several processes stands."""
     with _line() as line:
 
-        def report(now: SweepProgress) -> None:
+        def report(now: "SweepProgress") -> None:
             line.tell(
                 f"{now.proofs:,} sizes proved, {now.states:,} states;"
                 f" {now.under_way:,} under way, {_duration(now.seconds)}"
@@ -157,17 +159,17 @@ def showing_sweep() -> Iterator[Callable[[SweepProgress], None]]:
 
 
 @contextmanager
-def showing_campaign() -> Iterator[Tell]:
+def showing_campaign() -> Iterator["Tell"]:
     """Yield the function that takes where a campaign stands."""
     with _line() as line:
 
-        def report(now: CampaignProgress) -> None:
+        def report(now: "CampaignProgress") -> None:
             line.tell(campaign_line(now))
 
         yield report
 
 
-def campaign_line(now: CampaignProgress) -> str:
+def campaign_line(now: "CampaignProgress") -> str:
     """Return where a campaign stands, in one line."""
     left = "" if now.seconds_left is None else f", {_duration(now.seconds_left)} left"
     worst = sorted(now.rates, key=lambda one: -one[2])[:_RATES_SHOWN]
@@ -195,11 +197,11 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def showing_conformity() -> Iterator[ConformProgress]:
+def showing_conformity() -> Iterator["ConformProgress"]:
     """Yield the function that takes what was compared so far at one level."""
     with _line() as line:
 
-        def report(reached: LevelResult) -> None:
+        def report(reached: "LevelResult") -> None:
             what = "shrinking" if reached.is_shrinking else "no disagreement"
             line.tell(
                 f"{reached.level}: {reached.worlds_count:,} of"

@@ -7,10 +7,11 @@ from statistics import fmean
 from typing import Final
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wavecheck.reports.console import PIPED_WIDTH
 from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
 from wavecheck.scenarios.catalogue import SCENARIOS
 from wavecheck.scenarios.comparison import Comparison
@@ -19,21 +20,12 @@ from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.sim.kernel import TICKS_PER_SECOND
 from wavecheck.sim.verdict import Verdict
 
-PIPED_WIDTH: Final = 150
 _PIPELINES: Final = [one for one in SCENARIOS.values() if not one.collection]
 _ANSWER_STYLE: Final = {
     Answer.SUPPORTED: "green",
     Answer.CONTRADICTED: "bold red",
     Answer.NOT_DECIDED: "dim",
 }
-
-
-def make_console(*, is_error: bool = False) -> Console:
-    """Return a console; its width is fixed when nobody looks, so output is stable."""
-    console = Console(stderr=is_error, highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    return console
 
 
 def comparison_report(comparison: Comparison, width: int) -> RenderableType:

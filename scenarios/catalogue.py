@@ -38,3 +38,9 @@ def find_scenario(scenario: str | Scenario) -> Scenario:
     if scenario not in SCENARIOS:
         raise unknown_name("scenario", scenario, list(SCENARIOS))
     return SCENARIOS[scenario]
+
+
+def is_built_in(scenario: Scenario, coordinator: str) -> bool:
+    """Return whether a coordinator is ours, so that our own tests vouch for it."""
+    is_ours = SCENARIOS.get(scenario.name) is scenario
+    return is_ours and coordinator in scenario.coordinators

@@ -9,14 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from wavecheck.scenarios.campaign.cluster import engine_of
-from wavecheck.scenarios.campaign.engines import IN_PROCESS
-from wavecheck.scenarios.campaign.spread import check_spread
 from wavecheck.scenarios.effort import Effort, EffortOptions
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts import proving
 from wavecheck.scenarios.verdicts.approaches import (
     EXHAUSTIVE,
     UNWATCHED,
@@ -27,7 +23,6 @@ from wavecheck.scenarios.verdicts.approaches import (
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario
-from wavecheck.sim.exhaustive import Limits
 from wavecheck.sim.faces import shown
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.search.explain import Explanation
@@ -85,6 +80,12 @@ def ask(
         CannotLearn: the code under test hides state from a proof.
     """
     approach_of(effort)  # what does not fit is said before a process is started
+    if effort.jobs == 1 and effort.cluster is None:
+        return answer(subject, effort, watch, deadline)
+    from wavecheck.scenarios.campaign.cluster import engine_of
+    from wavecheck.scenarios.campaign.engines import IN_PROCESS
+    from wavecheck.scenarios.campaign.spread import check_spread
+
     with closing(engine_of(effort.jobs, effort.cluster)) as engine:
         if engine is IN_PROCESS:
             return answer(subject, effort, watch, deadline)
@@ -173,9 +174,12 @@ def sweep(
         CoordinatorError: the coordinator does not load, or failed.
         CannotLearn: the coordinator hides state from the engine.
     """
+    from wavecheck.scenarios.verdicts.proving import PROOF
+    from wavecheck.scenarios.verdicts.proving import sweep as proved_sizes
+
     subject = Subject.of(scenario, coordinator, settings, faults, properties)
     found = []
-    for result in proving.sweep(subject, replace(proving.PROOF, **effort)):
+    for result in proved_sizes(subject, replace(PROOF, **effort)):
         found.append(result)
         if result.has_violation():
             break
@@ -243,6 +247,7 @@ def state_graph(
         CoordinatorError: the coordinator does not load, or failed.
         CannotLearn: the coordinator hides state from the engine.
     """
+    from wavecheck.sim.exhaustive import Limits
     from wavecheck.sim.exhaustive.graph import graph_of
     from wavecheck.sim.exhaustive.prove import searched
     from wavecheck.sim.exhaustive.state_graph import state_graph

@@ -17,8 +17,8 @@ from wavecheck.reports.commands.options import (
     check_outputs,
     write_json,
 )
+from wavecheck.reports.console import make_console
 from wavecheck.reports.data import header
-from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.incident.calibration import (
     EMPIRICAL,

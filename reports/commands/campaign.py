@@ -24,8 +24,8 @@ from wavecheck.reports.commands.options import (
     collect_settings,
     write_json,
 )
+from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_campaign
-from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.campaign.campaign import CampaignResult, complete, results_of
 from wavecheck.scenarios.campaign.cluster import engine_of
 from wavecheck.scenarios.campaign.plan import Plan, parse_grid, stored_plan

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from wavecheck.reports.commands.options import write_json
+from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_answer
-from wavecheck.reports.tables import make_console
 from wavecheck.reports.verdicts.answer import result_data, verdict_table
 from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
 from wavecheck.scenarios.effort import Effort

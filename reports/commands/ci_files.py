@@ -55,6 +55,8 @@ class CIFiles:
 
     def write(self, result: CheckResult) -> None:
         """Write the files that are wanted."""
+        if not self.are_wanted():
+            return
         from wavecheck.reports import (
             export,  # its graphs are slow to load, and few runs need it
         )

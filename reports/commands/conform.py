@@ -11,8 +11,8 @@ from rich.table import Table
 
 from wavecheck.reports import data
 from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
+from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_conformity
-from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.conformity import (
     ConformResult,
     Disagreement,

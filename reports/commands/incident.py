@@ -16,10 +16,10 @@ from wavecheck.reports.commands.options import (
     collect_settings,
     write_json,
 )
+from wavecheck.reports.console import make_console
 from wavecheck.reports.incident.files import save_timeline
 from wavecheck.reports.incident.view import investigation_data, print_rows, print_trials
 from wavecheck.reports.progress import showing_progress
-from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.incident.evidence import Evidence, evidence_of
 from wavecheck.scenarios.incident.files import read_calls, read_files
 from wavecheck.scenarios.incident.investigation import (

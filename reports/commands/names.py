@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from wavecheck.reports import tables
+from wavecheck.reports.console import make_console
 from wavecheck.reports.verdicts.search import strategies_table
 from wavecheck.reports.zoo.tables import exhibits_table
 
@@ -26,7 +27,7 @@ def list_names(
     ] = None,
 ) -> int:
     """List coordinators, scenarios, strategies, properties, and the zoo."""
-    console = tables.make_console()
+    console = make_console()
     shown = {
         Topic.COORDINATORS: tables.coordinators_table,
         Topic.SCENARIOS: tables.scenarios_table,

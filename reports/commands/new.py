@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from wavecheck.reports.console import make_console
 from wavecheck.reports.project import Starter, project_files, write_project
-from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.catalogue import EXHIBITS
 from wavecheck.sim.errors import unknown_name
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from wavecheck.reports import data
-from wavecheck.reports.html.report import Result, report
-from wavecheck.reports.tables import make_console
+from wavecheck.reports.console import make_console
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_writable, write_whole
+
+if TYPE_CHECKING:
+    from wavecheck.reports.html.report import Result
 
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="Name, as in `wavecheck list`.")
@@ -167,11 +169,13 @@ def check_outputs(json_file: Path | None, *files: Path | None) -> None:
 
 
 def write_page(
-    html_file: Path | None, *results: Result, json_file: Path | None = None
+    html_file: Path | None, *results: "Result", json_file: Path | None = None
 ) -> None:
     """Write a page that shows some results, if it was asked for, and say so."""
     if html_file is None:
         return
+    from wavecheck.reports.html.report import report  # it loads a template engine
+
     write_whole(html_file, report(*results))
     # Where the result itself goes to the output, nothing else may be printed there.
     is_error = str(json_file) == "-"

@@ -23,6 +23,7 @@ from wavecheck.reports.commands.options import (
     write_json,
     write_page,
 )
+from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_progress
 from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
@@ -105,7 +106,7 @@ def run(
 
 def _print_run(alone: Comparison, *, with_log: bool) -> None:
     """Print what the only run of a comparison showed."""
-    console, result = tables.make_console(), alone.runs[0]
+    console, result = make_console(), alone.runs[0]
     console.print(f"{alone.scenario.name}: {alone.scenario.summary}")
     console.print(tables.run_report(result))
     if with_log:
@@ -146,7 +147,7 @@ def compare(
         )
         written = [] if no_pictures else _draw(comparison, pictures)
     if not write_json(json_file, data.comparison_data(comparison)):
-        console = tables.make_console()
+        console = make_console()
         console.print(tables.comparison_report(comparison, console.width))
         for path in written:
             console.print(f"picture: {path}")

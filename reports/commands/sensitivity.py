@@ -21,9 +21,9 @@ from wavecheck.reports.commands.options import (
     collect_settings,
     write_json,
 )
+from wavecheck.reports.console import make_console
 from wavecheck.reports.data import header
 from wavecheck.reports.progress import showing_campaign
-from wavecheck.reports.tables import make_console
 from wavecheck.scenarios.campaign.campaign import complete
 from wavecheck.scenarios.campaign.cluster import engine_of
 from wavecheck.scenarios.campaign.sensitivity import (

@@ -17,8 +17,8 @@ from wavecheck.reports.commands.options import (
     write_json,
     write_page,
 )
+from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_proof, showing_sweep
-from wavecheck.reports.tables import make_console
 from wavecheck.reports.verdicts.answer import result_data
 from wavecheck.reports.verdicts.proof import sweep_table
 from wavecheck.scenarios.campaign.cluster import engine_of

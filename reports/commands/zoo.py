@@ -9,9 +9,9 @@ import typer
 
 from wavecheck.reports.commands.effort_options import seconds_of
 from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
+from wavecheck.reports.console import make_console
 from wavecheck.reports.data import FORMAT_VERSION
 from wavecheck.reports.progress import showing_exhibits
-from wavecheck.reports.tables import make_console
 from wavecheck.reports.zoo.guide import pattern_guide
 from wavecheck.reports.zoo.page import zoo_page
 from wavecheck.reports.zoo.tables import examination_data, matrix

@@ -1,7 +1,7 @@
 """What a proof, or a sweep over sizes, says: sentences, a table, and data."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.console import RenderableType
@@ -11,8 +11,10 @@ from rich.text import Text
 from wavecheck.reports.data import header, verdict_data
 from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
 from wavecheck.scenarios.verdicts.result import CheckResult, Explored
-from wavecheck.sim.exhaustive.paths import Odds
 from wavecheck.sim.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from wavecheck.sim.exhaustive.paths import Odds
 
 _SIZES_WIDTH: Final = len("waves_before=0,")
 _VERDICT_WIDTH: Final = max(len(one.word) for one in Outcome)
@@ -80,7 +82,7 @@ def proof_strength(result: CheckResult, seen: Explored, verdict: Verdict) -> str
     )
 
 
-def _odds(chance: Odds) -> str:
+def _odds(chance: "Odds") -> str:
     if chance.exact is None:
         return f"{chance.value:.6g} (relative error below {chance.relative_error:.1g})"
     if chance.exact.denominator < 1_000_000:

@@ -9,10 +9,7 @@ from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.coordinator import (
     Batch,
@@ -32,8 +29,12 @@ _CODE: Final = {status: code for code, status in enumerate(BATCH_STATES)}
 _NONE: Final = 255
 _NO_CHANGES: Final = (array("q"), bytearray())
 
-Ints = npt.NDArray[np.int64]
-Counts = npt.NDArray[np.int32]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.int64]
+    Counts = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class WaveHistory:
         statuses: (ticks, status) of the wave itself, from time zero.
     """
 
-    times: Ints
-    counts: Counts
+    times: "Ints"
+    counts: "Counts"
     statuses: tuple[tuple[int, WaveState], ...]
 
 
@@ -61,6 +62,8 @@ def merged(histories: Sequence[WaveHistory]) -> WaveHistory:
     """
     if len(histories) == 1:
         return histories[0]
+    import numpy as np  # a search without time needs none of this
+
     times = np.concatenate([one.times for one in histories])
     nothing = np.zeros((1, len(BATCH_STATES)), dtype=np.int32)
     deltas = np.concatenate(
@@ -146,6 +149,8 @@ class Observation:
             statuses,
         ):
             return known
+        import numpy as np
+
         moves = np.frombuffer(bytes(codes), dtype=np.uint8).reshape(-1, 2)
         states = np.arange(len(BATCH_STATES))
         deltas = (moves[:, 1:] == states).astype(np.int32)
@@ -166,6 +171,8 @@ class Observation:
 
     def digest(self) -> str:
         """Return a fingerprint of every change of every batch, with its tick."""
+        import numpy as np
+
         digest = blake2b(digest_size=16)
         for (job_id, wave_number), (times, codes) in self._changes.items():
             digest.update(f"{job_id} {wave_number} {len(times)}\n".encode())

@@ -6,7 +6,7 @@ efforts; names of strategies are in the table alone.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
@@ -15,13 +15,14 @@ from wavecheck.scenarios.verdicts.checking import (
     beginning,
     search_subject,
 )
-from wavecheck.scenarios.verdicts.proving import ProofProgress, prove
 from wavecheck.scenarios.verdicts.result import CheckResult
-from wavecheck.scenarios.verdicts.sampling import ArraySearch
 from wavecheck.scenarios.verdicts.strategies import STRATEGIES
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.search.search import Search, StrategySearch
+
+if TYPE_CHECKING:
+    from wavecheck.scenarios.verdicts.proving import ProofProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +47,13 @@ class Watch:
     """Who is told how far the work is, if anybody is."""
 
     searching: SearchProgress | None = None
-    proving: ProofProgress | None = None
+    proving: "ProofProgress | None" = None
 
 
 UNWATCHED: Final = Watch()
+
+ARRAYS_FROM: Final = 6_000
+"""Below so many executions, learning a world as tables takes longer than running it."""
 
 
 def _by_choice(name: str, *, is_seeded: bool = True) -> Approach:
@@ -63,13 +67,15 @@ def _by_choice(name: str, *, is_seeded: bool = True) -> Approach:
 
 def _on_arrays(name: str, *, depth: int | None) -> Approach:
     meaning, make = STRATEGIES[name]
-    return Approach(
-        meaning=meaning,
-        search=lambda subject, effort: ArraySearch(
-            subject, name, effort.seed, make, depth=depth
-        ),
-        is_seeded=True,
-    )
+
+    def search(subject: Subject, effort: Effort) -> Search:
+        if effort.executions is not None and effort.executions < ARRAYS_FROM:
+            return StrategySearch(make(effort.seed))
+        from wavecheck.scenarios.verdicts.sampling import ArraySearch
+
+        return ArraySearch(subject, name, effort.seed, make, depth=depth)
+
+    return Approach(meaning=meaning, search=search, is_seeded=True)
 
 
 def _drawn(subject: Subject, effort: Effort) -> Search:
@@ -189,6 +195,8 @@ def answer(
         CannotLearn: the code under test hides state from a proof.
     """
     if approach_of(effort).search is None:
+        from wavecheck.scenarios.verdicts.proving import prove
+
         return prove(subject, effort, watch.proving)
     return search_subject(
         subject, effort, search_of(subject, effort), watch.searching, deadline

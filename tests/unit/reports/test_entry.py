@@ -71,6 +71,25 @@ def test_help_and_version_load_the_command_line_library_alone(arguments):
     assert not loaded & (SLOW | {"pydantic", "rich", "asyncio"})
 
 
+def test_a_replay_that_fails_loads_no_world_of_its_own():
+    """A file that does not exist: no numbers, no graphs, no SQL, no pages."""
+    loaded = loaded_by(command("replay", "no-such-file"))
+    assert not loaded & (SLOW - {"simpy"})
+    assert len([name for name in loaded if name.startswith("wavecheck")]) < 200
+
+
+def test_a_short_check_loads_the_kernel_and_a_table():
+    """No exhaustive engine, no processes, no databases, no pages, no pictures."""
+    loaded = loaded_by(command("check", "wd", "-c", "stalling", "--executions", "5"))
+    assert not loaded & (SLOW - {"simpy", "numpy"})
+    assert not loaded & {
+        "wavecheck.sim.exhaustive",
+        "wavecheck.scenarios.campaign.engines",
+        "wavecheck.coordinator.sql",
+        "multiprocessing.pool",
+    }
+
+
 def test_what_jobs_starts_needs_no_command():
     """A process that makes runs loads neither the commands nor what they show with."""
     assert not loaded_by(f"import {RUNS}") & {

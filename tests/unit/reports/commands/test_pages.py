@@ -2,7 +2,7 @@
 
 import pytest
 
-from wavecheck.reports.commands import options
+from wavecheck.reports.html import report as page
 from wavecheck.sim.errors import HarnessBug
 
 SEARCH = ("check", "wd", "-c", "progressive", "--executions", "100")
@@ -71,7 +71,7 @@ def test_a_fault_while_a_page_is_made_leaves_no_file(cli, files, monkeypatch):
     def fail(*results):
         raise HarnessBug("no page")
 
-    monkeypatch.setattr(options, "report", fail)
+    monkeypatch.setattr(page, "report", fail)
     status, _, errors = cli(*SEARCH, "--html", "r.html")
     assert status == 4
     assert "no page" in errors

@@ -3,6 +3,7 @@
 import pytest
 
 from wavecheck import check
+from wavecheck.scenarios.verdicts.approaches import ARRAYS_FROM
 from wavecheck.scenarios.verdicts.sampling import ON_ARRAYS
 from wavecheck.sim.verdict import Outcome
 
@@ -39,7 +40,7 @@ def test_a_violation_is_found_on_arrays_and_shown_on_the_kernel(strategy):
 
 def test_arrays_and_kernel_judge_alike():
     """The share of violating executions is 31/128 on both; here: found by both."""
-    fast = check("wd", "progressive", strategy="random", executions=3_000)
+    fast = check("wd", "progressive", strategy="random", executions=ARRAYS_FROM)
     slow = check("wd", "progressive", strategy="surw", executions=3_000)
     assert [one.outcome for one in fast.verdicts] == [
         one.outcome for one in slow.verdicts
@@ -61,9 +62,14 @@ def test_the_same_seed_gives_the_same_result():
     )
 
 
+def test_few_executions_are_run_on_the_kernel():
+    """Below the number from which arrays are faster, nothing is learned."""
+    assert not check("wd", "stalling", strategy="pct", executions=50).searched.note
+
+
 def test_what_hides_state_is_searched_on_the_kernel_and_that_is_said():
     """A list in a global: the note names it; nothing counts twice."""
-    result = check("wd", Notes, strategy="random", executions=70)
+    result = check("wd", Notes, strategy="random", executions=ARRAYS_FROM)
     assert "on the kernel" in result.searched.note
     assert "CALLS" in result.searched.note
-    assert result.searched.statistics.executions_count == 70
+    assert result.searched.statistics.executions_count == ARRAYS_FROM

@@ -1,0 +1,114 @@
+"""The command `check`: search or prove, show, write what CI and people read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavecheck.reports.commands.ci_files import (
+    CIFiles,
+    JUnitFile,
+    SARIFFile,
+    SummaryFile,
+)
+from wavecheck.reports.commands.effort_options import with_effort
+from wavecheck.reports.commands.options import (
+    CoordinatorName,
+    FaultsText,
+    HTMLFile,
+    JSONFile,
+    PropertyNames,
+    ScenarioName,
+    Settings,
+    check_outputs,
+    subject_of,
+    write_json,
+    write_page,
+)
+from wavecheck.reports.console import make_console
+from wavecheck.reports.explanation.text import explanation_text
+from wavecheck.reports.progress import showing_answer
+from wavecheck.reports.regressions import save_schedules
+from wavecheck.reports.verdicts.answer import result_data, verdict_table
+from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
+from wavecheck.scenarios.effort import Effort
+from wavecheck.scenarios.questions import ask
+from wavecheck.scenarios.verdicts.approaches import deadline_of
+from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.files import check_folder
+
+SaveFolder = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write counterexamples as schedules.")
+]
+
+
+@with_effort()
+def check_command(
+    scenario: ScenarioName,
+    *,
+    coordinator: CoordinatorName = None,
+    properties: PropertyNames = None,
+    settings: Settings = None,
+    faults: FaultsText = None,
+    effort: Effort,
+    require: Annotated[
+        bool, typer.Option("--require", help="NOT TESTED is a failure.")
+    ] = False,
+    canary: Annotated[
+        bool, typer.Option("--canary", help="Plant faults too: does it find them?")
+    ] = False,
+    save: SaveFolder = None,
+    junit: JUnitFile = None,
+    sarif: SARIFFile = None,
+    summary: SummaryFile = None,
+    json_file: JSONFile = None,
+    html_file: HTMLFile = None,
+) -> int:
+    """Search the schedules of a scenario for violations."""
+    check_outputs(json_file, html_file)
+    files = CIFiles(junit=junit, sarif=sarif, summary=summary, requires_risk=require)
+    files.check()
+    for folder in filter(None, (save, effort.database, effort.checkpoint)):
+        check_folder(folder)
+    subject = subject_of(
+        scenario, coordinator, settings, faults=faults, properties=properties
+    )
+    deadline = deadline_of(effort)
+    if canary:
+        if files.are_wanted() or html_file is not None:
+            refused = "--html, --junit, --sarif and --summary are not for --canary"
+            raise InvalidScenario(refused)
+        from wavecheck.reports.commands.canary import show_canary
+
+        return show_canary(subject, effort, json_file)
+    with showing_answer(deadline) as watch:
+        result = ask(subject, effort, watch, deadline)
+    left_out = ""
+    if not result.was_interrupted:
+        left_out = compare_hash_seeds(result, deadline.share(1 / 2))
+    for name in result.schedules:
+        result.evidence(name, deadline)
+    saved = {} if save is None else save_schedules(result.schedules, save)
+    if not write_json(json_file, result_data(result)):
+        _show(result, saved, left_out)
+    files.write(result)
+    write_page(html_file, result, json_file=json_file)
+    if result.was_interrupted:
+        raise KeyboardInterrupt
+    return int(result.has_violation() or (require and bool(result.not_tested())))
+
+
+def _show(result: CheckResult, saved: Mapping[str, Path], left_out: str) -> None:
+    console = make_console()
+    console.print(verdict_table(result))
+    if left_out:
+        console.print(left_out)
+    shortest = result.shortest()
+    if shortest is not None:
+        console.print(explanation_text(shortest.explanation))
+    for name, path in saved.items():
+        console.print(f"{name}: wavecheck explain {path}")
+    if result.schedules and not saved:
+        console.print("--save DIR keeps the schedules; replay and explain read them")
