@@ -72,7 +72,7 @@ class Agreement:
     """
 
     steps: tuple[TakenStep, ...]
-    rows: dict[str, tuple[tuple[int, int], ...]]
+    rows: dict[str, tuple[tuple[Any, ...], ...]]
     was_open: bool
     was_cut: bool
 
@@ -109,7 +109,7 @@ def _run(
         places[session] += 1
         try:
             allowed = model.step(
-                session, step.kind if step.is_end() else step.statement()
+                session, str(step).lower() if step.is_end() else str(step)
             )
         except TooManyStates:
             return _agreement(taken, {}, model, was_cut=True)
@@ -124,7 +124,6 @@ def _run(
                 found=_tell(seen),
             )
     expected, found = model.rows(), sessions.rows()
-    found = {name: found[name] for name in world.rows}
     if found not in expected:
         return Disagreement(
             world=world,
@@ -153,7 +152,7 @@ def _turns(world: TableWorld, model: Model, places: list[int]) -> Any:
 
 def _agreement(
     taken: list[TakenStep],
-    rows: dict[str, tuple[tuple[int, int], ...]],
+    rows: dict[str, tuple[tuple[Any, ...], ...]],
     model: Model,
     *,
     was_cut: bool,

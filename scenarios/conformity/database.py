@@ -38,7 +38,7 @@ class Sessions(Protocol):
         """Take a step; return for each session what it has shown, or None."""
         ...
 
-    def rows(self) -> dict[str, tuple[tuple[int, int], ...]]:
+    def rows(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
         """Return the committed rows of each table."""
         ...
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
+from wavecheck.scenarios.conformity.templates import COMMON, LOCKS, TEMPLATES
 from wavecheck.scenarios.conformity.world import Step, TableWorld
 from wavecheck.sim.transactions.level import Level
 
@@ -25,19 +26,33 @@ def _steps(*, locks_rows: bool) -> st.SearchStrategy[Step]:
     kinds = ["update", "select", "insert", "delete", "count"]
     if locks_rows:
         kinds.insert(1, "lock")
-    return st.builds(
+    simple = st.builds(
         Step,
         kind=st.sampled_from(["update", *kinds]),  # updates make most of the trouble
         table=st.sampled_from(["a", "a", "b"]),
         column=st.sampled_from(["key", "", "value"]),
         operator=st.sampled_from(["=", "=", ">=", "<", "<>"]),
-        operand=st.integers(0, 3),
+        operand=st.sampled_from([0, 1, 0, 1, 2, 3]),
         key=st.integers(0, 3),
         value=st.integers(0, 3),
         is_added=st.booleans(),
         limit=st.sampled_from([0, 0, 1, 2]),
         skips_locked=st.booleans(),
     )
+    if not locks_rows:
+        return simple
+    small = st.sampled_from([0, 1, 0, 1, 2, 3])
+    text = st.builds(
+        str.format,
+        st.sampled_from((*TEMPLATES, *COMMON)),
+        k=small,
+        m=small,
+        v=small,
+        w=small,
+        n=st.integers(1, 2),
+        lock=st.sampled_from(LOCKS),
+    )
+    return st.one_of(simple, *[st.builds(Step, kind=st.just("sql"), text=text)] * 3)
 
 
 @st.composite

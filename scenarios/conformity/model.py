@@ -16,31 +16,38 @@ from typing import Any, Final, NamedTuple
 
 from wavecheck.scenarios.conformity.world import (
     BLOCKED,
-    COMMIT,
     COMMITTED,
+    ENDS,
+    MORE_TABLES,
     ROLLED_BACK,
+    SCHEMA,
+    TABLES,
     TableWorld,
+    failure_of,
+    outcome_of,
 )
+from wavecheck.scenarios.sql.database import Database
+from wavecheck.scenarios.sql.modelled import ModelSession
+from wavecheck.scenarios.sql.session import Answer, SQLError, TransactionStatus
+from wavecheck.scenarios.sql.steps import Call
 from wavecheck.sim.kernel import Kernel
-from wavecheck.sim.parts import Table
-from wavecheck.sim.transactions.level import Blocked, Failed, Failure
-from wavecheck.sim.transactions.manager import Transactions
-from wavecheck.sim.transactions.statements import Cell, GeneralStatement, act
-from wavecheck.sim.transactions.view import TableView
+from wavecheck.sim.transactions.stepwise import Unfinished
 
 STATES_MAX: Final = 64
 
 
-class Session(NamedTuple):
+class Standing(NamedTuple):
     """Where a session stands.
 
     Attributes:
-        slot: of its transaction; 0: none.
+        facts: what it knows by itself, by name.
         waiting: the statement that is blocked.
+        text: of that statement.
     """
 
-    slot: int = 0
-    waiting: GeneralStatement | None = None
+    facts: tuple[tuple[str, Any], ...]
+    waiting: Call | None = None
+    text: str = ""
 
 
 class State(NamedTuple):
@@ -52,7 +59,7 @@ class State(NamedTuple):
     """
 
     parts: tuple[Hashable, ...]
-    sessions: tuple[Session, ...]
+    sessions: tuple[Standing, ...]
 
 
 Shown = tuple[Any, ...]
@@ -89,28 +96,27 @@ class Model:
     def __init__(self, world: TableWorld) -> None:
         self._level = world.level
         self._kernel = Kernel(timed=False)
-        self._transactions = Transactions(self._kernel)
-        self._tables: dict[str, Table[Cell]] = {}
-        for name, rows in world.rows.items():
-            table = self._tables[name] = Table(self._kernel, name, Cell, key=("key",))
-            for key, value in rows.items():
-                position = self._transactions.next_position(name)
-                table.insert(Cell(key, value, position))
-            self._transactions.add(table)
-        sessions = tuple(Session() for _ in world.programs)
-        self.states = [self._save(sessions)]
+        rows: dict[str, list[dict[str, Any]]] = {
+            name: [{"key": key, "value": value} for key, value in pairs.items()]
+            for name, pairs in world.rows.items()
+        }
+        scan = "key" if world.level.is_single_writer else "heap"
+        self._database = Database(self._kernel, SCHEMA, rows=rows, scan=scan)
+        self._locks = self._database.transactions.locks
+        fresh = _facts(ModelSession(self._database, self._level))
+        self.states = [self._save((Standing(fresh),) * len(world.programs))]
         self.was_open = False
 
     def is_blocked(self, session: int) -> bool:
         """Return whether a session is blocked; all possible states agree on it."""
         return self.states[0].sessions[session].waiting is not None
 
-    def step(self, session: int, what: GeneralStatement | str) -> dict[Shown, None]:
+    def step(self, session: int, what: str) -> dict[Shown, None]:
         """Take a step in every possible state; return what it can show.
 
         Args:
             session: whose step; it must not be blocked.
-            what: a statement, or an end.
+            what: the text of a statement, or an end.
 
         Raises:
             TooManyStates: there are too many to follow.
@@ -129,23 +135,28 @@ class Model:
         self.states = list(self._next.get(shown, ()))
         return bool(self.states)
 
-    def rows(self) -> list[dict[str, tuple[tuple[int, int], ...]]]:
+    def rows(self) -> list[dict[str, tuple[tuple[Any, ...], ...]]]:
         """Return the committed rows of each table, for each possible state."""
         found = []
         for state in self.states:
             self._load(state)
             rows = {
-                name: tuple(sorted((row.key, row.value) for row in table))
-                for name, table in self._tables.items()
+                name: tuple(sorted((tuple(row[:-3]) for row in rows), key=repr))
+                for name, rows in self._tables()
             }
             if rows not in found:
                 found.append(rows)
         return found
 
+    def _tables(self) -> Iterator[tuple[str, list[Any]]]:
+        names = TABLES if self._level.is_single_writer else (*TABLES, *MORE_TABLES)
+        for name in names:
+            yield name, self._database.rows(name)
+
     # One step in one state ------------------------------------------------------------
 
     def _stepped(
-        self, state: State, session: int, what: GeneralStatement | str
+        self, state: State, session: int, what: str
     ) -> Iterator[tuple[State, Shown]]:
         nothing = (None,) * len(state.sessions)
         start = _Moment(state, nothing, frozenset([session]))
@@ -157,9 +168,7 @@ class Model:
             if not able:
                 yield moment.state, moment.shown
             for other in able:
-                waiting = moment.state.sessions[other].waiting
-                assert waiting is not None
-                after = self._after(moment, other, waiting)
+                after = self._after(moment, other, "")
                 if after not in seen:
                     seen[after] = None
                     todo.append(after)
@@ -167,19 +176,16 @@ class Model:
     def _able(self, moment: "_Moment") -> list[int]:
         """Return the sessions whose wait is over."""
         self._load(moment.state)
-        may_go_on = self._transactions.may_go_on
-        is_in_circle = self._transactions.locks.is_in_circle
+        may_go_on, is_in_circle = self._locks.may_go_on, self._locks.is_in_circle
         return [
             number
             for number, one in enumerate(moment.state.sessions)
             if one.waiting is not None
-            and may_go_on(one.slot)
-            and (number in moment.looking or not is_in_circle(one.slot))
+            and may_go_on(one.waiting.slot)
+            and (number in moment.looking or not is_in_circle(one.waiting.slot))
         ]
 
-    def _after(
-        self, moment: "_Moment", session: int, what: GeneralStatement | str
-    ) -> "_Moment":
+    def _after(self, moment: "_Moment", session: int, what: str) -> "_Moment":
         """Return the moment after a session has done something."""
         self._load(moment.state)
         sessions, shown = list(moment.state.sessions), list(moment.shown)
@@ -197,51 +203,58 @@ class Model:
             self._save(tuple(sessions)), tuple(shown), moment.looking.union(moved)
         )
 
-    def _fronts(self, sessions: list[Session]) -> list[tuple[int, ...]]:
+    def _fronts(self, sessions: list[Standing]) -> list[tuple[int, ...]]:
         """Return for each session who has the row that it waits for, and who is next.
 
         When these change, the server wakes it, and it begins to wait anew.
         """
         return [
-            self._transactions.locks.front(one.slot) if one.waiting is not None else ()
+            () if one.waiting is None else self._locks.front(one.waiting.slot)
             for one in sessions
         ]
 
-    def _perform(
-        self, sessions: list[Session], session: int, what: GeneralStatement | str
-    ) -> Any:
-        """Do a step in the loaded state; return what it shows."""
-        transactions, slot = self._transactions, sessions[session].slot
-        if isinstance(what, str):
-            sessions[session] = Session()
-            if not slot:
-                return COMMITTED if what == COMMIT else ROLLED_BACK
-            if what != COMMIT:
-                transactions.roll_back(slot)
-                return ROLLED_BACK
-            ended = transactions.commit(slot)
-            if not isinstance(ended, Failed):
-                return COMMITTED
-            is_old = ended.failure is Failure.ABORTED
-            return ROLLED_BACK if is_old else ended.failure
-        if not slot:
-            begun = transactions.begin(self._level)
-            if isinstance(begun, Failed):
-                return begun.failure
-            slot = begun
-        position = "" if self._level.is_single_writer else "position"
-        views = {
-            name: TableView(transactions, slot, table, position)
-            for name, table in self._tables.items()
-        }
-        result = transactions.attempt(slot, lambda: act(what, views))
-        if isinstance(result, Blocked):
-            sessions[session] = Session(slot, what)
-            return BLOCKED
-        sessions[session] = Session(slot)
-        return result.failure if isinstance(result, Failed) else result
+    def _perform(self, sessions: list[Standing], number: int, what: str) -> Any:
+        """Do a step in the loaded state; return what it shows.
 
-    def _save(self, sessions: tuple[Session, ...]) -> State:
+        Args:
+            sessions: where they stand; changed.
+            number: of the session.
+            what: the text of a statement, or an end; empty: go on after a wait.
+        """
+        standing = sessions[number]
+        session = ModelSession(self._database, self._level)
+        for name, value in standing.facts:
+            setattr(session, name, value)
+        if what in ENDS:
+            shown = self._end(session, what)
+            sessions[number] = Standing(_facts(session))
+            return shown
+        text = what or standing.text
+        if session.status is TransactionStatus.IDLE:
+            session.status = TransactionStatus.IN_TRANSACTION
+        waiting = standing.waiting if not what else None
+        blocked, result = _driven(session, text, waiting)
+        if self._level.is_single_writer and (
+            session.status is TransactionStatus.FAILED
+        ):
+            session.status = TransactionStatus.IN_TRANSACTION
+        sessions[number] = Standing(_facts(session), blocked, text if blocked else "")
+        if blocked is not None:
+            return BLOCKED
+        if isinstance(result, SQLError):
+            return failure_of(result.sqlstate)
+        assert result is not None
+        has_rows = bool(result.columns)
+        return outcome_of(text, result.rows, result.rows_count, has_rows=has_rows)
+
+    def _end(self, session: ModelSession, what: str) -> Any:
+        _, result = _driven(session, what.upper(), None)
+        if isinstance(result, SQLError):
+            return failure_of(result.sqlstate)
+        assert result is not None
+        return COMMITTED if result.command == "COMMIT" else ROLLED_BACK
+
+    def _save(self, sessions: tuple[Standing, ...]) -> State:
         parts = tuple(part.snapshot() for part in self._kernel.parts.values())
         return State(parts, sessions)
 
@@ -249,3 +262,34 @@ class Model:
         self._kernel.journal.clear()
         for part, held in zip(self._kernel.parts.values(), state.parts, strict=True):
             part.restore(held)
+
+
+def _facts(session: ModelSession) -> tuple[tuple[str, Any], ...]:
+    """Return what a session knows by itself."""
+    return tuple(
+        [(name, value) for name, value in vars(session).items() if name != "_database"]
+    )
+
+
+def _driven(
+    session: ModelSession, text: str, waiting: Call | None
+) -> tuple[Call | None, Answer | SQLError | None]:
+    """Let a session perform a statement until it ends, or waits."""
+    coroutine = session.execute(text) if waiting is None else session.go_on(waiting)
+    value: Any = None
+    while True:
+        try:
+            operation = coroutine.send(value)
+        except StopIteration as ended:
+            return None, ended.value
+        except SQLError as error:
+            return None, error
+        value = operation.statement.function(operation.owner, *operation.args)
+        is_open = type(value) is tuple and value and isinstance(value[0], Unfinished)
+        if is_open and value[0].holder:
+            call = session.unfinished(operation.args[0], value)
+            facts = dict(vars(session))
+            session._is_closed = True  # nothing is rolled back as it is closed
+            coroutine.close()
+            vars(session).update(facts)
+            return call, None

@@ -22,14 +22,18 @@ from wavecheck.scenarios.conformity.database import DatabaseTrouble, PatienceLos
 from wavecheck.scenarios.conformity.world import (
     BLOCKED,
     COMMITTED,
+    MORE_TABLES,
     ROLLED_BACK,
+    SCHEMA,
     TABLES,
     Step,
     TableWorld,
+    failure_of,
+    outcome_of,
 )
-from wavecheck.sim.transactions.level import Failure, Level
+from wavecheck.sim.transactions.level import Level
 
-SCHEMA: Final = "wavecheck_conform"
+NAME: Final = "wavecheck_conform"
 _MARK: Final = "made by wavecheck conform, which may drop it"
 _LOCK: Final = 0x57415645  # an advisory lock: one conform at a time
 _PATIENCE_SECONDS: Final = 20.0
@@ -43,16 +47,11 @@ _LOOKS: Final = 5
 _PINS: Final = (
     "SET enable_indexscan = off; SET enable_indexonlyscan = off;"
     " SET enable_bitmapscan = off; SET enable_tidscan = off;"
+    " SET enable_nestloop = off; SET enable_mergejoin = off;"
     " SET max_parallel_workers_per_gather = 0; SET jit = off;"
     " SET synchronous_commit = off; SET deadlock_timeout = '1ms';"
-    f" SET search_path = {SCHEMA}"
+    f" SET search_path = {NAME}"
 )
-_FAILURES: Final = {
-    "40001": Failure.SERIALIZATION,
-    "40P01": Failure.DEADLOCK,
-    "23505": Failure.DUPLICATE,
-    "25P02": Failure.ABORTED,
-}
 _WHO_WAITS: Final = (
     "SELECT pid, pg_blocking_pids(pid) FROM unnest(%s::int[]) AS pids(pid)"
 )
@@ -127,31 +126,29 @@ class PostgresSessions:
                 "next: wait for its end, or name another database"
             )
         is_there = _first(
-            run("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [SCHEMA])
+            run("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [NAME])
         )
         if is_there:
             mark = _first(
                 run(
                     "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace"
                     " WHERE nspname = %s",
-                    [SCHEMA],
+                    [NAME],
                 )
             )
             if mark != _MARK:
                 raise DatabaseTrouble(
-                    f"the schema {SCHEMA!r} exists and was not made by wavecheck"
+                    f"the schema {NAME!r} exists and was not made by wavecheck"
                     " conform; it is left alone\nnext: name another database"
                 )
-            run(f"DROP SCHEMA {SCHEMA} CASCADE")
+            run(f"DROP SCHEMA {NAME} CASCADE")
         try:
             with self._watcher.transaction():
-                run(f"CREATE SCHEMA {SCHEMA}")
-                run(f"COMMENT ON SCHEMA {SCHEMA} IS '{_MARK}'")
-                for name in TABLES:
-                    run(
-                        f"CREATE UNLOGGED TABLE {SCHEMA}.{name} (key int PRIMARY KEY,"
-                        " value int NOT NULL) WITH (autovacuum_enabled = false)"
-                    )
+                run(f"CREATE SCHEMA {NAME}")
+                run(f"COMMENT ON SCHEMA {NAME} IS '{_MARK}'")
+                run(SCHEMA.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"))
+                for name in (*TABLES, *MORE_TABLES):
+                    run(f"ALTER TABLE {name} SET (autovacuum_enabled = false)")
         except psycopg.Error as error:
             raise DatabaseTrouble(
                 f"PostgreSQL: {error.diag.message_primary or error}\n"
@@ -160,15 +157,19 @@ class PostgresSessions:
 
     def start(self, world: TableWorld) -> None:
         """Put a world's rows into the tables; no session is in a transaction."""
+        if any(one.pending is not None for one in self._sessions):
+            self.abandon()  # who waits for a lock of a session waits for ever
         while len(self._sessions) < len(world.programs):
             self._sessions.append(_Session(self._connect()))
-        statements = [f"TRUNCATE {', '.join(TABLES)}"]
+        tables = ", ".join((*TABLES, *MORE_TABLES))
+        statements = [f"TRUNCATE {tables} RESTART IDENTITY"]
         for name, rows in world.rows.items():
             values = ", ".join(f"({key}, {value})" for key, value in rows.items())
             statements.append(f"INSERT INTO {name} VALUES {values}")
         self._watcher.execute("; ".join(statements))
         self._begin = f"BEGIN ISOLATION LEVEL {world.level.upper()}"
         for one in self._sessions:
+            one.connection.execute("SELECT pg_advisory_unlock_all()")
             one.is_open = False
 
     def step(self, session: int, step: Step) -> list[Any]:
@@ -235,13 +236,12 @@ class PostgresSessions:
                 f"PostgreSQL neither answers nor waits after {_PATIENCE_SECONDS:.0f} s"
             )
 
-    def rows(self) -> dict[str, tuple[tuple[int, int], ...]]:
+    def rows(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
         """Return the committed rows of each table."""
         found = {}
-        for name in TABLES:
-            query = f"SELECT key, value FROM {name}"
-            rows = self._watcher.execute(query).fetchall()
-            found[name] = tuple(sorted(rows))
+        for name in (*TABLES, *MORE_TABLES):
+            rows = self._watcher.execute(f"SELECT * FROM {name}").fetchall()
+            found[name] = tuple(sorted(rows, key=repr))
         return found
 
     def abandon(self) -> None:
@@ -256,7 +256,7 @@ class PostgresSessions:
     def close(self) -> None:
         """Drop the schema and disconnect."""
         self.abandon()
-        self._watcher.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+        self._watcher.execute(f"DROP SCHEMA IF EXISTS {NAME} CASCADE")
         self._watcher.close()
 
 
@@ -308,7 +308,7 @@ class _Session:
             return
         if result.status == pq.ExecStatus.FATAL_ERROR:
             state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
-            self.outcome = _FAILURES.get(state, f"SQLSTATE {state}")
+            self.outcome = failure_of(state)
         else:
             self.outcome = _outcome(result, self._step)
         if self._step.is_end():
@@ -319,15 +319,18 @@ def _outcome(result: pq.abc.PGresult, step: Step) -> Any:
     tag = (result.command_status or b"").decode()
     if step.is_end():
         return COMMITTED if tag == "COMMIT" else ROLLED_BACK
-    if step.kind in ("select", "lock"):
-        rows = [
-            (int(result.get_value(row, 0) or 0), int(result.get_value(row, 1) or 0))
-            for row in range(result.ntuples)
-        ]
-        return tuple(rows) if step.kind == "lock" else tuple(sorted(rows))
-    if step.kind == "count":
-        return int(result.get_value(0, 0) or 0)
-    return int(tag.rpartition(" ")[2])
+    has_rows = result.status == pq.ExecStatus.TUPLES_OK
+    rows = [
+        [_text(result.get_value(row, column)) for column in range(result.nfields)]
+        for row in range(result.ntuples)
+    ]
+    words = tag.rpartition(" ")[2]
+    count = int(words) if words.isdigit() else -1
+    return outcome_of(str(step), rows, count, has_rows=has_rows)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
 
 
 def _first(cursor: psycopg.Cursor[Any]) -> Any:

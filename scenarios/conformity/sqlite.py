@@ -16,6 +16,7 @@ from wavecheck.scenarios.conformity.world import (
     TABLES,
     Step,
     TableWorld,
+    outcome_of,
 )
 from wavecheck.sim.transactions.level import Failure, Level
 
@@ -117,16 +118,15 @@ class SQLiteSessions:
             if error.sqlite_errorcode & 0xFF == _BUSY:
                 return Failure.BUSY
             raise
-        if step.kind == "select":
-            return tuple(sorted(rows))
-        return rows[0][0] if step.kind == "count" else cursor.rowcount
+        has_rows = cursor.description is not None
+        return outcome_of(str(step), rows, cursor.rowcount, has_rows=has_rows)
 
-    def rows(self) -> dict[str, tuple[tuple[int, int], ...]]:
+    def rows(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
         """Return the committed rows of each table."""
         found = {}
         for name in TABLES:
             rows = self._control.execute(f"SELECT key, value FROM {name}").fetchall()
-            found[name] = tuple(sorted(rows))
+            found[name] = tuple(sorted(rows, key=repr))
         return found
 
     def abandon(self) -> None:

@@ -3,28 +3,38 @@
 Plain values with a JSON form, so that what disagreed once is kept and tried again.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 
-from wavecheck.sim.transactions.level import Level
-from wavecheck.sim.transactions.statements import (
-    Assignment,
-    Condition,
-    Count,
-    Delete,
-    GeneralStatement,
-    Insert,
-    Select,
-    SelectForUpdate,
-    Update,
-)
+from wavecheck.sim.transactions.level import Failure, Level
 
 TABLES: Final = ("a", "b")
+MORE_TABLES: Final = ("c", "d")
+"""What PostgreSQL has beside: tables that refer to the others, and a sequence."""
+
+SCHEMA: Final = """
+CREATE TABLE a (key int PRIMARY KEY, value int NOT NULL);
+CREATE TABLE b (key int PRIMARY KEY, value int NOT NULL CHECK (value > -100));
+CREATE TABLE c (
+    key serial PRIMARY KEY,
+    a int REFERENCES a (key) ON DELETE CASCADE ON UPDATE CASCADE,
+    value int NOT NULL DEFAULT 0
+);
+CREATE TABLE d (
+    key int PRIMARY KEY,
+    b int REFERENCES b (key),
+    u int UNIQUE,
+    value int NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX d_open ON d (value) WHERE u IS NULL;
+"""
 KEYS_MAX: Final = 6
 COMMIT: Final = "commit"
 ROLLBACK: Final = "rollback"
+ENDS: Final = (COMMIT, ROLLBACK)
 COMMITTED: Final = "committed"
 ROLLED_BACK: Final = "rolled back"
 BLOCKED: Final = "blocked"
@@ -51,10 +61,19 @@ class Step(_Data):
         is_added: the value is added to the column.
         limit: of FOR UPDATE; 0: none.
         skips_locked: FOR UPDATE SKIP LOCKED.
+        text: of any other statement, if that is its kind.
     """
 
     kind: Literal[
-        "select", "count", "lock", "update", "insert", "delete", "commit", "rollback"
+        "select",
+        "count",
+        "lock",
+        "update",
+        "insert",
+        "delete",
+        "sql",
+        "commit",
+        "rollback",
     ]
     table: Literal["a", "b"] = "a"
     column: Literal["", "key", "value"] = ""
@@ -65,27 +84,7 @@ class Step(_Data):
     is_added: bool = False
     limit: Key = 0
     skips_locked: bool = False
-
-    def statement(self) -> GeneralStatement:
-        """Return the statement; it must not be an end."""
-        where = (
-            (Condition(self.column, self.operator, self.operand),)
-            if self.column
-            else ()
-        )
-        if self.kind == "select":
-            return Select(self.table, where)
-        if self.kind == "count":
-            return Count(self.table, where)
-        if self.kind == "lock":
-            return SelectForUpdate(self.table, where, self.limit, self.skips_locked)
-        if self.kind == "update":
-            assignment = Assignment("value", self.value, self.is_added)
-            return Update(self.table, assignment, where)
-        if self.kind == "insert":
-            return Insert(self.table, self.key, self.value)
-        assert self.kind == "delete"
-        return Delete(self.table, where)
+    text: str = ""
 
     def is_end(self) -> bool:
         """Return whether it ends a transaction."""
@@ -95,6 +94,8 @@ class Step(_Data):
         """Return it as SQL, for people; key and value are the columns' names."""
         if self.is_end():
             return self.kind.upper()
+        if self.kind == "sql":
+            return self.text
         name, condition = self.table, f"{self.column} {self.operator} {self.operand}"
         where = f" WHERE {condition}" if self.column else ""
         if self.kind == "select":
@@ -150,10 +151,54 @@ class TableWorld(_Data):
         return "\n".join(lines)
 
 
+_FAILURES: Final = {
+    "40001": Failure.SERIALIZATION,
+    "40P01": Failure.DEADLOCK,
+    "23505": Failure.DUPLICATE,
+    "25P02": Failure.ABORTED,
+    "SQLITE_BUSY": Failure.BUSY,
+}
+
+
+def failure_of(sqlstate: str) -> str:
+    """Return what a failure is called here, given its SQLSTATE."""
+    return _FAILURES.get(sqlstate, f"SQLSTATE {sqlstate}")
+
+
+def outcome_of(
+    text: str, rows: Sequence[Sequence[Any]], count: int, *, has_rows: bool
+) -> Any:
+    """Return what a statement has shown, in a form that can be compared.
+
+    Args:
+        text: of the statement; where it says in which order rows come, that counts.
+        rows: that it has returned.
+        count: of rows that it has changed.
+        has_rows: it returns rows.
+    """
+    if not has_rows:
+        return count
+    values = [tuple([_plain(one) for one in row]) for row in rows]
+    if text.startswith("SELECT count(*) FROM"):
+        return values[0][0]
+    if "ORDER BY" not in text.rpartition(")")[2]:
+        values.sort(key=repr)
+    return tuple(values)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a number if it is one, and else as the server writes it."""
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    text = None if value is None else str(value)
+    return int(text) if text is not None and text.lstrip("-").isdigit() else text
+
+
 def describe(outcome: Any) -> str:
     """Return a result as people read it."""
     if isinstance(outcome, int):
         return f"{outcome}"
     if isinstance(outcome, tuple) and not hasattr(outcome, "_fields"):
-        return ", ".join(f"({key}, {value})" for key, value in outcome) or "no rows"
+        rows = ["(" + ", ".join(str(one) for one in row) + ")" for row in outcome]
+        return ", ".join(rows) or "no rows"
     return str(outcome)

@@ -37,7 +37,7 @@ class Rows(Protocol[Row]):
         """Count the rows whose columns have these values."""
         ...
 
-    def update(self, key: Any, **columns: Any) -> None:
+    def update(self, key: Any, /, **columns: Any) -> None:
         """Set columns of one row."""
         ...
 

@@ -288,13 +288,14 @@ class Constraints:
         action = key.on_delete if new is None else key.on_update
         if action in ("no action", "restrict"):
             parent = referenced_columns(self._schema, key)
-            if action == "no action" and matching(
-                frame, self.table, parent, old, newest=True
-            ):
-                return
-            if frame.step.do(
-                lambda: self._is_referred_to(frame, child, key, old), is_move=False
-            ):
+
+            def refers() -> bool:
+                is_back = action == "no action" and matching(
+                    frame, self.table, parent, old, newest=True
+                )
+                return not is_back and self._is_referred_to(frame, child, key, old)
+
+            if frame.step.do(refers, is_move=False):
                 raise SQLError(
                     "23503",
                     f'update or delete on table "{self.table.name}" violates foreign'

@@ -163,7 +163,7 @@ class Database:
         """End a session here and now: it is rolled back, its locks are given back."""
         if slot and self.transactions.is_open(slot):
             self.transactions.roll_back(slot)
-        if number:
+        if number in self.acting.listening:
             self.acting.unlock_all(number)
             self.acting.listening.delete(number)
 

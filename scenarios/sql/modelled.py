@@ -38,6 +38,7 @@ from wavecheck.scenarios.sql.steps import (
     take_notices,
     waiting,
 )
+from wavecheck.sim.operation import Statement
 from wavecheck.sim.transactions.level import Failure, Level
 
 if TYPE_CHECKING:
@@ -177,24 +178,39 @@ class ModelSession:
             self._currvals if asks else (),
             self._times_out,
         )
-        step = named(statement_step, plan.command)
+        return await self.go_on(call, named(statement_step, plan.command))
+
+    async def go_on(self, call: Call, step: Statement | None = None) -> Answer:
+        """Perform what is left of a statement.
+
+        Args:
+            call: the statement.
+            step: that is next; None: the one after a wait.
+        """
+        database = self._database
+        plan = plan_of(database, call.sql, call.params)
+        step = step or waiting(plan.command)
         while True:
             done = await take(step, database, call)
             if isinstance(done, Performed):
                 break
-            unfinished, self._number, began = done
-            self._slot = unfinished.slot
-            call = call._replace(
-                slot=self._slot, number=self._number, began=began, log=unfinished.log
-            )
+            call = self.unfinished(call, done)
             step = waiting(plan.command)
         self._note(done)
-        if is_alone:
+        if call.is_alone:
             await self._end_alone(done)
         self._raise(done)
         from wavecheck.scenarios.sql.database import answer_of
 
         return answer_of(plan.command, plan.columns, done.rows, done.affected)
+
+    def unfinished(self, call: Call, done: Any) -> Call:
+        """Note what a step has left open; return the call of the next."""
+        unfinished, self._number, began = done
+        self._slot = unfinished.slot
+        return call._replace(
+            slot=self._slot, number=self._number, began=began, log=unfinished.log
+        )
 
     def _note(self, done: Performed) -> None:
         self._slot, self._number = done.slot, done.number

@@ -36,6 +36,7 @@ ERRORS: Final = {
         " block",
     ),
     Failure.NOT_AVAILABLE: ("55P03", "could not obtain lock on row"),
+    Failure.BUSY: ("SQLITE_BUSY", "database is locked"),
     Failure.TIMED_OUT: ("55P03", "canceling statement due to lock timeout"),
 }
 _NEED_NUMBER: Final = frozenset({"pg_backend_pid", "pg_notify"})
@@ -125,7 +126,8 @@ def statement_step(database: "Database", call: Call) -> Any:
         number = database.acting.number()
     if not slot and _needs_slot(plan, call):
         made = transactions.begin(call.level, session=number, depth=call.depth)
-        assert isinstance(made, int)
+        if isinstance(made, Failed):
+            return Performed(number=number, began=began, error=ERRORS[made.failure])
         slot = made
     elif slot and number != call.number:
         transactions.join(slot, number)
@@ -133,7 +135,11 @@ def statement_step(database: "Database", call: Call) -> Any:
     frames: list[Frame] = []
 
     def act(step: Stepwise) -> Any:
-        if not plan.is_linear and plan.is_transactional:
+        if call.level.is_single_writer:
+            step.at_once()
+            if plan.writes:
+                transactions.intend_write(slot)
+        elif not plan.is_linear and plan.is_transactional:
             step.pause_first()
         frame = _frame(database, plan, step, call, facts)
         frames.append(frame)

@@ -231,7 +231,11 @@ class Cascade:
     ) -> None:
         """Delete or change the rows that refer to a key."""
         is_delete = action == "cascade" and new is None
-        for row in matching(frame, self._table, key.columns, old, newest=True):
+        found_first: list[Row] = frame.step.do(
+            lambda: tuple(matching(frame, self._table, key.columns, old, newest=True)),
+            is_move=False,
+        )
+        for row in found_first:
             strength = Strength.UPDATE if is_delete else Strength.NO_KEY_UPDATE
             found = lock_newest(frame, self._table.name, row, strength)
             if found is None or tuple([found[one] for one in key.columns]) != old:

@@ -167,7 +167,9 @@ class Recorder:
             self._noted.add(noted)
             self.reads.append((component, projection))
 
-    def unrecorded(self, method: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    def unrecorded(
+        self, method: Callable[..., Any], /, *args: Any, **named: Any
+    ) -> Any:
         """Call a method without noting what it does inside."""
         was_active, self.is_active = self.is_active, False
         try:
@@ -309,7 +311,7 @@ class _KeyedReads(Table[Any]):
     def find(self, key: Hashable) -> Any:
         return self._keyed(super().find, key)
 
-    def update(self, key: Hashable, **columns: Any) -> None:
+    def update(self, key: Hashable, /, **columns: Any) -> None:
         self._constrained()
         self._ask_gate(key, is_gone=False)
         self._keyed(super().update, key, **columns)
@@ -336,16 +338,16 @@ class _KeyedReads(Table[Any]):
         if self.recorder.is_active and self.gate is not None and len(self.gate.open):
             self.gate.admit(self, key, is_gone=is_gone)
 
-    def _keyed(self, method: Callable[..., Any], key: Hashable, **named: Any) -> Any:
+    def _keyed(self, method: Callable[..., Any], key: Hashable, /, **named: Any) -> Any:
         if self.recorder.is_active:
             self.recorder.note(self, key)
         return self.recorder.unrecorded(method, key, **named)
 
-    def count(self, **equal: Any) -> int:
+    def count(self, /, **equal: Any) -> int:
         self._matched(equal)
         return int(self.recorder.unrecorded(super().count, **equal))
 
-    def select(self, **equal: Any) -> list[Any]:
+    def select(self, /, **equal: Any) -> list[Any]:
         self._matched(equal)
         rows: list[Any] = self.recorder.unrecorded(super().select, **equal)
         if self.recorder.is_active:

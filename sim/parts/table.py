@@ -123,7 +123,7 @@ class Table(Part, Generic[Row]):
             index.add(key, row)
         self._journal.append((self, key, None, row))
 
-    def update(self, key: Hashable, **columns: Any) -> None:
+    def update(self, key: Hashable, /, **columns: Any) -> None:
         """Set columns of one row; a value that is equal already is no change.
 
         Raises:
@@ -149,7 +149,7 @@ class Table(Part, Generic[Row]):
             index.move(key, before, after)
         self._journal.append((self, key, before, after))
 
-    def update_all(self, keys: Iterable[Hashable], **columns: Any) -> None:
+    def update_all(self, keys: Iterable[Hashable], /, **columns: Any) -> None:
         """Set columns of several rows in one statement, which fails as a whole.
 
         Raises:
@@ -182,7 +182,7 @@ class Table(Part, Generic[Row]):
             index.remove(key, before)
         self._journal.append((self, key, before, None))
 
-    def count(self, **equal: Any) -> int:
+    def count(self, /, **equal: Any) -> int:
         """Count the rows whose columns have these values."""
         on, values = tuple(equal), tuple(equal.values())
         index = self._index_on.get(on)
@@ -190,7 +190,7 @@ class Table(Part, Generic[Row]):
             return len(index.keys(values))
         return len(self._matching(on, values))
 
-    def select(self, **equal: Any) -> list[Row]:
+    def select(self, /, **equal: Any) -> list[Row]:
         """Return the rows whose columns have these values, ascending by key."""
         on, values = tuple(equal), tuple(equal.values())
         index = self._index_on.get(on)

@@ -177,10 +177,14 @@ class Transactions:
 
         In order, without duplicates.
         """
-        keys = dict.fromkeys(
-            image.key for image in self.images.select(slot=slot, table=table)
-        )
-        keys.update(dict.fromkeys(lock.key for lock in self.locks.changed(slot, table)))
+        current = self._open.get(slot)
+        keys: dict[Hashable, None] = {}
+        if current.has_snapshot:
+            images = self.images.select(slot=slot, table=table)
+            keys = dict.fromkeys([image.key for image in images])
+        if current.has_number or current.is_writer:
+            changed = self.locks.changed(slot, table)
+            keys.update(dict.fromkeys([lock.key for lock in changed]))
         return keys
 
     def ghosts(self, slot: int, table: str) -> list[Row]:
@@ -230,6 +234,10 @@ class Transactions:
             Fails: the level does not allow a newer version; or it must not wait.
         """
         current, lock = self._open.get(slot), self.locks.find(place)
+        if current.level.is_single_writer:
+            self._become_writer(current)
+            self.locks.take(slot, place, strength, current.depth)
+            return Acquired()
         image = self._newer(current, place)
         if image is not None and self._keeps_key(image, strength):
             image = None
@@ -589,6 +597,8 @@ class Transactions:
         self.conflicts.tidy(slot)
 
     def _forget_snapshot(self, slot: int) -> None:
+        if not self._open.get(slot).has_snapshot:
+            return
         self._open.update(slot, has_snapshot=False)
         for image in self.images.select(slot=slot):
             self.images.delete((slot, image.table, image.key))

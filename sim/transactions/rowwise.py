@@ -51,8 +51,11 @@ class RowTransactions(Transactions):
 
     def claim(self, slot: int, place: Place) -> None:
         """Take a place that no row has, for one that is inserted."""
+        current = self._open.get(slot)
+        if current.level.is_single_writer:
+            self._become_writer(current)
         self._give_number(slot)
-        self.locks.take(slot, place, Strength.UPDATE, self._open.get(slot).depth)
+        self.locks.take(slot, place, Strength.UPDATE, current.depth)
 
     def note_write(self, slot: int, table: str) -> None:
         """Note that the statement under way writes a table."""
@@ -102,6 +105,8 @@ class RowTransactions(Transactions):
         current = self._open.get(slot)
         if current.level is Level.SERIALIZABLE:
             self.conflicts.write(slot, table.name)
+        if current.level.is_single_writer and row != self.seen(slot, table, key):
+            self._give_number(slot)  # SQLite writes no page whose content stays
         version = Version(row, current.depth, command=self._statement.command)
         self._put_version(slot, (table.name, key), version)
 
@@ -110,9 +115,20 @@ class RowTransactions(Transactions):
         self.locks.leave(slot)
         self._open.update(slot, has_snapshot=True)
 
+    def forget_command(self, slot: int, *, had_snapshot: bool) -> None:
+        """Undo the statement under way, and nothing else (SQLite)."""
+        for lock in self.locks.held(slot):
+            kept = tuple([one for one in lock.versions if not one.command])
+            if lock.changer == slot and kept != lock.versions:
+                self.locks.rows.update((lock.table, lock.key), versions=kept)
+        if not had_snapshot:
+            self._forget_snapshot(slot)
+
     def conclude(self, slot: int) -> None:
         """Keep what the statement under way has done, and show it to the next."""
-        for lock in self.locks.held(slot):
+        current = self._open.get(slot)
+        is_writer = current.has_number or current.is_writer
+        for lock in self.locks.held(slot) if is_writer else ():
             if lock.changer == slot and any(one.command for one in lock.versions):
                 kept = {one.depth: one._replace(command=0) for one in lock.versions}
                 place = (lock.table, lock.key)

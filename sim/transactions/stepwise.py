@@ -26,6 +26,7 @@ from wavecheck.sim.transactions.level import (
     Waits,
 )
 from wavecheck.sim.transactions.manager import Acquired, Policy
+from wavecheck.sim.transactions.rows import Open
 from wavecheck.sim.transactions.rowwise import RowTransactions
 
 Log = tuple[Any, ...]
@@ -70,11 +71,16 @@ class Stepwise:
         self._at = 0
         self._moves_left = 1
         self._is_first = log is None
+        self._is_at_once = False
 
     def pause_first(self) -> None:
         """Say that the snapshot is older than what the statement does next."""
         if self._is_first:
             self._moves_left = 0
+
+    def at_once(self) -> None:
+        """Say that nobody acts between what the statement does."""
+        self._is_at_once = True
 
     def do(self, act: Callable[[], Any], *, is_move: bool = True) -> Any:
         """Do something to shared state, or look up what came of it.
@@ -89,7 +95,7 @@ class Stepwise:
         if self._at < len(self.log):
             self._at += 1
             return self.log[self._at - 1]
-        if is_move and not self._moves_left:
+        if is_move and not self._moves_left and not self._is_at_once:
             raise Pauses
         result = act()
         if is_move:
@@ -187,7 +193,9 @@ def perform(
         transactions.fail(slot)
         return Failed(Failure.DEADLOCK)
     statement = Stepwise(transactions, slot, log)
-    if log is None and transactions.take_snapshot(slot):
+    is_single_writer = current.level.is_single_writer
+    is_new = log is None and transactions.take_snapshot(slot)
+    if is_new and not is_single_writer:
         statement.pause_first()
     with transactions.command(slot):
         try:
@@ -199,10 +207,18 @@ def perform(
             blocked = transactions.wait(slot, wait)
             return Unfinished(slot, tuple(statement.log), blocked.holder)
         except Fails as failed:
-            transactions.fail(slot)
+            _end(transactions, slot, current)
             return Failed(failed.failure)
         except Exception:
-            transactions.fail(slot)
+            _end(transactions, slot, current)
             raise
         transactions.conclude(slot)
         return result
+
+
+def _end(transactions: RowTransactions, slot: int, before: Open) -> None:
+    """End what a failed statement is in; in SQLite that is itself."""
+    if before.level.is_single_writer:
+        transactions.forget_command(slot, had_snapshot=before.has_snapshot)
+    else:
+        transactions.fail(slot)

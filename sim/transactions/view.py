@@ -108,7 +108,7 @@ class TableView(Generic[R]):
         """Say that the statement writes, whether or not it finds a row (SQLite)."""
         self._transactions.intend_write(self._slot)
 
-    def update(self, key: Hashable, **columns: Any) -> None:
+    def update(self, key: Hashable, /, **columns: Any) -> None:
         """Set columns of one row.
 
         Raises:

@@ -228,11 +228,11 @@ def test_what_disagreed_once_agrees(postgres, kept):
 @pytest.mark.postgres
 @pytest.mark.parametrize("level", POSTGRES)
 def test_drawn_worlds_agree_on_postgres(postgres, level):
-    """The differential search finds no disagreement in 30 drawn schedules."""
-    result = conform(postgres, [level], schedules=30, seed=3)
+    """The differential search finds no disagreement in 80 drawn schedules."""
+    result = conform(postgres, [level], schedules=80, seed=3)
     (found,) = result.levels
     assert found.disagreement is None, str(found.disagreement)
-    assert found.worlds_count == 30
+    assert found.worlds_count == 80
     assert found.blocked_count > 0
 
 

@@ -4,6 +4,8 @@ Two tasks read two rows and change one or two of them. What each level lets pass
 PostgreSQL lets pass; `tests/conformance/test_transactions.py` asks PostgreSQL.
 """
 
+from typing import NamedTuple
+
 import pytest
 
 from wavecheck.sim.exhaustive import explore
@@ -19,26 +21,35 @@ from wavecheck.sim.transactions import (
     Transactions,
     perform,
 )
-from wavecheck.sim.transactions.statements import (
-    Assignment,
-    Cell,
-    Condition,
-    Count,
-    Select,
-    Update,
-    act,
-)
 from wavecheck.sim.verdict import Outcome
+
+
+class Cell(NamedTuple):
+    key: int
+    value: int
 
 
 class FailedError(Exception):
     """What a task sees of a failure."""
 
 
-def do(bound, asked):
-    """Do one general statement."""
-    views = {"a": TableView(bound.transactions, bound.slot, bound.store.table)}
-    return act(asked, views)
+def value_of(bound, key):
+    """SELECT value WHERE key = ..."""
+    return view_of(bound).get(key).value
+
+
+def ones(bound):
+    """SELECT count(*) WHERE value = 1."""
+    return view_of(bound).count(value=1)
+
+
+def put(bound, key, value):
+    """UPDATE SET value = ... WHERE key = ..."""
+    view_of(bound).update(key, value=value)
+
+
+def view_of(bound):
+    return TableView(bound.transactions, bound.slot, bound.store.table)
 
 
 class BankTransaction:
@@ -49,9 +60,9 @@ class BankTransaction:
         self.transactions = store.transactions
         self.slot = slot
 
-    async def ask(self, asked):
+    async def ask(self, statement, *arguments):
         """Perform a general statement."""
-        result = await perform(self, do, asked)
+        result = await perform(self, statement, *arguments)
         if isinstance(result, Failed):
             raise FailedError(result.failure.value)
         return result
@@ -64,7 +75,7 @@ class Bank:
         self.transactions = Transactions(kernel)
         self.table = Table(kernel, "a", Cell, key=("key",))
         for key in (1, 2):
-            self.table.insert(Cell(key, 1, 0))
+            self.table.insert(Cell(key, 1))
         self.transactions.add(self.table)
 
     def transaction(self, level):
@@ -125,30 +136,26 @@ class BankWorld:
         return False
 
 
-ONE, TWO = (Condition("key", "=", 1),), (Condition("key", "=", 2),)
-ONES = (Condition("value", "=", 1),)
-
-
 async def add_one(bank, level):
     """Read row 1 and write what was read plus one: a lost update, if it is let."""
     while True:
         try:
             async with bank.transaction(level) as tx:
-                ((_, value),) = await tx.ask(Select("a", ONE))
-                await tx.ask(Update("a", Assignment("value", value + 1, False), ONE))
+                value = await tx.ask(value_of, 1)
+                await tx.ask(put, 1, value + 1)
             return
         except FailedError:
             continue
 
 
-def leave(where):
+def leave(key):
     """Set a row to 0 if both rows are 1: two of these are a write skew."""
 
     async def flow(bank, level):
         try:
             async with bank.transaction(level) as tx:
-                if await tx.ask(Count("a", ONES)) == 2:
-                    await tx.ask(Update("a", Assignment("value", 0, False), where))
+                if await tx.ask(ones) == 2:
+                    await tx.ask(put, key, 0)
         except FailedError:
             pass
 
@@ -166,7 +173,7 @@ def has_one(table):
     return None if any(row.value for row in table) else "both rows are 0"
 
 
-LOST, SKEW = ((add_one, add_one), is_three), ((leave(ONE), leave(TWO)), has_one)
+LOST, SKEW = ((add_one, add_one), is_three), ((leave(1), leave(2)), has_one)
 LETS_PASS = [
     (LOST, Level.READ_COMMITTED, True),
     (LOST, Level.REPEATABLE_READ, False),

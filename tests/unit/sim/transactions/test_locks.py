@@ -1,18 +1,18 @@
 """Who waits for whom, and who gives way when they wait in a circle."""
 
+from typing import NamedTuple
+
 import pytest
 
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Table
 from wavecheck.sim.transactions import Failed, Failure, Level, TableView, Transactions
 from wavecheck.sim.transactions.level import Blocked
-from wavecheck.sim.transactions.statements import (
-    Assignment,
-    Cell,
-    Condition,
-    Update,
-    act,
-)
+
+
+class Cell(NamedTuple):
+    key: int
+    value: int
 
 
 class Rows:
@@ -23,7 +23,7 @@ class Rows:
         self.transactions = Transactions(kernel)
         self.table = Table(kernel, "a", Cell, key=("key",))
         for key in (1, 2, 3):
-            self.table.insert(Cell(key, 0, 0))
+            self.table.insert(Cell(key, 0))
         self.transactions.add(self.table)
         for slot in (1, 2, 3):
             assert self.transactions.begin(Level.READ_COMMITTED) == slot
@@ -31,10 +31,13 @@ class Rows:
 
     def put(self, slot, key):
         """Set a row to the number of a transaction."""
-        view = {"a": TableView(self.transactions, slot, self.table)}
-        where = (Condition("key", "=", key),)
-        asked = Update("a", Assignment("value", slot, False), where)
-        return self.transactions.attempt(slot, lambda: act(asked, view))
+        view = TableView(self.transactions, slot, self.table)
+
+        def update():
+            view.update(key, value=slot)
+            return 1
+
+        return self.transactions.attempt(slot, update)
 
     def able(self):
         """Return the transactions whose statement can be attempted now."""
