@@ -310,12 +310,11 @@ class Constraints:
     def _is_referred_to(
         self, frame: Frame, child: TableSchema, key: ForeignKey, old: Row
     ) -> bool:
+        transactions, slot = frame.step.transactions, frame.step.slot
+        transactions.refuse_gone(slot, frame.tables[child.name])
         for row in matching(frame, child, key.columns, old, newest=True):
-            got = frame.step.transactions.acquire(
-                frame.step.slot, (child.name, row[KEY]), Strength.KEY_SHARE
-            )
-            if not got.is_newer or got.row is not None:
-                return True
+            transactions.hold_newest(slot, (child.name, row[KEY]))
+            return True
         return False
 
 
@@ -345,6 +344,7 @@ def matching(
     if not newest:
         return step.where(part, name, has_values)
     transactions, slot = step.transactions, step.slot
+    transactions.note_read(slot, table.name)
     rows = {row[KEY]: row for row in part.where(name, has_values)}
     for lock in transactions.locks.changed(slot, table.name):
         rows.pop(lock.key, None)

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from wavecheck.sim.parts import Table
-from wavecheck.sim.transactions.level import Fails, Failure, Level, Place, Row, Strength
+from wavecheck.sim.transactions.level import (
+    Fails,
+    Failure,
+    Level,
+    Place,
+    Row,
+    Strength,
+    Waits,
+)
 from wavecheck.sim.transactions.manager import Transactions, UnderWay
 from wavecheck.sim.transactions.rows import Open, Version
 
@@ -61,6 +69,31 @@ class RowTransactions(Transactions):
         """Note that the statement under way writes a table."""
         if self._open.get(slot).level is Level.SERIALIZABLE:
             self.conflicts.write(slot, table)
+
+    def hold_newest(self, slot: int, place: Place) -> None:
+        """Lock the newest version of a row FOR KEY SHARE, whatever a snapshot shows.
+
+        Raises:
+            Waits: somebody else has it.
+        """
+        lock = self.locks.find(place)
+        if lock is not None and lock.in_the_way(slot, Strength.KEY_SHARE):
+            raise Waits(place, is_insert=False, strength=Strength.KEY_SHARE)
+        depth = self._open.get(slot).depth
+        self.locks.take(slot, place, Strength.KEY_SHARE, depth)
+
+    def refuse_gone(self, slot: int, table: Table[Any]) -> None:
+        """Make sure that a row of a table that was waited for is still there.
+
+        Raises:
+            Fails: it is gone, and the level does not allow that.
+        """
+        current = self._open.get(slot)
+        place = current.waits_for
+        if current.level is Level.READ_COMMITTED or place is None:
+            return
+        if place[0] == table.name and table.find(place[1]) is None:
+            raise Fails(Failure.SERIALIZATION)
 
     def refuse_unseen(self, slot: int, table: Table[Any], key: Hashable) -> None:
         """Make sure that a transaction with a snapshot sees the newest of a row.
