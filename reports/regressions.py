@@ -23,7 +23,7 @@ from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.questions import ask
 from wavecheck.scenarios.scenario import Scenario, as_text
 from wavecheck.scenarios.schedule_files import read_schedule, schedule_text
-from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.subject import Subject, label
 from wavecheck.scenarios.verdicts.approaches import approach_of
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import InvalidScenario, ReplayMismatch
@@ -125,16 +125,16 @@ def save_schedules(
     make_folder(folder)
     saved = {}
     for name, schedule in schedules.items():
-        prefix = _prefix(schedule.scenario, schedule.coordinator)
-        path = folder / f"{prefix}{name}.json"
+        path = folder / file_name(schedule)
         write_whole(path, schedule_text(schedule).encode())
         saved[name] = path
     return saved
 
 
-def _prefix(scenario: str, coordinator: str) -> str:
-    # An exhibit's name has a slash, and a file's name must not.
-    return f"{scenario.replace('/', '-')}-{coordinator.rpartition(':')[2]}-"
+def file_name(schedule: Schedule) -> str:
+    """Return the name of the file in which a counterexample is kept."""
+    judged = re.sub(r"[^\w.-]+", "_", schedule.property_name)
+    return f"{label(schedule.scenario, schedule.coordinator)}-{judged}.json"
 
 
 def _replay_kept(subject: Subject, folder: Path) -> list[str]:
@@ -142,7 +142,7 @@ def _replay_kept(subject: Subject, folder: Path) -> list[str]:
     __tracebackhide__ = True
     name, scenario = subject.coordinator, subject.scenario
     outdated = []
-    for path in sorted(folder.glob(f"{_prefix(scenario.name, name)}*.json")):
+    for path in sorted(folder.glob(f"{subject.label()}-*.json")):
         try:
             schedule = replace(read_schedule(path), coordinator=name)
             if not _belongs(schedule, subject):

@@ -3,6 +3,7 @@
 Knows rich and the result types; computes nothing but the form.
 """
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Final
 
@@ -17,6 +18,7 @@ from wavecheck.scenarios.catalogue import SCENARIOS
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.incident.claims import Answer
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.scenario import Scenario, plain_settings
 from wavecheck.sim.kernel import TICKS_PER_SECOND
 from wavecheck.sim.verdict import Verdict
 
@@ -125,11 +127,32 @@ def scenarios_table() -> RenderableType:
     table.add_column("what it is")
     table.add_column("parameters (--set KEY=VALUE) and defaults")
     for scenario in _PIPELINES:
-        defaults = scenario.settings()
-        names = scenario.settings_type.__dataclass_fields__
-        listed = ", ".join(f"{name}={getattr(defaults, name)!r}" for name in names)
-        table.add_row(scenario.name, scenario.summary, listed)
+        table.add_row(scenario.name, scenario.summary, _parameters(scenario))
     return table
+
+
+def worlds_table(worlds: Sequence[Scenario]) -> RenderableType:
+    """Return worlds with their code, parameters and properties."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
+    table.add_column("world", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("code (-c)")
+    table.add_column("parameters (--set KEY=VALUE) and defaults")
+    table.add_column("properties")
+    for one in worlds:
+        table.add_row(
+            one.name,
+            one.summary,
+            ", ".join(one.coordinators),
+            _parameters(one),
+            ", ".join(judged.name for judged in one.properties()),
+        )
+    return table
+
+
+def _parameters(scenario: Scenario) -> str:
+    defaults = plain_settings(scenario.settings())
+    return ", ".join(f"{name}={value!r}" for name, value in defaults.items())
 
 
 def properties_table() -> RenderableType:

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final
 from annotated_types import Ge, Le
 
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.worlds import WorldBuilder, world
 from wavecheck.sim.faults import Adversary, FaultPlan
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
@@ -140,24 +141,22 @@ class Exhibit:
     def scenario(self) -> Scenario:
         """Return it as a scenario like any other."""
         fields = [(name, Size, size) for name, size in self.sizes.items()]
-        settings_type = make_dataclass("Sizes", fields, frozen=True, kw_only=True)
 
-        def build(kernel: Kernel, code: type[Any], settings: Any) -> StoryWorld:
-            return StoryWorld(kernel, code, settings, self)
+        def build(w: WorldBuilder) -> StoryWorld:
+            return StoryWorld(w.kernel, w.code, w.settings, self)
 
-        return Scenario(
+        declared: Scenario = world(
+            build,
             name=self.name,
             summary=self.title,
-            settings_type=settings_type,
-            coordinators={name: one.code for name, one in self.variants.items()},
+            settings=make_dataclass("Sizes", fields, frozen=True, kw_only=True),
+            least=dict.fromkeys(self.sizes, 1),
+            code={name: one.code for name, one in self.variants.items()},
             methods=self.methods,
-            build=build,
-            small={},
-            sizes=dict.fromkeys(self.sizes, 1),
-            is_timed=False,
             mutants=self.mutants,
             collection=self.collection,
         )
+        return declared
 
 
 class StoryWorld:

@@ -7,14 +7,21 @@ from wavecheck.scenarios.pipeline.fleet import FleetWorld
 from wavecheck.scenarios.pipeline.mutants import PIPELINE_MUTANTS
 from wavecheck.scenarios.pipeline.settings import FleetSettings
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.worlds import WorldBuilder, world
 
-FLEET: Final = Scenario(
+
+def _build(w: WorldBuilder) -> FleetWorld:
+    return FleetWorld(w.kernel, w.code, w.settings)
+
+
+FLEET: Final[Scenario] = world(
+    _build,
     name="fleet",
     summary="many import jobs at once on one database and one worker pool",
-    settings_type=FleetSettings,
-    coordinators=VARIANTS,
+    settings=FleetSettings,
+    code=VARIANTS,
+    default="progressive",
     methods=("check_and_trigger_next_wave", "dispatch_wave"),
-    build=FleetWorld,
     small={
         "jobs": 2,
         "parents": 2,
@@ -23,7 +30,7 @@ FLEET: Final = Scenario(
         "waves_before": 0,
         "workers": 2,
     },
-    sizes={"parents": 1, "jobs": 1, "workers": 1},
+    least={"parents": 1, "jobs": 1, "workers": 1},
     is_timed=True,
     mutants=PIPELINE_MUTANTS,
 )

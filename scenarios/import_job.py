@@ -7,14 +7,21 @@ from wavecheck.scenarios.pipeline.import_job import ImportJobWorld
 from wavecheck.scenarios.pipeline.mutants import PIPELINE_MUTANTS
 from wavecheck.scenarios.pipeline.settings import ImportJobSettings
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.worlds import WorldBuilder, world
 
-IMPORT_JOB: Final = Scenario(
+
+def _build(w: WorldBuilder) -> ImportJobWorld:
+    return ImportJobWorld(w.kernel, w.code, w.settings)
+
+
+IMPORT_JOB: Final[Scenario] = world(
+    _build,
     name="import-job",
     summary="a whole job: main waves, SalesOrder parents, a TransactionLine wave",
-    settings_type=ImportJobSettings,
-    coordinators=VARIANTS,
+    settings=ImportJobSettings,
+    code=VARIANTS,
+    default="progressive",
     methods=("check_and_trigger_next_wave", "dispatch_wave"),
-    build=ImportJobWorld,
     small={
         "parents": 3,
         "parents_per_batch": 2,
@@ -22,7 +29,7 @@ IMPORT_JOB: Final = Scenario(
         "waves_before": 0,
         "workers": 2,
     },
-    sizes={"parents": 1, "waves_before": 0, "workers": 1, "pollers": 0},
+    least={"parents": 1, "waves_before": 0, "workers": 1, "pollers": 0},
     is_timed=True,
     mutants=PIPELINE_MUTANTS,
 )

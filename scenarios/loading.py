@@ -1,11 +1,12 @@
-"""Finding a coordinator: a built-in name, `package.module:Class`, or `file.py:Class`.
+"""Finding worlds and code under test: `package.module:NAME` or `path/to/file.py:NAME`.
 
-A coordinator given by path is code and runs with the user's rights. What is wrong with
+What is given by path is code and runs with the user's rights. What is wrong with
 it is said with file and line; a traceback is never the answer.
 """
 
 import ast
 import sys
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import (
@@ -24,11 +25,81 @@ from typing import Any, Final
 from wavecheck.scenarios.pipeline.blocking import BlockingDatabase, awaiting
 from wavecheck.scenarios.pipeline.connection import connect_to
 from wavecheck.scenarios.scenario import Scenario
-from wavecheck.sim.errors import CoordinatorError, unknown_name
+from wavecheck.sim.errors import (
+    CoordinatorError,
+    InvalidScenario,
+    WavecheckError,
+    unknown_name,
+)
 
 
-def load_coordinator(scenario: Scenario, name: str) -> type[Any]:
-    """Return a coordinator class that fits a scenario.
+def load_world(name: str) -> Scenario:
+    """Return a declared world of a file or a module.
+
+    Args:
+        name: path/to/file.py:WORLD, package.module:WORLD, or a file that has one world.
+
+    Raises:
+        InvalidScenario: there is no such world, or several and none is named.
+        CoordinatorError: the file or module does not load.
+    """
+    where, _, world_name = name.rpartition(":")
+    if name.endswith(".py"):
+        where, world_name = name, ""
+    module = load_file(Path(where)) if where.endswith(".py") else _load_module(where)
+    worlds = worlds_of(module)
+    if not world_name and len(worlds) == 1:
+        world_name = next(iter(worlds))
+    if world_name not in worlds:
+        declared = ", ".join(worlds)
+        what = f"no world {world_name!r}" if world_name else "several worlds"
+        if not worlds:
+            raise InvalidScenario(
+                f"{where} has no world\n"
+                "  expected  a function that builds one, under @wavecheck.world\n"
+                "next: docs/own-world.md shows one"
+            )
+        raise InvalidScenario(
+            f"{where} has {what}; it has: {declared}\n"
+            f"next: give {where}:{next(iter(worlds))}"
+        )
+    return replace(worlds[world_name], name=f"{where}:{world_name}")
+
+
+def worlds_of(module: ModuleType) -> dict[str, Scenario]:
+    """Return the worlds that a module declares, by name."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, Scenario)
+    }
+
+
+def named_world(scenario: Scenario) -> Scenario:
+    """Return a declared world with the name by which any process can load it.
+
+    Raises:
+        InvalidScenario: it is not at the top level of a file.
+    """
+    build = scenario.declared_by
+    assert build is not None
+    module = sys.modules.get(build.__module__)
+    held = {} if module is None else vars(module)
+    for name, value in held.items():
+        if value is scenario or getattr(value, "declared_by", None) is build:
+            assert module is not None
+            return replace(scenario, name=_reference(module, name))
+    code = build.__code__
+    raise InvalidScenario(
+        f"{code.co_filename}:{code.co_firstlineno}: world {build.__name__!r} cannot be"
+        " found by name, so no other process could replay what it does\n"
+        "  expected  a function at the top level of its module\n"
+        "next: move it out of the function or class it is in"
+    )
+
+
+def load_coordinator(scenario: Scenario, name: str) -> Any:
+    """Return the code under test that a name stands for, as it fits a world.
 
     Args:
         scenario: whose built-in names are known, and whose methods it must have.
@@ -39,7 +110,7 @@ def load_coordinator(scenario: Scenario, name: str) -> type[Any]:
         CoordinatorError: the file does not load, or the class does not fit.
     """
     if name.endswith(".py"):
-        module = _load_file(Path(name))
+        module = load_file(Path(name))
         raise CoordinatorError(
             f"{name} names a file without a class; {_classes(module)}\n"
             f"next: give {name}:Class"
@@ -54,8 +125,10 @@ def load_coordinator(scenario: Scenario, name: str) -> type[Any]:
             raise error
         return scenario.coordinators[name]
     where, _, class_name = name.rpartition(":")
-    module = _load_file(Path(where)) if where.endswith(".py") else _load_module(where)
+    module = load_file(Path(where)) if where.endswith(".py") else _load_module(where)
     found = getattr(module, class_name, None)
+    if callable(found) and not scenario.methods:
+        return found  # the world itself says what it does with it
     if not isinstance(found, type):
         raise CoordinatorError(
             f"{where} has no class {class_name!r}; {_classes(module)}"
@@ -66,16 +139,24 @@ def load_coordinator(scenario: Scenario, name: str) -> type[Any]:
     return found
 
 
-def coordinator_name(coordinator: str | type[Any]) -> str:
-    """Return the name by which a coordinator class can be loaded in any process.
+def coordinator_name(coordinator: Any, scenario: Scenario | None = None) -> str:
+    """Return the name by which code under test can be loaded in any process.
 
-    A class of a package goes by its module, one of a file on its own by the path.
+    What a package has goes by its module, what a file on its own has by the path.
+
+    Args:
+        coordinator: a class, a function, or a name.
+        scenario: whose own code goes by the name that it has there.
 
     Raises:
-        CoordinatorError: the class is not at the top level of a file.
+        CoordinatorError: it is not at the top level of a file.
     """
     if isinstance(coordinator, str):
         return coordinator
+    if scenario is not None and not scenario.methods:
+        for own, known in scenario.coordinators.items():
+            if known is coordinator:
+                return own
     name = coordinator.__qualname__
     module = sys.modules.get(coordinator.__module__)
     if getattr(module, name, None) is not coordinator:
@@ -86,6 +167,11 @@ def coordinator_name(coordinator: str | type[Any]) -> str:
             "next: move it out of the function or class it is in"
         )
     assert module is not None
+    return _reference(module, name)
+
+
+def _reference(module: ModuleType, name: str) -> str:
+    """Return the text by which a module's name can be loaded in any process."""
     file = getattr(module, "__file__", None)  # a notebook's module has none
     if module.__package__ or file is None:
         return f"{module.__name__}:{name}"
@@ -104,7 +190,12 @@ def _classes(module: ModuleType) -> str:
     return f"it has: {', '.join(names)}" if names else "it has no class"
 
 
-def _load_file(path: Path) -> ModuleType:
+def load_file(path: Path) -> ModuleType:
+    """Return the module of a file; one that has not changed is not run again.
+
+    Raises:
+        CoordinatorError: there is no such file, or it does not import.
+    """
     if not path.is_file():
         raise CoordinatorError(f"{path}: no such file\nnext: check the path before ':'")
     # The name is the whole path, so that no other module has it. Registered, because
@@ -124,6 +215,8 @@ def _load_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
+        if isinstance(error, WavecheckError):
+            raise  # it says where
         raise CoordinatorError(_import_failure(str(path), error)) from error
     finally:
         sys.path.remove(folder)

@@ -5,13 +5,14 @@ nothing below looks a scenario up by its name. Knows how a subject becomes a wor
 smaller ones, and a recorded schedule; searches nothing.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.loading import coordinator_name, load_coordinator
-from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.scenario import Scenario, plain_settings
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.errors import unknown_name
 from wavecheck.sim.faults import FaultPlan
@@ -28,7 +29,6 @@ from wavecheck.sim.search.schedule import (
 )
 from wavecheck.sim.search.search import Sizes, WorldFamily
 from wavecheck.sim.task import Rule
-from wavecheck.sim.trace import plain
 from wavecheck.sim.world import World
 
 STEPS_MAX: Final = 100_000
@@ -79,7 +79,7 @@ class Subject:
             CoordinatorError: the coordinator does not load.
         """
         scenario = find_scenario(scenario)
-        name = coordinator_name(coordinator or scenario.default_coordinator)
+        name = coordinator_name(coordinator or scenario.default_coordinator, scenario)
         return cls(
             scenario=scenario,
             coordinator=name,
@@ -178,8 +178,7 @@ class Subject:
 
     def label(self) -> str:
         """Return a name for files: the scenario and the coordinator."""
-        scenario = self.scenario.name.replace("/", "-")
-        return f"{scenario}-{self.coordinator.rpartition(':')[2]}"
+        return label(self.scenario.name, self.coordinator)
 
     def family(self) -> WorldFamily:
         """Return the worlds from the smallest up to this one, faults included."""
@@ -235,7 +234,7 @@ class Subject:
         violation = replayed.violations.get(property_name)
         return Schedule(
             scenario=self.scenario.name,
-            settings=plain(asdict(self.settings)),
+            settings=plain_settings(self.settings),
             coordinator=self.coordinator,
             faults=dict(self.faults),
             property_name=property_name,
@@ -244,3 +243,9 @@ class Subject:
             steps=recorded_steps(replayed.steps),
             digest=replayed.digest,
         )
+
+
+def label(scenario: str, coordinator: str) -> str:
+    """Return a name for files: a world and its code, without where they are from."""
+    names = (scenario.rpartition(":")[2], coordinator.rpartition(":")[2])
+    return re.sub(r"[^\w.-]+", "-", "-".join(names))

@@ -63,9 +63,19 @@ class Statement:
         wakes_on: the part whose changes can alter `enabled`.
         cost: what it adds to a task's count of statements.
         is_plain: nothing guards it, and it takes its latency: the common case.
+        is_general: a part offers it, whether or not a world has a use for it.
     """
 
-    __slots__ = ("cost", "enabled", "function", "is_plain", "kind", "name", "wakes_on")
+    __slots__ = (
+        "cost",
+        "enabled",
+        "function",
+        "is_general",
+        "is_plain",
+        "kind",
+        "name",
+        "wakes_on",
+    )
 
     def __init__(
         self,
@@ -81,6 +91,7 @@ class Statement:
         self.enabled = enabled
         self.wakes_on = wakes_on
         self.cost = 1 if kind is Kind.STATEMENT else 0
+        self.is_general = False
         self.is_plain = enabled is None and kind in (Kind.STATEMENT, Kind.MESSAGE)
 
 

@@ -201,6 +201,12 @@ def _row_change(part: Any, key: Any, before: Any, after: Any) -> RowChange:
     )
 
 
+class Written:
+    """What a trace holds as the text that it gives, whatever it is made of."""
+
+    __slots__ = ()
+
+
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it: tuples as lists, enum members by value."""
     if value is None or isinstance(value, bool | int | float):
@@ -211,6 +217,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, BaseException):
         return f"{type(value).__name__}: {value}"
+    if isinstance(value, Written):
+        return str(value)
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: plain(item) for name, item in value._asdict().items()}
     if isinstance(value, tuple | list):

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.operation import Statement, statements_of
 from wavecheck.sim.property import Property
 
 
@@ -55,6 +56,15 @@ class World(Protocol):
         Called when nothing is enabled any more, until it returns False.
         """
         ...
+
+
+def statements_in(world: World) -> dict[str, Statement]:
+    """Return the statements that a world offers, by name.
+
+    They are the methods of its store, unless the world lists them itself.
+    """
+    listed = getattr(world, "statements", None)
+    return statements_of(world.store) if listed is None else dict(listed())
 
 
 @runtime_checkable

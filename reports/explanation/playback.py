@@ -13,7 +13,6 @@ from typing import Any
 from wavecheck.reports.explanation.code_places import CodePlace, place_of
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.sim.kernel import Kernel
-from wavecheck.sim.operation import statements_of
 from wavecheck.sim.parts import Counter, Part, Queue, Table
 from wavecheck.sim.property import Moment, with_no_error
 from wavecheck.sim.search.explain import Explanation
@@ -22,7 +21,7 @@ from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule, recorded_steps, run_rule
 from wavecheck.sim.task import Task
 from wavecheck.sim.trace import Step, plain
-from wavecheck.sim.world import World
+from wavecheck.sim.world import World, statements_in
 
 Row = tuple[Any, ...]
 """The cells of one row, as plain data."""
@@ -207,7 +206,7 @@ def _statements(
             meaning=_first_line(statement.function),
             parameters=tuple(inspect.signature(statement.function).parameters)[1:],
         )
-        for name, statement in statements_of(world.store).items()
+        for name, statement in statements_in(world).items()
         if name in used
     }
 

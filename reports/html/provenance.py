@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from wavecheck import __version__
+from wavecheck.reports.regressions import file_name
 from wavecheck.scenarios.comparison import Comparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.scenario import Scenario
@@ -62,11 +63,7 @@ def of_schedule(schedule: Schedule) -> Provenance:
 
 
 def _file_of(schedule: Schedule) -> TextFile:
-    scenario = schedule.scenario.replace("/", "-")
-    label = f"{scenario}-{schedule.coordinator.rpartition(':')[2]}"
-    return TextFile(
-        name=f"{label}-{schedule.property_name}.json", text=schedule_text(schedule)
-    )
+    return TextFile(name=file_name(schedule), text=schedule_text(schedule))
 
 
 def of_result(result: CheckResult) -> Provenance:

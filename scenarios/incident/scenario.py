@@ -2,30 +2,27 @@
 
 from typing import Final
 
-from wavecheck.coordinator import VARIANTS, Coordinator
+from wavecheck.coordinator import VARIANTS
 from wavecheck.scenarios.incident.timeline import read_timeline
 from wavecheck.scenarios.pipeline.incident import IncidentWorld
 from wavecheck.scenarios.pipeline.settings import IncidentSettings
 from wavecheck.scenarios.scenario import Scenario
-from wavecheck.sim.kernel import Kernel
+from wavecheck.scenarios.worlds import WorldBuilder, world
 
 
-def _build(
-    kernel: Kernel, coordinator_type: type[Coordinator], settings: IncidentSettings
-) -> IncidentWorld:
-    timeline = read_timeline(settings.batches, settings.calls)
-    return IncidentWorld(kernel, coordinator_type, settings, timeline)
+def _build(w: WorldBuilder) -> IncidentWorld:
+    timeline = read_timeline(w.settings.batches, w.settings.calls)
+    return IncidentWorld(w.kernel, w.code, w.settings, timeline)
 
 
-INCIDENT: Final = Scenario(
+INCIDENT: Final[Scenario] = world(
+    _build,
     name="incident",
     summary="a recorded timeline of batches and dispatch calls; the published one",
-    settings_type=IncidentSettings,
-    coordinators=VARIANTS,
+    settings=IncidentSettings,
+    code=VARIANTS,
+    default="progressive",
     methods=("check_and_trigger_next_wave", "dispatch_wave"),
-    build=_build,
-    small={},
-    sizes={},
     is_timed=True,
     files=("batches", "calls"),
 )

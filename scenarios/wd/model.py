@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from wavecheck.scenarios.pipeline.settings import Tasks
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.wd.mutants import WD_MUTANTS
+from wavecheck.scenarios.worlds import WorldBuilder, world
 from wavecheck.sim.faults import Adversary, FaultPlan
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import statement
@@ -252,19 +253,22 @@ class WDWorld:
             await coordinator.dispatch()
 
 
-WD: Final = Scenario(
+def _build(w: WorldBuilder) -> WDWorld:
+    return WDWorld(w.kernel, w.code, w.settings)
+
+
+WD: Final[Scenario] = world(
+    _build,
     name="wd",
     summary="the reference model: listeners, completions and one wave",
-    settings_type=WDSettings,
-    coordinators={
+    settings=WDSettings,
+    default="progressive",
+    code={
         "stalling": WDStalling,
         "progressive": WDProgressive,
         "claiming": WDClaiming,
     },
     methods=("dispatch",),
-    build=WDWorld,
-    small={},
-    sizes={"batches_per_listener": 1, "listeners": 1},
-    is_timed=False,
+    least={"batches_per_listener": 1, "listeners": 1},
     mutants=WD_MUTANTS,
 )

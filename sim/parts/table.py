@@ -1,6 +1,14 @@
 """Rows under a primary key, with hash indexes and unique indexes."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sized
+from collections.abc import (
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Sized,
+)
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -161,12 +169,33 @@ class Table(Part, Generic[Row]):
             for key in keys:
                 self.update(key, **columns)
         except (KeyError, UniqueViolation):
-            for _, key, before, after in reversed(self._journal[began:]):
-                self._rows[key] = before
-                for index in self._indexes:
-                    index.move(key, after, before)
-            del self._journal[began:]
+            self._undo(began)
             raise
+
+    def replace_all(self, rows: Sequence[Row]) -> None:
+        """Put rows in the place of those with their keys; fails as a whole.
+
+        Raises:
+            KeyError: there is no row with some key; none is changed.
+            UniqueViolation: one of them must not be; none is changed.
+        """
+        began = len(self._journal)
+        try:
+            for row in rows:
+                values = dict(zip(self.columns, row, strict=True))
+                free = {name: values[name] for name in self.free_columns}
+                self.update(self._key(row), **free)
+        except (KeyError, UniqueViolation):
+            self._undo(began)
+            raise
+
+    def _undo(self, began: int) -> None:
+        """Take back the updates since a place in the journal."""
+        for _, key, before, after in reversed(self._journal[began:]):
+            self._rows[key] = before
+            for index in self._indexes:
+                index.move(key, after, before)
+        del self._journal[began:]
 
     def delete(self, key: Hashable) -> None:
         """Remove one row.

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from wavecheck.sim.operation import statements_of
 from wavecheck.sim.property import Moment, Property, with_no_error
 from wavecheck.sim.search.session import Session
 from wavecheck.sim.verdict import Outcome, Verdict
-from wavecheck.sim.world import World
+from wavecheck.sim.world import World, statements_in
 
 
 def searchable(properties: Sequence[Property]) -> list[Property]:
@@ -50,4 +49,8 @@ def never_performed(world: World) -> tuple[str, ...]:
     """Return the names of the world's statements that no execution performed."""
     # By name: in a transaction the same statement is another step.
     performed = {statement.name for statement in world.kernel.performed}
-    return tuple(name for name in statements_of(world.store) if name not in performed)
+    return tuple(
+        name
+        for name, one in statements_in(world).items()
+        if name not in performed and not one.is_general
+    )

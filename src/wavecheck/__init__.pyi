@@ -186,6 +186,12 @@ from .scenarios.schedule_files import (
 from .scenarios.verdicts.result import (
     CheckResult as CheckResult,
 )
+from .scenarios.worlds import (
+    WorldBuilder as WorldBuilder,
+)
+from .scenarios.worlds import (
+    world as world,
+)
 from .sim.errors import (
     CoordinatorError as CoordinatorError,
 )
@@ -200,6 +206,30 @@ from .sim.errors import (
 )
 from .sim.errors import (
     WavecheckError as WavecheckError,
+)
+from .sim.handles import (
+    above as above,
+)
+from .sim.handles import (
+    at_least as at_least,
+)
+from .sim.handles import (
+    at_most as at_most,
+)
+from .sim.handles import (
+    below as below,
+)
+from .sim.handles import (
+    differs as differs,
+)
+from .sim.handles import (
+    one_of as one_of,
+)
+from .sim.handles import (
+    plus as plus,
+)
+from .sim.parts import (
+    UniqueViolation as UniqueViolation,
 )
 from .sim.search.explain import (
     Explanation as Explanation,
