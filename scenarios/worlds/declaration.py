@@ -18,11 +18,11 @@ from typing import Annotated, Any, Final, overload
 from annotated_types import Ge
 
 from wavecheck.scenarios.scenario import Scenario
-from wavecheck.scenarios.worlds.builder import WorldBuilder
 from wavecheck.sim.errors import InvalidScenario, WavecheckError
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.world import World
+from wavecheck.sim.worlds.builder import WorldBuilder
 
 Builds = Callable[[WorldBuilder], object]
 """Builds a world; returns None, or a world of its own making."""

@@ -62,7 +62,7 @@ def _is_known(name: str) -> bool:
     """Return whether the module that Python has under a name is on the list."""
     top = name.partition(".")[0]
     origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
-    if f"{name}.".startswith(_OURS):
+    if name == _PRODUCT or f"{name}.".startswith(_OURS):  # its names are loaded late
         file = _HOME.joinpath(*name.split(".")[1:])
         return origin in (str(file / "__init__.py"), f"{file}.py")
     if top.lstrip("_") not in LIBRARY and top not in LIBRARY:

@@ -9,8 +9,6 @@ import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wavecheck.scenarios.worlds.judging import Judging
-from wavecheck.scenarios.worlds.statements import OwnStatement, waiting
 from wavecheck.sim.blame import calling_at
 from wavecheck.sim.blocking import run_blocking
 from wavecheck.sim.errors import InvalidScenario
@@ -42,6 +40,8 @@ from wavecheck.sim.parts import (
     Timers,
 )
 from wavecheck.sim.property import Property
+from wavecheck.sim.worlds.judging import Judging
+from wavecheck.sim.worlds.statements import OwnStatement, waiting
 
 H = TypeVar("H", bound=Handle[Any])
 
