@@ -4,8 +4,6 @@ from typing import Any
 
 import wavecheck as wc
 
-SHIPMENT = {"id": str, "order_id": str, "status": "pending"}
-
 
 class AsItIs:  # reads, then updates by the id alone
     guards = False
@@ -31,9 +29,10 @@ class AsItIs:  # reads, then updates by the id alone
 
     async def on_delivered(self, shipment: str, order: str) -> None:
         await self.db.shipments.update(shipment, status="delivered")
-        if await self.db.shipments.count(status=wc.differs("delivered")) == 0:  # noqa: SIM102
-            if await self.move(self.db.orders, order, "paid", "fulfilled"):
-                await self.db.mail(order)
+        if await self.db.shipments.count(status=wc.differs("delivered")) > 0:
+            return
+        if await self.move(self.db.orders, order, "paid", "fulfilled"):
+            await self.db.mail(order)
 
 
 class Guarded(AsItIs):  # every update says which status it expects
@@ -43,7 +42,7 @@ class Guarded(AsItIs):  # every update says which status it expects
 @wc.world(sizes={"lines": 2, "hosts": 2}, code={"as-it-is": AsItIs, "guarded": Guarded})
 def orders(w: wc.WorldBuilder) -> None:  # one order of several lines
     w.orders = w.table("orders", {"id": str, "status": "placed"}, rows=["order-1"])
-    w.shipments = w.table("shipments", SHIPMENT)
+    w.shipments = w.table("shipments", {"id": str, "order": str, "status": "pending"})
     w.label, w.mail = w.calls("label"), w.calls("mail")
     shop = w.fresh(w.code, w)
     minute = w.statement("minute", when=lambda: w.shipments.now.count(status="pending"))

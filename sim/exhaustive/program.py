@@ -126,6 +126,7 @@ class Program:
         """Return what code can reach by name and was not returned before, labelled."""
         found: list[tuple[str, Any]] = []
         for one in self.namespaces:
+            self._load_late(one)
             for name, value in list(one.held.items()):
                 if name in one.met or not self._may_look_up(name, value, one):
                     continue
@@ -140,6 +141,13 @@ class Program:
                 waiting.append((name, function))
         self._methods = waiting
         return found
+
+    def _load_late(self, where: Namespace) -> None:
+        """Load the names that a module of ours loads when they are asked for."""
+        if where.is_library and where.is_asked and "__getattr__" in where.held:
+            late = where.held.get("__all__", ())
+            for name in [one for one in late if one in self._names]:
+                getattr(sys.modules[where.name], name)
 
     def _may_look_up(self, name: str, value: object, where: Namespace) -> bool:
         if name in _NOT_LOOKED_AT or name.startswith("@"):  # pytest adds such names
