@@ -127,7 +127,7 @@ def _steps(
         _, alternatives = learner.effects.resolve(number, shared, task)
         alternative = taken[task] = taken.get(task, -1) + 1
         result = alternatives[alternative].result
-        value, error = learner.effects.results.values[result]
+        value, error, _ = learner.effects.results.values[result]
         found.append(
             GraphStep(
                 step=Step(

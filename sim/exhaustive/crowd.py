@@ -47,15 +47,15 @@ def births_of(kernel: Kernel) -> "Queue[str]":
 
 
 class Unlearned(Exception):
-    """It must be learned first what a task does when its statement fails.
+    """It must be learned first what a task does when its statement fails, or it ends.
 
     Args:
         task: which.
         place: number of its local state.
-        failure: what its statement raises.
+        failure: what its statement raises; None: it is to stand there, to be ended.
     """
 
-    def __init__(self, task: int, place: int, failure: Exception) -> None:
+    def __init__(self, task: int, place: int, failure: Exception | None) -> None:
         super().__init__(task)
         self.task = task
         self.place = place
@@ -165,6 +165,8 @@ class Crowd:
         spawned: the coroutines of tasks that the step has spawned, as tasks.
         births: as given.
         begin: makes a task of a coroutine.
+        standing: coroutines to be ended by the step, by task and local state.
+        unlearned: what the step has asked for; None: it knows enough.
     """
 
     def __init__(
@@ -180,6 +182,8 @@ class Crowd:
         self.births = births
         self.spawned: list[Task] = []
         self.begin: Begin | None = None
+        self.standing: dict[tuple[int, int], Task] = {}
+        self.unlearned: Unlearned | None = None
         self._kernel = kernel
         self._recorder = recorder
         self._operation_of = operation_of
@@ -233,8 +237,19 @@ class Crowd:
         ]
 
     def kill(self, view: TaskView) -> None:
-        """End a task where it stands."""
-        self.end(view._number)
+        """End a task where it stands, and do what its code does then.
+
+        Inside of a `try` or a `with` that may touch shared state: a transaction is
+        rolled back. So a coroutine that stands there is really ended, in this step.
+        """
+        number = view._number
+        if self.look(number, "is guarded"):
+            place = self.place(number)
+            standing = self.standing.pop((number, place), None)
+            if standing is None:
+                raise self._unlearned(number, place, None)
+            standing.coroutine.close()
+        self.end(number)
 
     def fail(self, view: TaskView, failure: Exception) -> None:
         """Let a task's next statement fail."""
@@ -243,7 +258,7 @@ class Crowd:
         place = self.place(number)
         after = locals_.known_failed(place, failure)
         if after is None:
-            raise Unlearned(number, place, failure)
+            raise self._unlearned(number, place, failure)
         escaped = locals_.states[after].escaped
         survives = self._kernel.survives
         if survives is not None and isinstance(escaped, self._kernel.survived):
@@ -273,6 +288,16 @@ class Crowd:
             self.moves[number] = self.tasks[number].note_birth(task, birth)
         self.births.put(name)
         return TaskView(self, number, len(self.all()) - 1, name)
+
+    def _unlearned(self, task: int, place: int, failure: Exception | None) -> Unlearned:
+        self.unlearned = Unlearned(task, place, failure)
+        return self.unlearned
+
+    def drop_standing(self) -> None:
+        """End coroutines that no step has ended; the parts hold anything then."""
+        while self.standing:
+            _, task = self.standing.popitem()
+            task.coroutine.close()
 
     def _later(self, name: str) -> int:
         for number in range(self._first_later, len(self.tasks)):
@@ -330,7 +355,11 @@ class Crowd:
         def has_any(place: int) -> bool:
             return states[place].operation is not None
 
-        return Projection(what, statement if what == "statement" else has_any)
+        def is_guarded(place: int) -> bool:
+            return states[place].is_guarded
+
+        facts = {"statement": statement, "is guarded": is_guarded}
+        return Projection(what, facts.get(what, has_any))
 
     def refusal(self, what: str) -> CannotLearn:
         """Return the error that says what a step asked for."""

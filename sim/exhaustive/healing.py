@@ -68,7 +68,7 @@ class HealingLocals(TaskLocals):
         Raises:
             Exception: the world's `heal` has raised it.
         """
-        is_healed, error = self._effects.results.values[result]
+        is_healed, error, _ = self._effects.results.values[result]
         if error is not None:
             raise error
         return not is_healed

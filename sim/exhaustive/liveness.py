@@ -16,8 +16,8 @@ the exception table as in CPython's Objects/exception_handling_notes.txt.
 import dis
 from collections.abc import Iterator
 from functools import cache
-from types import CodeType
-from typing import Final
+from types import CodeType, CoroutineType, GeneratorType
+from typing import Any, Final
 
 _NO_FALL_THROUGH: Final = frozenset(
     {
@@ -135,6 +135,26 @@ def _reads_and_writes(
     if "FAST" in one.opname:
         return everything, nothing
     return nothing, nothing
+
+
+def stands_guarded(coroutine: Any) -> bool:
+    """Return whether a suspended coroutine stands inside of a `try` or a `with`.
+
+    If not, to end it runs nothing. What it awaits counts as well; where that cannot be
+    followed, it is taken to be guarded.
+    """
+    current = coroutine
+    while isinstance(current, CoroutineType | GeneratorType):
+        frame = getattr(current, "cr_frame", None) or getattr(current, "gi_frame", None)
+        if frame is None:
+            return False
+        for start, end, _ in _exception_ranges(frame.f_code.co_exceptiontable):
+            if start <= frame.f_lasti < end:
+                return True
+        current = getattr(current, "cr_await", None) or getattr(
+            current, "gi_yieldfrom", None
+        )
+    return not (current is None or isinstance(current, Iterator))
 
 
 def _exception_ranges(table: bytes) -> Iterator[tuple[int, int, int]]:

@@ -21,6 +21,7 @@ from wavecheck.sim.exhaustive.effects import Effects
 from wavecheck.sim.exhaustive.frames import stands_of
 from wavecheck.sim.exhaustive.hidden import Watch
 from wavecheck.sim.exhaustive.identity import Key
+from wavecheck.sim.exhaustive.liveness import stands_guarded
 from wavecheck.sim.exhaustive.recording import Recorder
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
@@ -46,6 +47,7 @@ class LocalState:
         other_history: how it was reached a second time.
         other_birth: likewise.
         escaped: the error that ended it, unless the world expects that.
+        is_guarded: it stands inside of a `try` or a `with`.
         next: local states by result.
     """
 
@@ -55,6 +57,7 @@ class LocalState:
     other_history: History | None = None
     other_birth: Birth | None = None
     escaped: BaseException | None = None
+    is_guarded: bool = False
     next: dict[int, int] = field(default_factory=dict)
 
 
@@ -115,9 +118,20 @@ class Executions:
             return task, self.resume(task, None, None)
 
     def resume(
-        self, task: Task, value: Any, error: Exception | None
+        self,
+        task: Task,
+        value: Any,
+        error: Exception | None,
+        context: BaseException | None = None,
     ) -> BaseException | None:
         """Run a coroutine up to its next operation, or to its end.
+
+        Args:
+            task: whose.
+            value: what its statement has returned.
+            error: what it has raised instead. It is raised here once for each history
+                that it is part of, and must not remember the others.
+            context: what the error was raised from.
 
         Returns:
             The error that it did not catch, unless the world expects that.
@@ -137,7 +151,8 @@ class Executions:
                 if error is None:
                     operation = task.coroutine.send(value)
                 else:
-                    operation = task.coroutine.throw(error)
+                    error.__context__ = context
+                    operation = task.coroutine.throw(error.with_traceback(None))
         except StopIteration:
             task.end()
         except WavecheckError:
@@ -274,6 +289,8 @@ class TaskLocals:
             operation = self._effects.number(task.operation, self.index)
         number = self._number(key, operation, history, birth)
         self.states[number].escaped = escaped
+        if operation is not None:
+            self.states[number].is_guarded = stands_guarded(task.coroutine)
         return number
 
     def _number(
@@ -303,15 +320,27 @@ class TaskLocals:
             state.next[result] = found
         return found
 
-    def _run(self, history: History, birth: Birth | None, result: int) -> int:
+    def stand(self, number: int) -> Task:
+        """Return a fresh coroutine in a local state; whoever asked for it ends it."""
+        state = self.states[number]
+        return self._come_to(state.history, state.birth)
+
+    def _come_to(self, history: History, birth: Birth | None) -> Task:
+        """Return a fresh coroutine that has been given some results."""
         executions, values = self._executions, self._effects.results.values
         tasks = executions.start()
-        task = tasks[self.index] if birth is None else self._effects.give_birth(birth)
-        if birth is not None:
+        if birth is None:
+            task = tasks[self.index]
+        else:
+            task = self._effects.give_birth(birth)
             executions.watch.expect_changes()
-        escaped = None
         for one in history:
             executions.resume(task, *values[one])
+        return task
+
+    def _run(self, history: History, birth: Birth | None, result: int) -> int:
+        executions, values = self._executions, self._effects.results.values
+        task = self._come_to(history, birth)
         with Forgotten([task], lambda: task) as forgotten:
             escaped = executions.resume(task, *values[result])
             task.was_cut = escaped is not None

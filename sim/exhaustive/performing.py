@@ -5,6 +5,7 @@ keeps nothing of what it finds out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Final
@@ -129,13 +130,10 @@ class Performer:
                 script.restart()
                 self._crowd.enter(task, places, birth)
                 recorder.is_active = True
-                try:
-                    with watched(kernel):
-                        found = self._run(learned.operation, script)
-                except Unlearned as first:
-                    failing = self._crowd.tasks[first.task]
-                    with recorder.aside():
-                        failing.next_failed(first.place, first.failure)
+                with suppress(Unlearned), watched(kernel):
+                    found = self._run(learned.operation, script)
+                if self._crowd.unlearned is not None:
+                    self._learn_first()
                     continue
                 if found is None:
                     break
@@ -144,6 +142,7 @@ class Performer:
                 if not script.advance():
                     break
         except BaseException:
+            self._crowd.drop_standing()
             self._shared.forget()  # the parts are as the step left them
             kernel.journal.clear()
             raise
@@ -152,6 +151,24 @@ class Performer:
             kernel.rule = rule
         self._refuse_questions(learned)
         return recorder.reads, tuple(alternatives)
+
+    def _learn_first(self) -> None:
+        """Learn what a step needs to know about another task.
+
+        Not while an error is handled: code under test would see it as the context of
+        its own errors.
+        """
+        what, self._crowd.unlearned = self._crowd.unlearned, None
+        assert what is not None
+        other = self._crowd.tasks[what.task]
+        with self._recorder.aside():
+            if what.failure is not None:
+                other.next_failed(what.place, what.failure)
+                return
+            task = other.stand(what.place)
+            if task in self._kernel.tasks:
+                self._kernel.tasks.remove(task)  # a later start must not end it
+            self._crowd.standing[what.task, what.place] = task
 
     def _refuse_questions(self, learned: LearnedOperation) -> None:
         """Refuse a step that asked what no learned step can be told."""
@@ -183,6 +200,14 @@ class Performer:
 
     def give_birth(self, learned: LearnedOperation, birth: Birth) -> Task:
         """Run a statement once more to get the coroutine of a task that it spawns."""
+        while True:
+            with suppress(Unlearned):
+                self._repeat(learned, birth)
+                return self._crowd.spawned[birth.number]
+            self._learn_first()
+
+    def _repeat(self, learned: LearnedOperation, birth: Birth) -> None:
+        """Run a statement once more as it was run when it spawned a task."""
         kernel, script = self._kernel, Script()
         self._set_up(learned, birth.state)
         script.answers = list(birth.answers)
@@ -197,7 +222,6 @@ class Performer:
             kernel.rule = rule
             kernel.journal.clear()
             self._shared.forget()
-        return self._crowd.spawned[birth.number]
 
     def task_name(self, learned: LearnedOperation) -> str:
         """Return the name of the task that came to an operation first."""

@@ -11,10 +11,14 @@ from wavecheck.sim.task import Task
 
 
 class Results:
-    """The distinct results of statements, numbered; an error raised is one as well."""
+    """The distinct results of statements, numbered; an error raised is one as well.
+
+    Attributes:
+        values: by number: what was returned, the error, and what that was raised from.
+    """
 
     def __init__(self, identity: Callable[[], Identity]) -> None:
-        self.values: list[tuple[Any, Exception | None]] = []
+        self.values: list[tuple[Any, Exception | None, BaseException | None]] = []
         self._numbers: dict[Key, int] = {}
         self._identity = identity
 
@@ -27,7 +31,8 @@ class Results:
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.values)
-            self.values.append((value, error))
+            context = None if error is None else error.__context__
+            self.values.append((value, error, context))
         return number
 
 

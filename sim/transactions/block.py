@@ -76,6 +76,9 @@ class TransactionBlock(Generic[T]):
     async def _commit(self, ends: Ends, slot: int) -> None:
         try:
             result = await ends.commit(slot)
+        except Exception:
+            await self._roll_back(ends, slot)
+            raise
         except BaseException:
             ends.cut_off(slot)
             raise
@@ -83,8 +86,17 @@ class TransactionBlock(Generic[T]):
             raise ends.error(result)
 
     async def _roll_back(self, ends: Ends, slot: int) -> None:
-        try:
-            await ends.roll_back(slot)
-        except BaseException:
-            ends.cut_off(slot)
-            raise
+        """Roll back, if need be again: a failure that a fault has caused passes by."""
+        failure: Exception | None = None
+        while True:
+            try:
+                await ends.roll_back(slot)
+            except Exception as error:
+                failure = error
+            except BaseException:
+                ends.cut_off(slot)
+                raise
+            else:
+                break
+        if failure is not None:
+            raise failure
