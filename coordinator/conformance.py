@@ -32,7 +32,7 @@ JOB: Final = "job"
 _P, _D, _R, _C = BatchState
 
 
-class Store(Database, ListenerDatabase, WorkerDatabase, Protocol):
+class StoreUnderTest(Database, ListenerDatabase, WorkerDatabase, Protocol):
     """All three protocols in one object."""
 
 
@@ -40,7 +40,7 @@ class Bench(Protocol):
     """A fresh, empty store under test."""
 
     @property
-    def db(self) -> Store:
+    def db(self) -> StoreUnderTest:
         """The store."""
         ...
 
@@ -72,7 +72,7 @@ def _expect(what: str, got: object, expected: object) -> None:
         raise NotConforming(f"{what}\n  expected  {expected!r}\n  got       {got!r}")
 
 
-async def _fill(bench: Bench, *, parents_total: int = 2) -> Store:
+async def _fill(bench: Bench, *, parents_total: int = 2) -> StoreUnderTest:
     """Put in one job, a main wave of two batches, and an empty derived wave."""
     await bench.add(
         [Job(JOB, JobState.PROCESSING, parents_total, None)],

@@ -16,7 +16,7 @@ from wavecheck.reports.console import PIPED_WIDTH
 from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
 from wavecheck.scenarios.catalogue import SCENARIOS
 from wavecheck.scenarios.comparison import Comparison
-from wavecheck.scenarios.incident.claims import Answer
+from wavecheck.scenarios.incident.claims import ClaimAnswer
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.scenario import Scenario, plain_settings
 from wavecheck.sim.kernel import TICKS_PER_SECOND
@@ -24,9 +24,9 @@ from wavecheck.sim.verdict import Verdict
 
 _PIPELINES: Final = [one for one in SCENARIOS.values() if not one.collection]
 _ANSWER_STYLE: Final = {
-    Answer.SUPPORTED: "green",
-    Answer.CONTRADICTED: "bold red",
-    Answer.NOT_DECIDED: "dim",
+    ClaimAnswer.SUPPORTED: "green",
+    ClaimAnswer.CONTRADICTED: "bold red",
+    ClaimAnswer.NOT_DECIDED: "dim",
 }
 
 
@@ -44,7 +44,7 @@ def comparison_report(comparison: Comparison, width: int) -> RenderableType:
         Text(f"{scenario.name}: {scenario.summary}"),
         *runs,
         *map(Text, comparison_notes(comparison)),
-        _claims(comparison),
+        *([_claims(comparison)] if comparison.claims else []),
     )
 
 

@@ -1,14 +1,13 @@
 """Several coordinators in one timed scenario, with the same settings and seed.
 
-Knows how to run and what the published report claims; knows no table and no picture.
+Knows how to run; knows no table, no picture, and no claim but by its scenario.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wavecheck.scenarios.catalogue import find_scenario
-from wavecheck.scenarios.incident.claims import Claim, judge_claims
 from wavecheck.scenarios.loading import coordinator_name, load_coordinator
 from wavecheck.scenarios.pipeline.timed_run import Progress, TimedRun, simulate
 from wavecheck.scenarios.pipeline.world import PipelineWorld
@@ -16,6 +15,9 @@ from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.faces import shown
 from wavecheck.sim.kernel import STEPS_MAX, Kernel
+
+if TYPE_CHECKING:
+    from wavecheck.scenarios.incident.claims import Claim
 
 WorldProgress = Callable[[str, int], None]
 """Called with the coordinator's name and its steps so far, now and then."""
@@ -29,13 +31,13 @@ class Comparison:
         scenario: which.
         settings: the validated settings, the same for all.
         runs: one for each coordinator, in the order asked for.
-        claims: the published report's claims, judged on these runs.
+        claims: what the scenario's report claims, judged on these runs.
     """
 
     scenario: Scenario
     settings: Any
     runs: tuple[TimedRun, ...]
-    claims: tuple[Claim, ...]
+    claims: "tuple[Claim, ...]"
 
     _repr_mimebundle_ = shown
 
@@ -129,7 +131,9 @@ def compare(
         scenario=found,
         settings=validated,
         runs=runs,
-        claims=judge_claims({run.coordinator_name: run for run in runs}),
+        claims=()
+        if found.claims is None
+        else found.claims({run.coordinator_name: run for run in runs}),
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from wavecheck.coordinator import VARIANTS
+from wavecheck.scenarios.incident.claims import judge_claims
 from wavecheck.scenarios.pipeline.import_job import ImportJobWorld
 from wavecheck.scenarios.pipeline.mutants import PIPELINE_MUTANTS
 from wavecheck.scenarios.pipeline.settings import ImportJobSettings
@@ -21,6 +22,7 @@ IMPORT_JOB: Final[Scenario] = world(
     settings=ImportJobSettings,
     code=VARIANTS,
     default="progressive",
+    claims=judge_claims,
     methods=("check_and_trigger_next_wave", "dispatch_wave"),
     small={
         "parents": 3,

@@ -39,6 +39,8 @@ class Scenario:
         collection: the collection of exhibits that it belongs to; empty: none.
         files: settings that name files: what those hold is part of a campaign.
         default: the code that is meant where none is named; empty: the first.
+        claims: judges what a report claims, on the timed runs of a comparison by
+            coordinator; None: there is no such report.
         declared_by: the function that builds it.
     """
 
@@ -55,6 +57,7 @@ class Scenario:
     collection: str = ""
     files: tuple[str, ...] = ()
     default: str = ""
+    claims: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
     declared_by: Callable[..., Any] | None = None
 
     @property

@@ -26,8 +26,7 @@ from wavecheck.sim.operation import Kind, Operation, Postponed
 from wavecheck.sim.parts import Change
 from wavecheck.sim.task import Task
 from wavecheck.sim.trace import plain
-from wavecheck.sim.transactions import Blocked as WaitsInModel
-from wavecheck.sim.transactions import Failed, Failure
+from wavecheck.sim.transactions import Blocked, Failed, Failure
 
 ASK_AFTER_SECONDS: Final = 0.004
 """A statement that takes longer is asked about; blocked ones are known within 20 ms."""
@@ -67,7 +66,7 @@ class Twin(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
+class WaitsForLock:
     """A statement that the real thing held up.
 
     Attributes:
@@ -140,7 +139,7 @@ class Lockstep:
     twin: Twin
     runner: asyncio.Runner
     statements_count: int = 0
-    blocked: list[Blocked] = field(default_factory=list)
+    blocked: list[WaitsForLock] = field(default_factory=list)
     disagreement: Disagreement | None = None
     overtaken: str = ""
     _pending: dict[str, _Pending] = field(default_factory=dict)
@@ -168,7 +167,7 @@ class Lockstep:
         if waiting is not None:
             # The model attempts it once more: what held it up is over, unless it now
             # meets somebody else.
-            if type(result) is not WaitsInModel:
+            if type(result) is not Blocked:
                 waiting.expected = result
                 if result == Failed(Failure.DEADLOCK):
                     await self.twin.give_way(task)
@@ -188,10 +187,10 @@ class Lockstep:
         waits_for, seconds = await self._watch(task, running)
         if waits_for:
             self._pending[task] = pending
-            if type(result) is not WaitsInModel:
+            if type(result) is not Blocked:
                 await self._disagree(task, pending, f"waits for {', '.join(waits_for)}")
             self.blocked.append(
-                Blocked(
+                WaitsForLock(
                     step=pending.step,
                     task=task,
                     statement=statement,
@@ -274,4 +273,4 @@ class Lockstep:
 
 def _shown(value: Any) -> Any:
     """Return an answer as people read it: plain data, or how a statement ended."""
-    return str(value) if isinstance(value, WaitsInModel | Failed) else plain(value)
+    return str(value) if isinstance(value, Blocked | Failed) else plain(value)

@@ -33,15 +33,32 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from types import BuiltinFunctionType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 from wavecheck.sim.blame import calling_at
 from wavecheck.sim.blocking import current_blocking, wait_for
 from wavecheck.sim.errors import CoordinatorError
+from wavecheck.sim.task import Task
 
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
-    from wavecheck.sim.task import Task
+
+class TaskClock(Protocol):
+    """What is asked of the kernel whose task runs.
+
+    Attributes:
+        is_timed: virtual time passes.
+        seed: of everything that is drawn.
+    """
+
+    is_timed: bool
+    seed: int
+
+    @property
+    def now(self) -> float:
+        """Ticks since the world's begin."""
+
+    def sleep(self, ticks: int) -> Any:
+        """Return what a task awaits to let time pass."""
+
 
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """The moment at which each world begins."""
@@ -60,13 +77,13 @@ class Running:
     __slots__ = ("kernel",)
 
     def __init__(self) -> None:
-        self.kernel: Kernel | None = None
+        self.kernel: TaskClock | None = None
 
 
 RUNNING: Final = Running()
 
 
-def running_task(kernel: "Kernel") -> "Task":
+def running_task(kernel: TaskClock) -> Task:
     """Return the running task, unseen by whoever records what a step looks at."""
     task: Task = vars(kernel)["current"]
     return task
@@ -94,24 +111,24 @@ def task_locals() -> dict[Any, Any]:
     return running_task(RUNNING.kernel).locals
 
 
-def past_of(task: "Task") -> tuple[int, int]:
+def past_of(task: Task) -> tuple[int, int]:
     """Return what decides about the clock and the chance that a task will see."""
     return task.ticks_slept, task.draws_count
 
 
-def ticks_now(kernel: "Kernel") -> int:
+def ticks_now(kernel: TaskClock) -> int:
     """Return the time that the running task reads, in ticks since the world's begin."""
     if kernel.is_timed:
         return int(kernel.now)
     return running_task(kernel).ticks_slept
 
 
-def moment_now(kernel: "Kernel") -> datetime:
+def moment_now(kernel: TaskClock) -> datetime:
     """Return the moment that the running task reads."""
     return EPOCH + timedelta(microseconds=ticks_now(kernel))
 
 
-def drawn_bytes(kernel: "Kernel", count: int) -> bytes:
+def drawn_bytes(kernel: TaskClock, count: int) -> bytes:
     """Return random bytes for the running task."""
     task = running_task(kernel)
     task.draws_count += 1
@@ -122,7 +139,7 @@ def drawn_bytes(kernel: "Kernel", count: int) -> bytes:
     return found[:count]
 
 
-def _slept(kernel: "Kernel", seconds: float) -> None:
+def _slept(kernel: TaskClock, seconds: float) -> None:
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
     ticks = round(seconds * 1_000_000)
@@ -137,24 +154,24 @@ def _slept(kernel: "Kernel", seconds: float) -> None:
 # What replaces what: each is called with the kernel and the original's arguments ------
 
 
-def _local_time(kernel: "Kernel", seconds: float | None = None) -> time.struct_time:
+def _local_time(kernel: TaskClock, seconds: float | None = None) -> time.struct_time:
     if seconds is None:
         seconds = (_EPOCH_TICKS + ticks_now(kernel)) // 1_000_000
     return _ORIGINALS["gmtime"](seconds)  # type: ignore[no-any-return]  # time's own
 
 
-def _drawn_float(kernel: "Kernel") -> float:
+def _drawn_float(kernel: TaskClock) -> float:
     return (int.from_bytes(drawn_bytes(kernel, 8)) >> 11) / (1 << 53)
 
 
-def _drawn_bits(kernel: "Kernel", count: int) -> int:
+def _drawn_bits(kernel: TaskClock, count: int) -> int:
     if count < 0:
         raise ValueError("number of bits must be non-negative")
     size = (count + 7) // 8
     return int.from_bytes(drawn_bytes(kernel, size)) >> (size * 8 - count)
 
 
-def _seeded(kernel: "Kernel", *seed: object) -> None:
+def _seeded(kernel: TaskClock, *seed: object) -> None:
     refuse_here(
         "random.seed sets one source that all tasks share",
         "draw from a random.Random(seed) that the task owns",
@@ -162,7 +179,7 @@ def _seeded(kernel: "Kernel", *seed: object) -> None:
 
 
 def _seeded_own(
-    kernel: "Kernel", source: random.Random, seed: Any = None, version: int = 2
+    kernel: TaskClock, source: random.Random, seed: Any = None, version: int = 2
 ) -> None:
     """Seed a source that code makes for itself; without a seed, by a drawn value."""
     if seed is None:
@@ -170,18 +187,18 @@ def _seeded_own(
     _ORIGINALS["Random.seed"](source, seed, version)
 
 
-def _pid(kernel: "Kernel") -> int:
+def _pid(kernel: TaskClock) -> int:
     return _FIRST_PID + running_task(kernel).index
 
 
-def _started(kernel: "Kernel", thread: threading.Thread) -> None:
+def _started(kernel: TaskClock, thread: threading.Thread) -> None:
     refuse_here(
         f"the code under test starts a thread, {thread.name}",
         "make what the thread does a task of the world",
     )
 
 
-def _connected(kernel: "Kernel", connecting: socket.socket, address: object) -> None:
+def _connected(kernel: TaskClock, connecting: socket.socket, address: object) -> None:
     refuse_here(
         f"the code under test opens a connection to {address!r}",
         "hand it a stand-in from the world: a database, or recorded calls",

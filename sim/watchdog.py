@@ -20,14 +20,11 @@ import os
 import signal
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from wavecheck.sim.blame import Place, calling_at
 from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.surroundings import RUNNING
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
 
 TICK_SECONDS: Final = 0.25
 SECONDS_MIN: Final = 2.0
@@ -68,7 +65,7 @@ class Watchdog:
     def __init__(self) -> None:
         self.seconds = SECONDS_MAX
         self.why_not = ""
-        self.kernel: Kernel | None = None
+        self.kernel: object | None = None
         self.entered_count = 0
         self._before: tuple[signal.Signals, Any] | None = None  # and its handler
         self._last: tuple[int, int] = (0, 0)
@@ -156,7 +153,7 @@ class watched:
 
     __slots__ = ("_before", "_kernel")
 
-    def __init__(self, kernel: "Kernel") -> None:
+    def __init__(self, kernel: object) -> None:
         self._kernel = kernel
 
     def __enter__(self) -> None:

@@ -34,7 +34,7 @@ from wavecheck.coordinator.sql.scripting import (
     statement_text,
     tables_text,
 )
-from wavecheck.coordinator.sql.sessions import Session, open_session
+from wavecheck.coordinator.sql.sessions import LockstepSession, open_session
 from wavecheck.coordinator.sql.store import Clock, SQLStore, Wait
 from wavecheck.coordinator.sql.transactions import in_one_transaction
 from wavecheck.coordinator.sql.waiting import (
@@ -50,9 +50,9 @@ __all__ = [
     "Clock",
     "Connection",
     "DatabaseUnusable",
+    "LockstepSession",
     "Rows",
     "SQLStore",
-    "Session",
     "TableNames",
     "Wait",
     "Workspace",

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningDelete
 
-from wavecheck.coordinator.sql.schema import BATCHES, CACHE, FINISHED, Moment
+from wavecheck.coordinator.sql.schema import BATCHES, CACHE, FINISHED, Timestamp
 
-_NOW: Final = bindparam("now", type_=Moment())
+_NOW: Final = bindparam("now", type_=Timestamp())
 _IDS: Final = bindparam("ids", type_=BATCHES.c.parent_ids.type)
 
 ACCUMULATE: Final = insert(CACHE)

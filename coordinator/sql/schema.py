@@ -44,7 +44,7 @@ def microseconds_of(moment: datetime) -> int:
     return (moment - EPOCH) // _MICROSECOND
 
 
-class Moment(TypeDecorator[int]):
+class Timestamp(TypeDecorator[int]):
     """Microseconds since 1970, kept as a timestamp in UTC."""
 
     impl = DateTime(timezone=True)
@@ -72,7 +72,7 @@ JOBS: Final = Table(
     Column("job_id", _ID, primary_key=True),
     Column("status", String, nullable=False),
     Column("parents_total", Integer, nullable=False),
-    Column("completed_at", Moment),
+    Column("completed_at", Timestamp),
 )
 
 WAVES: Final = Table(
@@ -84,7 +84,7 @@ WAVES: Final = Table(
     Column("record_type", String, nullable=False),
     Column("status", String, nullable=False),
     Column("is_sealed", Boolean, nullable=False),
-    Column("updated_at", Moment, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
     PrimaryKeyConstraint("job_id", "wave_number"),
     ForeignKeyConstraint(["job_id"], ["jobs.job_id"]),
 )
@@ -97,11 +97,11 @@ BATCHES: Final = Table(
     Column("wave_number", Integer, nullable=False),
     Column("status", String, nullable=False),
     Column("parent_ids", _IDS, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("dispatched_at", Moment),
-    Column("completed_at", Moment),
+    Column("created_at", Timestamp, nullable=False),
+    Column("dispatched_at", Timestamp),
+    Column("completed_at", Timestamp),
     Column("attempt", Integer, nullable=False),
-    Column("lease_until", Moment),
+    Column("lease_until", Timestamp),
     ForeignKeyConstraint(
         ["job_id", "wave_number"], ["waves.job_id", "waves.wave_number"]
     ),
@@ -114,8 +114,8 @@ QUEUE: Final = Table(
     Column("message_id", _NUMBER, primary_key=True, autoincrement=True),
     Column("batch_id", _ID, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("sent_at", Moment),
-    Column("taken_at", Moment),
+    Column("sent_at", Timestamp),
+    Column("taken_at", Timestamp),
 )
 """Messages are kept when they are taken: two of one batch and attempt are a double
 dispatch, and a query finds it. A message without `sent_at` was not sent but delivered

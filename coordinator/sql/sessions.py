@@ -18,7 +18,7 @@ from wavecheck.coordinator.sql.waiting import backend_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class LockstepSession:
     """One connection.
 
     Attributes:
@@ -59,7 +59,7 @@ class Session:
 
 async def open_session(
     engine: AsyncEngine, *, clock: Clock, stale_after: int, lease: int
-) -> Session:
+) -> LockstepSession:
     """Open one connection; its store does not wait for messages.
 
     Args:
@@ -74,7 +74,7 @@ async def open_session(
         # for time. Only a superuser may do this; otherwise time decides after a second.
         with suppress(DBAPIError):
             await execute(connection, "SET deadlock_timeout TO '100s'")
-    return Session(
+    return LockstepSession(
         connection=connection,
         store=SQLTransaction(
             connection,

@@ -15,7 +15,7 @@ from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_conformity
 from wavecheck.scenarios.conformity import (
     ConformResult,
-    Disagreement,
+    Mismatch,
     conform,
     open_sessions,
     read_worlds,
@@ -91,7 +91,7 @@ def _ending_cleanly() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _keep(disagreement: Disagreement, folder: Path) -> Path:
+def _keep(disagreement: Mismatch, folder: Path) -> Path:
     name, content = world_file(disagreement.world, disagreement.database)
     try:
         make_folder(folder)

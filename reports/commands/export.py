@@ -48,7 +48,7 @@ _OF_SCHEDULES: Final = (
 )
 
 
-class Rows(StrEnum):
+class RunTable(StrEnum):
     """Which table of a timed run becomes CSV."""
 
     BATCHES = "batches"
@@ -68,7 +68,9 @@ def export_command(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="- prints it.")
     ] = Path("-"),
-    rows: Annotated[Rows, typer.Option(help="Of a timed run, as CSV.")] = Rows.BATCHES,
+    rows: Annotated[
+        RunTable, typer.Option(help="Of a timed run, as CSV.")
+    ] = RunTable.BATCHES,
     coordinator: CoordinatorName = None,
     settings: Settings = None,
     seed: Seed = None,
@@ -119,7 +121,7 @@ def _of_scenario(
     seed: int | None,
     *,
     form: Format,
-    rows: Rows,
+    rows: RunTable,
 ) -> str:
     from wavecheck.reports import export
 
@@ -144,7 +146,7 @@ def _of_scenario(
     return export.csv_text(_records(run, rows))
 
 
-def _records(run: TimedRun, rows: Rows) -> list[dict[str, object]]:
-    if rows is Rows.BATCHES:
+def _records(run: TimedRun, rows: RunTable) -> list[dict[str, object]]:
+    if rows is RunTable.BATCHES:
         return run.batch_records()
-    return run.call_records() if rows is Rows.CALLS else run.alert_records()
+    return run.call_records() if rows is RunTable.CALLS else run.alert_records()

@@ -20,7 +20,7 @@ from wavecheck.reports.console import make_console
 from wavecheck.reports.incident.files import save_timeline
 from wavecheck.reports.incident.view import investigation_data, print_rows, print_trials
 from wavecheck.reports.progress import showing_progress
-from wavecheck.scenarios.incident.evidence import Evidence, evidence_of
+from wavecheck.scenarios.incident.evidence import IncidentEvidence, evidence_of
 from wavecheck.scenarios.incident.files import read_calls, read_files
 from wavecheck.scenarios.incident.investigation import (
     EXECUTIONS_MAX,
@@ -115,7 +115,7 @@ def _evidence(
     job: str | None,
     mapping_file: Path | None,
     files: dict[str, Path | None],
-) -> Evidence:
+) -> IncidentEvidence:
     mapping = read_mapping(mapping_file)
     has_files = [name for name, path in files.items() if path is not None]
     if db is None:

@@ -6,7 +6,7 @@ changed something, a dashed one came back with a value and changed nothing.
 
 from typing import Final
 
-from wavecheck.reports.export.story import Story, one_line, tell
+from wavecheck.reports.export.story import ToldSchedule, one_line, tell
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.sim.search.schedule import Schedule
 
@@ -42,7 +42,7 @@ def mermaid(recorded: Schedule | Evidence) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _across(story: Story, names: dict[str, str]) -> str:
+def _across(story: ToldSchedule, names: dict[str, str]) -> str:
     return f"{names[story.lanes[0]]},{_SHARED}" if story.lanes else _SHARED
 
 

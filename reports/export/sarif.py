@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from wavecheck import __version__
 from wavecheck.reports.export.judged import judged
-from wavecheck.reports.export.story import Story, one_line, tell
+from wavecheck.reports.export.story import ToldSchedule, one_line, tell
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.blame import Place
@@ -77,7 +77,9 @@ def _located(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _flows(story: Story, locations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _flows(
+    story: ToldSchedule, locations: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     flows = []
     for lane in story.lanes:
         steps = [
@@ -95,7 +97,7 @@ def _flows(story: Story, locations: list[dict[str, Any]]) -> list[dict[str, Any]
     return flows
 
 
-def _location(place: Place | None, story: Story, index: int) -> dict[str, Any]:
+def _location(place: Place | None, story: ToldSchedule, index: int) -> dict[str, Any]:
     step = story.steps[index]
     mark = story.marks.get(step.number)
     text = f"{step.task}: {story.words(step)}{f' ({mark})' if mark else ''}"

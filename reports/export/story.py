@@ -14,7 +14,7 @@ from wavecheck.sim.trace import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class ToldSchedule:
     """One schedule, replayed.
 
     Attributes:
@@ -42,7 +42,7 @@ class Story:
         return self.wording.changes(step.changes)
 
 
-def tell(evidence: Evidence) -> Story:
+def tell(evidence: Evidence) -> ToldSchedule:
     """Replay a schedule, and explain it if it violates a property.
 
     Raises:
@@ -59,7 +59,7 @@ def tell(evidence: Evidence) -> Story:
         explanation = None
         steps, marks = evidence.replayed.steps, {}
         title = f"{schedule.coordinator} in {schedule.scenario}: {len(steps)} steps"
-    return Story(
+    return ToldSchedule(
         title=title,
         steps=steps,
         lanes=tuple(lanes_of(steps)),

@@ -46,7 +46,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
+class Histogram:
     """One measure: a strip for each coordinator on one scale from `low` to `high`."""
 
     name: str
@@ -74,7 +74,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 def distributions_of(
     runs: Mapping[str, Sequence[TimedRun]],
-) -> tuple[Distribution, ...]:
+) -> tuple[Histogram, ...]:
     """Return a strip chart for each measure that varies at all.
 
     Args:
@@ -90,7 +90,7 @@ def distributions_of(
             continue
         low, high = min(everything), max(everything)
         found.append(
-            Distribution(
+            Histogram(
                 name=title,
                 low=f"{low:,.6g}",
                 high=f"{high:,.6g}",

@@ -15,7 +15,7 @@ from wavecheck.sim.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class VerdictCell:
     """One verdict.
 
     Attributes:
@@ -51,9 +51,9 @@ class MatrixRow:
     scenario: str
     coordinator: str
     sizes: str
-    cells: tuple[Cell, ...]
+    cells: tuple[VerdictCell, ...]
 
-    def cell(self, property_name: str) -> Cell | None:
+    def cell(self, property_name: str) -> VerdictCell | None:
         """Return the cell of a property, if it was judged."""
         return next(
             (one for one in self.cells if one.property_name == property_name), None
@@ -169,10 +169,10 @@ def _cell(
     strength: str,
     meaning: str,
     evidence: str,
-) -> Cell:
+) -> VerdictCell:
     if verdict.outcome is Outcome.NOT_TESTED:
         brief = f"{brief}; never at risk"
-    return Cell(
+    return VerdictCell(
         property_name=verdict.property_name,
         outcome=verdict.outcome,
         brief=brief,

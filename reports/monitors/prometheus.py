@@ -22,7 +22,7 @@ _LABELS: Final = "job {{ $labels.job_id }}, wave {{ $labels.wave_number }}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class AlertRule:
     """One alert rule.
 
     Attributes:
@@ -64,12 +64,12 @@ def prometheus_rules(thresholds: Thresholds) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rules(thresholds: Thresholds) -> list[Rule]:
+def rules(thresholds: Thresholds) -> list[AlertRule]:
     """Return one rule for each monitor, in the order of `ALERTS`."""
     still = _duration(thresholds.not_decreasing_seconds)
     derived = 'wave_batches{kind="derived", status="pending"}'
     return [
-        Rule(
+        AlertRule(
             alert="PendingTooLong",
             expression=(
                 f'sum by ({_WAVE}) (wave_batches{{status="pending"}}) > 0\n'
@@ -83,7 +83,7 @@ def rules(thresholds: Thresholds) -> list[Rule]:
                 " Find them with the probe pending_too_long of wavecheck alerts."
             ),
         ),
-        Rule(
+        AlertRule(
             alert="PendingNotDecreasing",
             # A gauge that falls is what resets() counts. The offset asks that the
             # series is old enough for its silence to mean anything.
@@ -100,7 +100,7 @@ def rules(thresholds: Thresholds) -> list[Rule]:
                 " incident. It also fires when all workers are busy for so long."
             ),
         ),
-        Rule(
+        AlertRule(
             alert="ManyDispatchCalls",
             expression=(
                 f"sum by ({_WAVE}) (wave_dispatch_calls_total) > {thresholds.calls_max}"

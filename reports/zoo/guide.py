@@ -10,7 +10,7 @@ from typing import Final
 from wavecheck.reports.explanation.text import explanation_markdown
 from wavecheck.scenarios.exhibit import Pattern
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.examination import Examination, Finding
+from wavecheck.scenarios.verdicts.examination import Examination, FoundFault
 from wavecheck.sim.search.explain import explain
 
 _INTRODUCTION: Final = """\
@@ -146,7 +146,7 @@ def _section(pattern: Pattern, examinations: Sequence[Examination]) -> str:
     )
 
 
-def _told(found: Finding) -> str:
+def _told(found: FoundFault) -> str:
     schedule = found.schedule
     world = Subject.of_schedule(schedule).world()
     text = explanation_markdown(explain(world, schedule))

@@ -4,7 +4,7 @@
 disagree. Here, and nowhere else below the command line, databases are talked to.
 """
 
-from wavecheck.scenarios.conformity.compare import Agreement, Disagreement, run_both
+from wavecheck.scenarios.conformity.compare import Agreement, Mismatch, run_both
 from wavecheck.scenarios.conformity.conforming import (
     ConformResult,
     LevelResult,
@@ -12,22 +12,22 @@ from wavecheck.scenarios.conformity.conforming import (
     open_sessions,
 )
 from wavecheck.scenarios.conformity.database import (
+    DatabaseSessions,
     DatabaseTrouble,
     PatienceLost,
-    Sessions,
 )
 from wavecheck.scenarios.conformity.regressions import read_worlds, world_file
-from wavecheck.scenarios.conformity.world import Step, TableWorld
+from wavecheck.scenarios.conformity.world import SessionStep, TableWorld
 
 __all__ = [
     "Agreement",
     "ConformResult",
+    "DatabaseSessions",
     "DatabaseTrouble",
-    "Disagreement",
     "LevelResult",
+    "Mismatch",
     "PatienceLost",
-    "Sessions",
-    "Step",
+    "SessionStep",
     "TableWorld",
     "conform",
     "open_sessions",

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wavecheck.scenarios.conformity.database import Sessions
+from wavecheck.scenarios.conformity.database import DatabaseSessions
 from wavecheck.scenarios.conformity.model import Model, Shown, TooManyStates
-from wavecheck.scenarios.conformity.world import BLOCKED, Step, TableWorld, describe
+from wavecheck.scenarios.conformity.world import (
+    BLOCKED,
+    SessionStep,
+    TableWorld,
+    describe,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +24,7 @@ class TakenStep:
     """
 
     session: int
-    step: Step
+    step: SessionStep
     shown: Shown
 
     def __str__(self) -> str:
@@ -34,7 +39,7 @@ class TakenStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
+class Mismatch:
     """Where model and database part.
 
     Attributes:
@@ -81,7 +86,7 @@ class Agreement:
         return sum(one.shown[one.session] == BLOCKED for one in self.steps)
 
 
-def run_both(world: TableWorld, sessions: Sessions) -> Agreement | Disagreement:
+def run_both(world: TableWorld, sessions: DatabaseSessions) -> Agreement | Mismatch:
     """Run a world on the model and on a database and compare every step.
 
     Raises:
@@ -95,14 +100,14 @@ def run_both(world: TableWorld, sessions: Sessions) -> Agreement | Disagreement:
     except BaseException:
         sessions.abandon()
         raise
-    if isinstance(result, Disagreement) or result.was_cut:
+    if isinstance(result, Mismatch) or result.was_cut:
         sessions.abandon()
     return result
 
 
 def _run(
-    world: TableWorld, sessions: Sessions, model: Model, taken: list[TakenStep]
-) -> Agreement | Disagreement:
+    world: TableWorld, sessions: DatabaseSessions, model: Model, taken: list[TakenStep]
+) -> Agreement | Mismatch:
     places = [0] * len(world.programs)
     for session in _turns(world, model, places):
         step = world.program(session)[places[session]]
@@ -116,7 +121,7 @@ def _run(
         seen = tuple(sessions.step(session, step)[: len(places)])
         taken.append(TakenStep(session=session, step=step, shown=seen))
         if not model.narrow(seen):
-            return Disagreement(
+            return Mismatch(
                 world=world,
                 database=sessions.name,
                 steps=tuple(taken),
@@ -125,7 +130,7 @@ def _run(
             )
     expected, found = model.rows(), sessions.rows()
     if found not in expected:
-        return Disagreement(
+        return Mismatch(
             world=world,
             database=sessions.name,
             steps=tuple(taken),

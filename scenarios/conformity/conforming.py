@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from wavecheck.scenarios.conformity.compare import Disagreement, run_both
-from wavecheck.scenarios.conformity.database import DatabaseTrouble, Sessions
+from wavecheck.scenarios.conformity.compare import Mismatch, run_both
+from wavecheck.scenarios.conformity.database import DatabaseSessions, DatabaseTrouble
 from wavecheck.scenarios.conformity.sqlite import SQLiteSessions
 from wavecheck.scenarios.conformity.world import TableWorld
 from wavecheck.sim.transactions.level import Level
@@ -41,9 +41,9 @@ class LevelResult:
     blocked_count: int = 0
     open_count: int = 0
     cut_count: int = 0
-    unsteady: list[Disagreement] = field(default_factory=list)
+    unsteady: list[Mismatch] = field(default_factory=list)
     is_shrinking: bool = False
-    disagreement: Disagreement | None = None
+    disagreement: Mismatch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,12 @@ class ConformResult:
     blocked_seconds: tuple[float, ...]
     was_interrupted: bool
 
-    def disagreements(self) -> list[Disagreement]:
+    def disagreements(self) -> list[Mismatch]:
         """Return the disagreements."""
         return [one.disagreement for one in self.levels if one.disagreement is not None]
 
 
-def open_sessions(url: str) -> Sessions:
+def open_sessions(url: str) -> DatabaseSessions:
     """Connect to a database.
 
     Args:
@@ -89,7 +89,7 @@ def open_sessions(url: str) -> Sessions:
     )
 
 
-def _postgres(url: str) -> Sessions:
+def _postgres(url: str) -> DatabaseSessions:
     try:  # the driver is an extra, which other commands do without
         from wavecheck.scenarios.conformity.postgres import PostgresSessions
     except ModuleNotFoundError as error:
@@ -100,7 +100,7 @@ def _postgres(url: str) -> Sessions:
     return PostgresSessions(url)
 
 
-def chosen_levels(sessions: Sessions, names: Sequence[str]) -> list[Level]:
+def chosen_levels(sessions: DatabaseSessions, names: Sequence[str]) -> list[Level]:
     """Return the levels with these names; all that the database knows if none is given.
 
     Raises:
@@ -117,7 +117,7 @@ def chosen_levels(sessions: Sessions, names: Sequence[str]) -> list[Level]:
 
 
 def conform(
-    sessions: Sessions,
+    sessions: DatabaseSessions,
     levels: Sequence[Level],
     *,
     schedules: int,
@@ -156,7 +156,7 @@ def conform(
 
 
 def _compare(
-    sessions: Sessions,
+    sessions: DatabaseSessions,
     result: LevelResult,
     known: Sequence[TableWorld],
     seed: int,
@@ -165,7 +165,7 @@ def _compare(
     # Hypothesis takes long to import, and only this needs it.
     from wavecheck.scenarios.conformity.drawing import draw_until
 
-    last: list[Disagreement] = []
+    last: list[Mismatch] = []
 
     def check(world: TableWorld) -> bool:
         disagreement = _disagreement(sessions, world, result, is_counted=not last)
@@ -192,13 +192,17 @@ def _compare(
 
 
 def _disagreement(
-    sessions: Sessions, world: TableWorld, result: LevelResult, *, is_counted: bool
-) -> Disagreement | None:
+    sessions: DatabaseSessions,
+    world: TableWorld,
+    result: LevelResult,
+    *,
+    is_counted: bool,
+) -> Mismatch | None:
     """Run a world; what disagrees must do so again and again, or it is unsteady."""
-    first: Disagreement | None = None
+    first: Mismatch | None = None
     for _ in range(_TRIES):
         found = run_both(world, sessions)
-        if not isinstance(found, Disagreement):
+        if not isinstance(found, Mismatch):
             if first is not None:
                 result.unsteady.append(first)
             if is_counted:

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from wavecheck.scenarios.conformity.world import Step, TableWorld
+from wavecheck.scenarios.conformity.world import SessionStep, TableWorld
 from wavecheck.sim.errors import InvalidScenario, WavecheckError
 from wavecheck.sim.transactions.level import Level
 
@@ -15,7 +15,7 @@ class PatienceLost(WavecheckError):
     """A database does not answer and does not wait for anybody either."""
 
 
-class Sessions(Protocol):
+class DatabaseSessions(Protocol):
     """The sessions of one world after another on a real database.
 
     Attributes:
@@ -34,7 +34,7 @@ class Sessions(Protocol):
         """Put a world's rows into the tables; no session is in a transaction."""
         ...
 
-    def step(self, session: int, step: Step) -> list[Any]:
+    def step(self, session: int, step: SessionStep) -> list[Any]:
         """Take a step; return for each session what it has shown, or None."""
         ...
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from wavecheck.scenarios.conformity.templates import COMMON, LOCKS, TEMPLATES
-from wavecheck.scenarios.conformity.world import Step, TableWorld
+from wavecheck.scenarios.conformity.world import SessionStep, TableWorld
 from wavecheck.sim.transactions.level import Level
 
 SESSIONS: Final = (2, 4)
@@ -21,13 +21,13 @@ SHRINKS_MAX: Final = 600
 """How many worlds are tried to find a smaller one that fails."""
 
 
-def _steps(*, locks_rows: bool) -> st.SearchStrategy[Step]:
+def _steps(*, locks_rows: bool) -> st.SearchStrategy[SessionStep]:
     """Return the strategy of single statements."""
     kinds = ["update", "select", "insert", "delete", "count"]
     if locks_rows:
         kinds.insert(1, "lock")
     simple = st.builds(
-        Step,
+        SessionStep,
         kind=st.sampled_from(["update", *kinds]),  # updates make most of the trouble
         table=st.sampled_from(["a", "a", "b"]),
         column=st.sampled_from(["key", "", "value"]),
@@ -52,7 +52,9 @@ def _steps(*, locks_rows: bool) -> st.SearchStrategy[Step]:
         n=st.integers(1, 2),
         lock=st.sampled_from(LOCKS),
     )
-    return st.one_of(simple, *[st.builds(Step, kind=st.just("sql"), text=text)] * 3)
+    return st.one_of(
+        simple, *[st.builds(SessionStep, kind=st.just("sql"), text=text)] * 3
+    )
 
 
 @st.composite
@@ -63,9 +65,9 @@ def worlds(draw: Any, level: Level, *, locks_rows: bool) -> TableWorld:
     end = st.sampled_from(["commit", "commit", "rollback"])
 
     @st.composite
-    def transactions(draw: Any) -> list[Step]:
+    def transactions(draw: Any) -> list[SessionStep]:
         steps = draw(st.lists(step, min_size=STATEMENTS[0], max_size=STATEMENTS[1]))
-        return [*steps, Step(kind=draw(end))]
+        return [*steps, SessionStep(kind=draw(end))]
 
     programs = draw(
         st.lists(

@@ -36,7 +36,7 @@ from wavecheck.sim.transactions.stepwise import Unfinished
 STATES_MAX: Final = 64
 
 
-class Standing(NamedTuple):
+class SessionPlace(NamedTuple):
     """Where a session stands.
 
     Attributes:
@@ -59,7 +59,7 @@ class State(NamedTuple):
     """
 
     parts: tuple[Hashable, ...]
-    sessions: tuple[Standing, ...]
+    sessions: tuple[SessionPlace, ...]
 
 
 Shown = tuple[Any, ...]
@@ -104,7 +104,7 @@ class Model:
         self._database = Database(self._kernel, SCHEMA, rows=rows, scan=scan)
         self._locks = self._database.transactions.locks
         fresh = _facts(ModelSession(self._database, self._level))
-        self.states = [self._save((Standing(fresh),) * len(world.programs))]
+        self.states = [self._save((SessionPlace(fresh),) * len(world.programs))]
         self.was_open = False
 
     def is_blocked(self, session: int) -> bool:
@@ -203,7 +203,7 @@ class Model:
             self._save(tuple(sessions)), tuple(shown), moment.looking.union(moved)
         )
 
-    def _fronts(self, sessions: list[Standing]) -> list[tuple[int, ...]]:
+    def _fronts(self, sessions: list[SessionPlace]) -> list[tuple[int, ...]]:
         """Return for each session who has the row that it waits for, and who is next.
 
         When these change, the server wakes it, and it begins to wait anew.
@@ -213,7 +213,7 @@ class Model:
             for one in sessions
         ]
 
-    def _perform(self, sessions: list[Standing], number: int, what: str) -> Any:
+    def _perform(self, sessions: list[SessionPlace], number: int, what: str) -> Any:
         """Do a step in the loaded state; return what it shows.
 
         Args:
@@ -227,7 +227,7 @@ class Model:
             setattr(session, name, value)
         if what in ENDS:
             shown = self._end(session, what)
-            sessions[number] = Standing(_facts(session))
+            sessions[number] = SessionPlace(_facts(session))
             return shown
         text = what or standing.text
         if session.status is TransactionStatus.IDLE:
@@ -238,7 +238,9 @@ class Model:
             session.status is TransactionStatus.FAILED
         ):
             session.status = TransactionStatus.IN_TRANSACTION
-        sessions[number] = Standing(_facts(session), blocked, text if blocked else "")
+        sessions[number] = SessionPlace(
+            _facts(session), blocked, text if blocked else ""
+        )
         if blocked is not None:
             return BLOCKED
         if isinstance(result, SQLError):
@@ -254,7 +256,7 @@ class Model:
         assert result is not None
         return COMMITTED if result.command == "COMMIT" else ROLLED_BACK
 
-    def _save(self, sessions: tuple[Standing, ...]) -> State:
+    def _save(self, sessions: tuple[SessionPlace, ...]) -> State:
         parts = tuple(part.snapshot() for part in self._kernel.parts.values())
         return State(parts, sessions)
 

@@ -26,7 +26,7 @@ from wavecheck.scenarios.conformity.world import (
     ROLLED_BACK,
     SCHEMA,
     TABLES,
-    Step,
+    SessionStep,
     TableWorld,
     failure_of,
     outcome_of,
@@ -172,7 +172,7 @@ class PostgresSessions:
             one.connection.execute("SELECT pg_advisory_unlock_all()")
             one.is_open = False
 
-    def step(self, session: int, step: Step) -> list[Any]:
+    def step(self, session: int, step: SessionStep) -> list[Any]:
         """Take a step; return what each session has shown: a result, or None.
 
         Raises:
@@ -276,11 +276,11 @@ class _Session:
         self.pending: str | None = None
         self.outcome: Any = None
         self.is_open = False
-        self._step: Step | None = None
+        self._step: SessionStep | None = None
         self._wire = connection.pgconn
         self._results: list[pq.abc.PGresult] = []
 
-    def send(self, text: str, step: Step | None = None) -> None:
+    def send(self, text: str, step: SessionStep | None = None) -> None:
         """Send a statement."""
         assert self.pending is None
         self._wire.send_query(text.encode())
@@ -315,7 +315,7 @@ class _Session:
             self.is_open = False
 
 
-def _outcome(result: pq.abc.PGresult, step: Step) -> Any:
+def _outcome(result: pq.abc.PGresult, step: SessionStep) -> Any:
     tag = (result.command_status or b"").decode()
     if step.is_end():
         return COMMITTED if tag == "COMMIT" else ROLLED_BACK

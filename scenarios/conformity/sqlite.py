@@ -14,7 +14,7 @@ from wavecheck.scenarios.conformity.world import (
     COMMITTED,
     ROLLED_BACK,
     TABLES,
-    Step,
+    SessionStep,
     TableWorld,
     outcome_of,
 )
@@ -96,13 +96,13 @@ class SQLiteSessions:
                 self._control.execute(f"INSERT INTO {name} VALUES (?, ?)", pair)
         self._control.execute("COMMIT")
 
-    def step(self, session: int, step: Step) -> list[Any]:
+    def step(self, session: int, step: SessionStep) -> list[Any]:
         """Take a step; return for each session what it has shown, or None."""
         shown: list[Any] = [None] * len(self._connections)
         shown[session] = self._outcome(self._connections[session], step)
         return shown
 
-    def _outcome(self, connection: sqlite3.Connection, step: Step) -> Any:
+    def _outcome(self, connection: sqlite3.Connection, step: SessionStep) -> Any:
         try:
             if step.is_end():
                 if connection.in_transaction:

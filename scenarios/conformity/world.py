@@ -47,7 +47,7 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Step(_Data):
+class SessionStep(_Data):
     """One statement, or the end of a transaction.
 
     Attributes:
@@ -128,14 +128,14 @@ class TableWorld(_Data):
 
     level: Level
     rows: dict[Literal["a", "b"], dict[Key, Small]] = Field(min_length=1)
-    programs: tuple[tuple[Step, ...], ...] = Field(min_length=1, max_length=6)
+    programs: tuple[tuple[SessionStep, ...], ...] = Field(min_length=1, max_length=6)
     order: tuple[Annotated[int, Ge(0), Le(5)], ...]
 
-    def program(self, session: int) -> tuple[Step, ...]:
+    def program(self, session: int) -> tuple[SessionStep, ...]:
         """Return the steps of a session, its last end included."""
         steps = self.programs[session]
         if steps and not steps[-1].is_end():
-            return (*steps, Step(kind="commit"))
+            return (*steps, SessionStep(kind="commit"))
         return steps
 
     def __str__(self) -> str:

@@ -31,7 +31,7 @@ from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.faults import FAULT_TASK_PREFIX
 from wavecheck.sim.kernel import StepListener
-from wavecheck.sim.lockstep import Blocked, Disagreement, Lockstep
+from wavecheck.sim.lockstep import Disagreement, Lockstep, WaitsForLock
 from wavecheck.sim.search.recorded import Entry, Script
 from wavecheck.sim.search.schedule import Replayed, Schedule, replay, run_rule
 from wavecheck.sim.world import World
@@ -62,7 +62,7 @@ class DatabaseReplay:
     replayed: Replayed
     statements_count: int
     connections_count: int
-    blocked: tuple[Blocked, ...]
+    blocked: tuple[WaitsForLock, ...]
     disagreement: Disagreement | None
     overtaken: str
     findings: tuple[Finding, ...]

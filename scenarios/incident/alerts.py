@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from wavecheck.coordinator import Batch, BatchState, Wave, WaveState
-from wavecheck.scenarios.incident.evidence import Evidence, spans
+from wavecheck.scenarios.incident.evidence import IncidentEvidence, spans
 from wavecheck.scenarios.pipeline.alerts import Alert, fired_alerts
 from wavecheck.scenarios.pipeline.observation import BATCH_STATES, WaveHistory
 from wavecheck.scenarios.pipeline.settings import IncidentSettings
 
 
 def alerts_of(
-    evidence: Evidence, settings: IncidentSettings
+    evidence: IncidentEvidence, settings: IncidentSettings
 ) -> tuple[list[Alert], list[str]]:
     """Return the alerts that would have fired, by wave, and what was assumed."""
     alerts: list[Alert] = []
@@ -36,7 +36,7 @@ def alerts_of(
 
 
 def _dispatch_times(
-    evidence: Evidence, wave_number: int
+    evidence: IncidentEvidence, wave_number: int
 ) -> tuple[dict[str, int], bool]:
     """Return when each sent batch was sent, and whether that had to be guessed."""
     sent = [
@@ -62,7 +62,7 @@ def _dispatch_times(
 
 
 def _history(
-    evidence: Evidence, wave: Wave, dispatched: Mapping[str, int]
+    evidence: IncidentEvidence, wave: Wave, dispatched: Mapping[str, int]
 ) -> WaveHistory:
     """Return how the batches of a wave stood over time, as far as it is known."""
     moves: list[tuple[int, BatchState | None, BatchState]] = []

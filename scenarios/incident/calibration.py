@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from wavecheck.scenarios.incident.timeline import BatchRecord, CallRecord, read_records
+from wavecheck.scenarios.incident.timeline import BatchLine, CallLine, read_records
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 
 QUANTILES_COUNT: Final = 200
@@ -152,7 +152,7 @@ _Found = tuple[str, list[float], str]
 """What was measured, the values, and why there are none."""
 
 
-def _service(rows: Sequence[BatchRecord]) -> _Found:
+def _service(rows: Sequence[BatchLine]) -> _Found:
     done = [one for one in rows if one.completed_at is not None]
     begins = "started_at" if any(one.started_at for one in done) else "dispatched_at"
     values = []
@@ -169,7 +169,7 @@ def _service(rows: Sequence[BatchRecord]) -> _Found:
     )
 
 
-def _latency(log: Sequence[CallRecord]) -> _Found:
+def _latency(log: Sequence[CallLine]) -> _Found:
     values = []
     for one in log:
         if one.ended_at is None or not one.statements:

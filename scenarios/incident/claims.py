@@ -19,7 +19,7 @@ Finding = tuple[bool, str] | None
 """Whether the claim holds, and what was measured; None: these runs do not decide it."""
 
 
-class Answer(Enum):
+class ClaimAnswer(Enum):
     """What the runs say of a claim."""
 
     SUPPORTED = "supported"
@@ -38,7 +38,7 @@ class Claim:
     """
 
     text: str
-    answer: Answer
+    answer: ClaimAnswer
     measured: str
 
 
@@ -48,9 +48,9 @@ def judge_claims(runs: Runs) -> tuple[Claim, ...]:
     for text, check in _CLAIMS:
         finding = check(runs)
         if finding is None:
-            answer, measured = Answer.NOT_DECIDED, ""
+            answer, measured = ClaimAnswer.NOT_DECIDED, ""
         else:
-            answer = Answer.SUPPORTED if finding[0] else Answer.CONTRADICTED
+            answer = ClaimAnswer.SUPPORTED if finding[0] else ClaimAnswer.CONTRADICTED
             measured = finding[1]
         claims.append(Claim(text=text, answer=answer, measured=measured))
     return tuple(claims)

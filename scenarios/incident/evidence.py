@@ -40,7 +40,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class CallRow:
     """One dispatch call that was logged.
 
     Attributes:
@@ -57,7 +57,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class IncidentEvidence:
     """Everything that is known of one job.
 
     Attributes:
@@ -74,19 +74,19 @@ class Evidence:
     job: Job
     waves: tuple[Wave, ...]
     batches: tuple[Batch, ...]
-    calls: tuple[Call, ...] | None
+    calls: tuple[CallRow, ...] | None
     sends: tuple[tuple[str, int], ...] | None
     started_at: int
     assumptions: tuple[str, ...]
     unknown: Named[str, str]
     _by_wave: Named[int, Sequence[Batch]] = field(init=False, repr=False)
-    _calls_by_wave: Named[int, Sequence[Call]] = field(init=False, repr=False)
+    _calls_by_wave: Named[int, Sequence[CallRow]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_wave: dict[int, list[Batch]] = {}
         for one in self.batches:
             by_wave.setdefault(one.wave_number, []).append(one)
-        calls: dict[int, list[Call]] = {}
+        calls: dict[int, list[CallRow]] = {}
         for call in self.calls or ():
             calls.setdefault(call.wave_number, []).append(call)
         object.__setattr__(self, "_by_wave", by_wave)
@@ -96,7 +96,7 @@ class Evidence:
         """Return the batches of one wave, ascending by id."""
         return self._by_wave.get(wave_number, ())
 
-    def calls_of_wave(self, wave_number: int) -> Sequence[Call]:
+    def calls_of_wave(self, wave_number: int) -> Sequence[CallRow]:
         """Return the logged calls of one wave, by time."""
         return self._calls_by_wave.get(wave_number, ())
 
@@ -112,7 +112,7 @@ class Evidence:
 
 def evidence_of(
     rows: Named[str, Rows | None], job_id: str, mapping: Mapping
-) -> Evidence:
+) -> IncidentEvidence:
     """Return checked evidence.
 
     Args:
@@ -146,7 +146,7 @@ def evidence_of(
             for one in messages
             if "sent_at" not in one.model_fields_set or one.sent_at is not None
         )
-    return Evidence(
+    return IncidentEvidence(
         job=job,
         waves=waves,
         batches=tuple(
@@ -244,12 +244,12 @@ def _batch(one: BatchRecord, name: str, start: datetime) -> Batch:
     )
 
 
-def _calls(calls: Sequence[CallRecord], start: datetime) -> tuple[Call, ...]:
+def _calls(calls: Sequence[CallRecord], start: datetime) -> tuple[CallRow, ...]:
     by_time = sorted(
         calls, key=lambda one: (_ticks(one.called_at, start) or 0, one.call_number or 0)
     )
     return tuple(
-        Call(
+        CallRow(
             number=number,
             wave_number=one.wave_number or 0,
             called_at=_ticks(one.called_at, start) or 0,

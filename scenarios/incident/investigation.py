@@ -15,7 +15,7 @@ from typing import Any, Final
 from wavecheck.coordinator import BatchState, ImportPlan, WaveKind
 from wavecheck.scenarios.comparison import WorldProgress
 from wavecheck.scenarios.incident.alerts import alerts_of
-from wavecheck.scenarios.incident.evidence import Evidence
+from wavecheck.scenarios.incident.evidence import IncidentEvidence
 from wavecheck.scenarios.incident.scenario import INCIDENT
 from wavecheck.scenarios.incident.story import Story, story_of
 from wavecheck.scenarios.loading import load_coordinator
@@ -80,7 +80,7 @@ class Investigation:
         assumptions: what is taken for granted beyond the evidence's own.
     """
 
-    evidence: Evidence
+    evidence: IncidentEvidence
     findings: tuple[Finding, ...]
     alerts: tuple[Alert, ...]
     wave_number: int
@@ -107,7 +107,7 @@ class Investigation:
 
 
 def read_rows(
-    evidence: Evidence,
+    evidence: IncidentEvidence,
     *,
     wave_number: int | None = None,
     given: Mapping[str, str] | None = None,
@@ -245,7 +245,7 @@ def _within(deadline: Deadline, names: Sequence[str]) -> Iterator[str]:
         yield name
 
 
-def _chosen_wave(evidence: Evidence, wave_number: int | None) -> int:
+def _chosen_wave(evidence: IncidentEvidence, wave_number: int | None) -> int:
     numbers = [one.wave_number for one in evidence.waves]
     if wave_number is None:
 
@@ -265,7 +265,9 @@ def _chosen_wave(evidence: Evidence, wave_number: int | None) -> int:
     return wave_number
 
 
-def _timeline(evidence: Evidence, wave_number: int) -> tuple[Timeline, list[str]]:
+def _timeline(
+    evidence: IncidentEvidence, wave_number: int
+) -> tuple[Timeline, list[str]]:
     """Return the record of one wave; without a log, each creation is a call."""
     batches = evidence.of_wave(wave_number)
     calls = [
@@ -290,7 +292,7 @@ def _timeline(evidence: Evidence, wave_number: int) -> tuple[Timeline, list[str]
     return timeline, notes
 
 
-def _findings(evidence: Evidence) -> tuple[Finding, ...]:
+def _findings(evidence: IncidentEvidence) -> tuple[Finding, ...]:
     facts = RowFacts(
         [evidence.job],
         evidence.waves,
@@ -306,7 +308,7 @@ def _findings(evidence: Evidence) -> tuple[Finding, ...]:
     )
 
 
-def _plans(evidence: Evidence) -> dict[str, ImportPlan]:
+def _plans(evidence: IncidentEvidence) -> dict[str, ImportPlan]:
     """Return the job's plan if its rows hold parents, so that these can be checked."""
     holding = {
         kind: [

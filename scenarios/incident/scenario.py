@@ -3,6 +3,7 @@
 from typing import Final
 
 from wavecheck.coordinator import VARIANTS
+from wavecheck.scenarios.incident.claims import judge_claims
 from wavecheck.scenarios.incident.timeline import read_timeline
 from wavecheck.scenarios.pipeline.incident import IncidentWorld
 from wavecheck.scenarios.pipeline.settings import IncidentSettings
@@ -22,6 +23,7 @@ INCIDENT: Final[Scenario] = world(
     settings=IncidentSettings,
     code=VARIANTS,
     default="progressive",
+    claims=judge_claims,
     methods=("check_and_trigger_next_wave", "dispatch_wave"),
     is_timed=True,
     files=("batches", "calls"),

@@ -41,7 +41,7 @@ Count = Annotated[int, Ge(0), Le(1_000_000_000)]
 T = TypeVar("T", bound=BaseModel)
 
 
-class BatchRecord(BaseModel):
+class BatchLine(BaseModel):
     """One line of the batches file."""
 
     model_config = ConfigDict(extra="forbid")
@@ -56,7 +56,7 @@ class BatchRecord(BaseModel):
     completed_at: Moment | None = None
 
 
-class CallRecord(BaseModel):
+class CallLine(BaseModel):
     """One line of the calls file."""
 
     model_config = ConfigDict(extra="forbid")
@@ -98,7 +98,7 @@ def read_timeline(batches_file: str, calls_file: str) -> Timeline:
 
 def read_records(
     batches_file: str, calls_file: str
-) -> tuple[list[BatchRecord], list[CallRecord]]:
+) -> tuple[list[BatchLine], list[CallLine]]:
     """Read the lines of both files of an incident; empty names: the published one.
 
     Raises:
@@ -112,8 +112,8 @@ def read_records(
         )
     batches_path = Path(batches_file) if batches_file else _published(PUBLISHED_BATCHES)
     calls_path = Path(calls_file) if calls_file else _published(PUBLISHED_CALLS)
-    batches = list(_records(batches_path, BatchRecord))
-    calls = list(_records(calls_path, CallRecord))
+    batches = list(_records(batches_path, BatchLine))
+    calls = list(_records(calls_path, CallLine))
     job_id, wave_number = batches[0][1].job_id, batches[0][1].wave_number
     seen: dict[str, int] = {}
     for line, batch in batches:
@@ -208,7 +208,7 @@ def _record(
 def _same_wave(
     path: Path,
     line: int,
-    record: BatchRecord | CallRecord,
+    record: BatchLine | CallLine,
     job_id: str,
     wave_number: int,
 ) -> None:

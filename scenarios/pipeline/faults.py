@@ -2,24 +2,38 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from wavecheck.coordinator import BatchState, StatementFailed
+from wavecheck.coordinator import BatchState, ImportPlan, StatementFailed
 from wavecheck.coordinator.states import ACTIVE_STATES
+from wavecheck.scenarios.pipeline.store import ListenerCache, PipelineStore
 from wavecheck.sim.faults import FAULT_TASK_PREFIX, Target, Targets
+from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Kind
 from wavecheck.sim.task import Task
 
-if TYPE_CHECKING:
-    from wavecheck.scenarios.pipeline.import_job import ImportJobWorld
-
 _WAITING: Final = "take_batch"
+
+
+class JobWorld(Protocol):
+    """What faults need of the world of one job."""
+
+    store: PipelineStore
+    kernel: Kernel
+    plan: ImportPlan
+
+    @property
+    def cache(self) -> ListenerCache:
+        """What the listeners keep."""
+
+    def replace_worker(self, dead: Task) -> None:
+        """Start a worker in the place of one that died."""
 
 
 class PipelineFaults:
     """The targets of each kind of fault, as things stand now."""
 
-    def __init__(self, world: "ImportJobWorld") -> None:
+    def __init__(self, world: JobWorld) -> None:
         self._world = world
         self._store = world.store
         self._kernel = world.kernel

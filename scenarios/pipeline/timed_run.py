@@ -12,6 +12,13 @@ from typing import Any, Final, TextIO
 from wavecheck.coordinator import Batch, BatchState, WaveKind
 from wavecheck.scenarios.pipeline.alerts import Alert
 from wavecheck.scenarios.pipeline.calls import DispatchCall
+from wavecheck.scenarios.pipeline.measurement import (
+    NOT_AT_RISK,
+    NOT_SEEN,
+    VIOLATED,
+    Measurement,
+    measure,
+)
 from wavecheck.scenarios.pipeline.observation import WaveHistory, merged
 from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.sim.faces import shown
@@ -213,7 +220,7 @@ def _measured(
     judge: Judge,
     log_lines: tuple[LogLine, ...],
 ) -> TimedRun:
-    store, kernel, notes = world.store, world.kernel, world.observation
+    store, notes = world.store, world.observation
     assert notes is not None
     waves = list(store.waves)
     derived = {wave[:2] for wave in waves if wave.kind is WaveKind.DERIVED}
@@ -221,24 +228,24 @@ def _measured(
     for wave in waves:
         history = notes.history(wave.job_id, wave.wave_number)
         by_number.setdefault(wave.wave_number, []).append(history)
-    first = [time for key, time in notes.first_dispatch.items() if key in derived]
+    numbers = measure(world, judge)
     return TimedRun(
         coordinator_name=coordinator_name,
         batches_by_status=_by_status(world, {wave[:2] for wave in waves}),
         derived_by_status=_by_status(world, derived),
         job_status=_job_status(world),
         calls=notes.calls,
-        statements_count=sum(task.statements_count for task in kernel.tasks),
-        messages_count=notes.messages_count,
-        first_derived_dispatch=min(first, default=None),
-        makespan=int(kernel.now),
-        held_ids_max=notes.held_ids_max,
+        statements_count=numbers.statements,
+        messages_count=numbers.messages,
+        first_derived_dispatch=numbers.first_derived_dispatch,
+        makespan=numbers.makespan,
+        held_ids_max=numbers.held_ids_max,
         alerts=tuple(world.alerts()),
-        verdicts=_verdicts(world, judge),
+        verdicts=_verdicts(world, judge, numbers),
         histories={number: merged(one) for number, one in by_number.items()},
         batches=tuple(store.batches),
         log_lines=log_lines,
-        steps_count=kernel.steps_count,
+        steps_count=numbers.steps,
     )
 
 
@@ -249,24 +256,26 @@ def _job_status(world: PipelineWorld) -> str:
     return f"{statuses.count('completed')} of {len(statuses)} completed"
 
 
-def _verdicts(world: PipelineWorld, judge: Judge) -> tuple[Verdict, ...]:
-    verdicts = []
-    for judged in world.properties:
-        violation = judge.violations.get(judged.name)
-        verdicts.append(
-            Verdict(
-                property_name=judged.name,
-                outcome=Outcome.of(
-                    is_violated=violation is not None,
-                    is_at_risk=judged.is_at_risk(world),
-                    is_proved=False,
-                ),
-                executions_count=1,
-                drawn_count=0,
-                violation=violation,
-            )
+_OUTCOMES: Final = {
+    VIOLATED: Outcome.VIOLATED,
+    NOT_SEEN: Outcome.NOT_FOUND,
+    NOT_AT_RISK: Outcome.NOT_TESTED,
+}
+
+
+def _verdicts(
+    world: PipelineWorld, judge: Judge, numbers: Measurement
+) -> tuple[Verdict, ...]:
+    return tuple(
+        Verdict(
+            property_name=judged.name,
+            outcome=_OUTCOMES[outcome],
+            executions_count=1,
+            drawn_count=0,
+            violation=judge.violations.get(judged.name),
         )
-    return tuple(verdicts)
+        for judged, outcome in zip(world.properties, numbers.outcomes, strict=True)
+    )
 
 
 def _by_status(world: PipelineWorld, waves: set[tuple[str, int]]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from wavecheck.coordinator import (
     Wave,
 )
 from wavecheck.coordinator.sql import (
-    Session,
+    LockstepSession,
     Workspace,
     add_rows,
     blockers_of,
@@ -67,7 +67,7 @@ class PipelineTwin:
         self._connects_each = connects_each
         self._epoch = epoch
         self._now = epoch
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, LockstepSession] = {}
         self._victims: dict[str, None] = {}
         store, settings = world.store, world.settings
         self._stale_after = round(settings.stale_after_seconds * 1_000_000)
@@ -84,7 +84,7 @@ class PipelineTwin:
             [_shifted(batch, self._epoch) for batch in batches],
         )
 
-    async def connect(self, task: str) -> Session:
+    async def connect(self, task: str) -> LockstepSession:
         """Return the connection of a task; a new one at its first call."""
         key = task if self._connects_each else ""
         session = self.sessions.get(key)
@@ -155,7 +155,11 @@ class PipelineTwin:
         return _shifted(answer, -self._epoch)
 
     async def _end(
-        self, session: Session, name: str, operation: Operation[Any], result: Any
+        self,
+        session: LockstepSession,
+        name: str,
+        operation: Operation[Any],
+        result: Any,
     ) -> Any:
         """Begin or end a transaction on a connection."""
         if self._place.engine.dialect.name == "sqlite":
@@ -176,7 +180,7 @@ class PipelineTwin:
                 await self.disconnect(task.name)
 
     async def _write(
-        self, session: Session, part: str, key: Any, before: Any, after: Any
+        self, session: LockstepSession, part: str, key: Any, before: Any, after: Any
     ) -> None:
         connection = session.connection
         if part in _NOTES:

@@ -193,9 +193,9 @@ class Acting:
         """Add a lock; one of a session is counted by how often it is there."""
         lock = rows.find(place)
         if lock is None:
-            from wavecheck.sim.transactions.rows import Lock
+            from wavecheck.sim.transactions.rows import RowLock
 
-            rows.insert(Lock(*place, (hold,)))
+            rows.insert(RowLock(*place, (hold,)))
             return
         holds = lock.holds
         if hold.slot < 0 or hold not in holds:

@@ -29,7 +29,7 @@ SAMPLED_EXECUTIONS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class FoundFault:
     """One property that a variant violates.
 
     Attributes:
@@ -65,7 +65,7 @@ class Examination:
 
     exhibit: Exhibit
     variant: str
-    findings: tuple[Finding, ...]
+    findings: tuple[FoundFault, ...]
     executions_count: int
     states: int | None
     refuted: tuple[str, ...]
@@ -146,12 +146,12 @@ def _violated(proved: CheckResult) -> tuple[str, ...]:
 
 def _findings(
     subject: Subject, result: CheckResult, proof: Effort
-) -> tuple[Finding, ...]:
+) -> tuple[FoundFault, ...]:
     assert result.searched is not None
     first = result.searched.first_found
     names = [one.property_name for one in result.verdicts]
     return tuple(
-        Finding(
+        FoundFault(
             property_name=name,
             schedule=result.schedules[name],
             strategy=first[name].strategy_name,

@@ -66,6 +66,7 @@ def declare(
     methods: Sequence[str] = (),
     is_timed: bool = False,
     mutants: Sequence[Mutant] = (),
+    claims: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None,
     collection: str = "",
     files: Sequence[str] = (),
 ) -> Scenario:
@@ -88,6 +89,7 @@ def declare(
         methods: the coroutine methods that a class under test must have.
         is_timed: it has virtual time, so `run` and `compare` make sense.
         mutants: weaker statements, to try whether a search finds faults at all.
+        claims: judges what a report claims, on the timed runs of a comparison.
         collection: the collection of exhibits that it belongs to.
         files: parameters that name files.
 
@@ -110,6 +112,7 @@ def declare(
         sizes=least if settings else {one: least.get(one, 1) for one in sizes or {}},
         is_timed=is_timed,
         mutants=tuple(mutants),
+        claims=claims,
         collection=collection,
         files=tuple(files),
         default=default,

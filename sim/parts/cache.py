@@ -1,18 +1,14 @@
 """Copies that somebody keeps, and that nobody keeps up to date."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 
 class Cache(Part):
     """One copied value for each key; it is stale as soon as the original changes."""
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         super().__init__(kernel, name)
         self._copies: dict[Hashable, Hashable] = {}
 

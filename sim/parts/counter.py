@@ -1,18 +1,14 @@
 """Whole numbers by key."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 
 class Counter(Part):
     """Whole numbers by key, zero where nothing was added."""
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         super().__init__(kernel, name)
         self._values: dict[Hashable, int] = {}
 

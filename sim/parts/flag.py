@@ -1,18 +1,14 @@
 """One switch."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 
 class Flag(Part):
     """One switch."""
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         super().__init__(kernel, name)
         self._is_set = False
 

@@ -1,12 +1,9 @@
 """Locks that end by themselves: each grant has a token, and may expire."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 
 class Lease(NamedTuple):
@@ -34,7 +31,7 @@ class Leases(Part):
     token is folklore.
     """
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         super().__init__(kernel, name)
         self._leases: dict[Hashable, Lease] = {}
 

@@ -1,12 +1,8 @@
 """Mutual exclusion by key."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 
 class Lock(Part):
@@ -16,7 +12,7 @@ class Lock(Part):
     lock is a statement guarded by `is_free`.
     """
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         super().__init__(kernel, name)
         self._holders: dict[Hashable, Hashable] = {}
 

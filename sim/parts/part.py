@@ -1,11 +1,7 @@
 """What all general parts have in common: a name, watchers, a journal, a mark."""
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
-    from wavecheck.sim.task import Task
+from typing import Any, Protocol
 
 Change = tuple["Part", Hashable, Any, Any]
 """One mutation: the part; the row's key, the queue's item, or None for a single-valued
@@ -13,6 +9,19 @@ part; the row or value before, None if there was none; the row or value after.""
 
 Watcher = Callable[[Hashable, Any, Any], None]
 """Called with key, before and after of each change of a part, after its step."""
+
+
+class PartOwner(Protocol):
+    """What a part needs of its kernel.
+
+    Attributes:
+        journal: where every change is noted.
+    """
+
+    journal: list[Change]
+
+    def register(self, part: "Part") -> None:
+        """Take a new part in."""
 
 
 class Part:
@@ -27,9 +36,9 @@ class Part:
 
     wakes_one = False
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         self.name = name
-        self.waiters: list[Task] = []
+        self.waiters: list[Any] = []  # tasks, which know parts
         self.watchers: list[Watcher] = []
         self._journal = kernel.journal
         self._marked: Any = None

@@ -2,12 +2,9 @@
 
 from collections import deque
 from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -17,7 +14,7 @@ class Queue(Part, Generic[Item]):
 
     wakes_one = True
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         super().__init__(kernel, name)
         self._items: deque[Item] = deque()
 

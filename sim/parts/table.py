@@ -11,12 +11,9 @@ from collections.abc import (
 )
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -60,7 +57,7 @@ class Table(Part, Generic[Row]):
 
     def __init__(
         self,
-        kernel: "Kernel",
+        kernel: PartOwner,
         name: str,
         row_type: type[Row],
         *,

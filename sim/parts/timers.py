@@ -1,12 +1,9 @@
 """Alarms of several owners, in a world that has no time."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from wavecheck.sim.parts.part import Part
-
-if TYPE_CHECKING:
-    from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.parts.part import Part, PartOwner
 
 
 class Timer(NamedTuple):
@@ -33,7 +30,7 @@ class Timers(Part):
     Units: ticks.
     """
 
-    def __init__(self, kernel: "Kernel", name: str) -> None:
+    def __init__(self, kernel: PartOwner, name: str) -> None:
         super().__init__(kernel, name)
         self._due: dict[tuple[str, Hashable], Timer] = {}
         self._clocks: dict[str, int] = {}

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Table
 from wavecheck.sim.transactions.level import Place, Strength
-from wavecheck.sim.transactions.rows import Hold, Lock, Open
+from wavecheck.sim.transactions.rows import Hold, Open, RowLock
 
 
 class Locks:
@@ -45,19 +45,19 @@ class Locks:
     """
 
     def __init__(self, kernel: Kernel, name: str, transactions: Table[Open]) -> None:
-        self.rows = Table(kernel, name, Lock, key=("table", "key"))
+        self.rows = Table(kernel, name, RowLock, key=("table", "key"))
         self.rows.wake_with(transactions)  # a circle is closed by who begins to wait
         self._open = transactions
 
-    def find(self, place: Place) -> Lock | None:
+    def find(self, place: Place) -> RowLock | None:
         """Return the lock of a row, also one that nobody has any more."""
         return self.rows.find(place)
 
-    def held(self, slot: int) -> list[Lock]:
+    def held(self, slot: int) -> list[RowLock]:
         """Return the locks that a transaction has, ascending by row."""
         return self.rows.where(("held", slot), lambda lock: bool(lock.held_by(slot)))
 
-    def changed(self, slot: int, table: str) -> list[Lock]:
+    def changed(self, slot: int, table: str) -> list[RowLock]:
         """Return the locks of the rows of a table that a transaction has changed."""
         return self.rows.where(
             ("changed", slot, table),
@@ -74,7 +74,7 @@ class Locks:
         """Lock a row that nobody else has locked in a conflicting way."""
         lock = self.rows.find(place)
         if lock is None:
-            self.rows.insert(Lock(*place, (Hold(slot, strength, depth),)))
+            self.rows.insert(RowLock(*place, (Hold(slot, strength, depth),)))
             return
         assert not lock.in_the_way(slot, strength)
         holds = lock.holds
@@ -169,7 +169,7 @@ class Locks:
         return True
 
     def _drop(
-        self, lock: Lock, is_dropped: Callable[[Hold], bool], *, is_commit: bool
+        self, lock: RowLock, is_dropped: Callable[[Hold], bool], *, is_commit: bool
     ) -> None:
         place = (lock.table, lock.key)
         holds = tuple([one for one in lock.holds if not is_dropped(one)])
@@ -245,7 +245,7 @@ class Locks:
         before = [*self._others(waiting, lock), *lock.ahead_of(slot)]
         return [self._slot_of(one) for one in before]
 
-    def _others(self, waiting: Open, lock: Lock) -> list[int]:
+    def _others(self, waiting: Open, lock: RowLock) -> list[int]:
         """Return who has what a transaction waits for, its own session left out."""
         own = -waiting.session
         in_the_way = lock.in_the_way(waiting.slot, waiting.wants)

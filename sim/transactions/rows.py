@@ -83,7 +83,7 @@ class Version(NamedTuple):
     command: int = 0
 
 
-class Lock(NamedTuple):
+class RowLock(NamedTuple):
     """A row that somebody has locked or waits for.
 
     Attributes:

@@ -10,7 +10,7 @@ import pytest
 
 from wavecheck.scenarios.conformity import (
     Agreement,
-    Step,
+    SessionStep,
     TableWorld,
     conform,
     open_sessions,
@@ -24,22 +24,22 @@ ANOMALIES = Path(__file__).parent / "data" / "anomalies.txt"
 KEPT = Path(__file__).parent / "data" / "kept"
 POSTGRES = (Level.READ_COMMITTED, Level.REPEATABLE_READ, Level.SERIALIZABLE)
 SQLITE = (Level.DEFERRED, Level.IMMEDIATE)
-COMMIT, ROLLBACK = Step(kind="commit"), Step(kind="rollback")
+COMMIT, ROLLBACK = SessionStep(kind="commit"), SessionStep(kind="rollback")
 
 
 def select(key):
     """SELECT one row."""
-    return Step(kind="select", column="key", operand=key)
+    return SessionStep(kind="select", column="key", operand=key)
 
 
 def count(value):
     """SELECT how many rows have a value."""
-    return Step(kind="count", column="value", operand=value)
+    return SessionStep(kind="count", column="value", operand=value)
 
 
 def put(key, value):
     """UPDATE one row."""
-    return Step(kind="update", column="key", operand=key, value=value)
+    return SessionStep(kind="update", column="key", operand=key, value=value)
 
 
 def add(key, value):
@@ -49,17 +49,19 @@ def add(key, value):
 
 def claim():
     """SELECT the first row of value 0 that nobody has locked, FOR UPDATE."""
-    return Step(kind="lock", column="value", operand=0, limit=1, skips_locked=True)
+    return SessionStep(
+        kind="lock", column="value", operand=0, limit=1, skips_locked=True
+    )
 
 
 def insert(key, value):
     """INSERT one row."""
-    return Step(kind="insert", key=key, value=value)
+    return SessionStep(kind="insert", key=key, value=value)
 
 
 def delete(key):
     """DELETE one row."""
-    return Step(kind="delete", column="key", operand=key)
+    return SessionStep(kind="delete", column="key", operand=key)
 
 
 ONES = {1: 1, 2: 1}

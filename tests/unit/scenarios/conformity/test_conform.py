@@ -8,8 +8,8 @@ import pytest
 
 from wavecheck.reports.cli import run_command
 from wavecheck.scenarios.conformity import (
-    Disagreement,
-    Step,
+    Mismatch,
+    SessionStep,
     TableWorld,
     conform,
     open_sessions,
@@ -61,7 +61,7 @@ def test_a_model_without_deadlocks_is_found(postgres_url, monkeypatch):
     sessions = open_sessions(postgres_url)
 
     def put(key):
-        return Step(kind="update", column="key", operand=key, value=5)
+        return SessionStep(kind="update", column="key", operand=key, value=5)
 
     world = TableWorld(
         level=Level.READ_COMMITTED,
@@ -73,7 +73,7 @@ def test_a_model_without_deadlocks_is_found(postgres_url, monkeypatch):
         result = run_both(world, sessions)
     finally:
         sessions.close()
-    assert isinstance(result, Disagreement)
+    assert isinstance(result, Mismatch)
     assert "deadlock detected" in result.found
 
 
@@ -114,7 +114,7 @@ def test_a_kept_world_is_read_as_it_was_written(tmp_path):
     world = TableWorld(
         level=Level.READ_COMMITTED,
         rows={"a": {1: 2}},
-        programs=((Step(kind="delete"),), (Step(kind="lock", limit=1),)),
+        programs=((SessionStep(kind="delete"),), (SessionStep(kind="lock", limit=1),)),
         order=(0, 1),
     )
     name, content = world_file(world, "PostgreSQL")

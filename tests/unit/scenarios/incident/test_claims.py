@@ -6,11 +6,11 @@ import pytest
 
 from wavecheck import find_scenario
 from wavecheck.scenarios.comparison import compare
-from wavecheck.scenarios.incident.claims import Answer, judge_claims
+from wavecheck.scenarios.incident.claims import ClaimAnswer, judge_claims
 from wavecheck.sim.property import Violation
 from wavecheck.sim.verdict import Outcome
 
-SUPPORTED, CONTRADICTED, OPEN = Answer
+SUPPORTED, CONTRADICTED, OPEN = ClaimAnswer
 
 SMALL = {"parents": "12", "workers": "3", "waves_before": "0"}
 

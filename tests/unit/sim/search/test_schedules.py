@@ -102,7 +102,7 @@ BROKEN = {
     "unknown setting": (changed(settings={"size": 1}), "unknown wd parameter 'size'"),
     "fault the world lacks": (
         changed(faults={"crash": 1}),
-        "fault 'crash': this world has nothing that it could hit",
+        "unknown kind of fault 'crash'",
     ),
     "unknown fault": (changed(faults={"fire": 1}), "unknown kind of fault 'fire'"),
     "faults missing": (changed(faults=...), "field faults"),
