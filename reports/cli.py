@@ -43,6 +43,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "check:check_command",
         "Search the schedules of a scenario for violations.",
     ),
+    "prove": (
+        "check:prove_command",
+        "Visit every reachable state: a proof within the sizes, or a counterexample.",
+    ),
     "replay": (
         "schedules:replay_command",
         "Replay a recorded schedule and verify every step.",

@@ -1,6 +1,6 @@
 """The command `check`: search or prove, show, write what CI and people read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from wavecheck.reports.commands.ci_files import (
 )
 from wavecheck.reports.commands.effort_options import with_effort
 from wavecheck.reports.commands.options import (
-    CoordinatorName,
+    CoordinatorNames,
     FaultsText,
     HTMLFile,
     JSONFile,
@@ -22,7 +22,7 @@ from wavecheck.reports.commands.options import (
     ScenarioName,
     Settings,
     check_outputs,
-    subject_of,
+    subjects_of,
     write_json,
     write_page,
 )
@@ -34,7 +34,8 @@ from wavecheck.reports.verdicts.answer import result_data, verdict_table
 from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.questions import ask
-from wavecheck.scenarios.verdicts.approaches import deadline_of
+from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.approaches import EXHAUSTIVE, deadline_of
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder
@@ -48,7 +49,7 @@ SaveFolder = Annotated[
 def check_command(
     scenario: ScenarioName,
     *,
-    coordinator: CoordinatorName = None,
+    coordinator: CoordinatorNames = None,
     properties: PropertyNames = None,
     settings: Settings = None,
     faults: FaultsText = None,
@@ -72,32 +73,93 @@ def check_command(
     files.check()
     for folder in filter(None, (save, effort.database, effort.checkpoint)):
         check_folder(folder)
-    subject = subject_of(
+    subjects = subjects_of(
         scenario, coordinator, settings, faults=faults, properties=properties
     )
-    deadline = deadline_of(effort)
+    if len(subjects) > 1 and (canary or files.are_wanted()):
+        raise InvalidScenario(
+            f"-c is given {len(subjects)} times\n"
+            "  expected  once, with --canary, --junit, --sarif or --summary\n"
+            "next: one command for each -c"
+        )
     if canary:
         if files.are_wanted() or html_file is not None:
             refused = "--html, --junit, --sarif and --summary are not for --canary"
             raise InvalidScenario(refused)
         from wavecheck.reports.commands.canary import show_canary
 
-        return show_canary(subject, effort, json_file)
-    with showing_answer(deadline) as watch:
-        result = ask(subject, effort, watch, deadline)
-    left_out = ""
-    if not result.was_interrupted:
-        left_out = compare_hash_seeds(result, deadline.share(1 / 2))
-    for name in result.schedules:
-        result.evidence(name, deadline)
-    saved = {} if save is None else save_schedules(result.schedules, save)
-    if not write_json(json_file, result_data(result)):
-        _show(result, saved, left_out)
-    files.write(result)
-    write_page(html_file, result, json_file=json_file)
-    if result.was_interrupted:
+        return show_canary(subjects[0], effort, json_file)
+    results = _answers(subjects, effort, save, json_file)
+    files.write(results[0])
+    write_page(html_file, *results, json_file=json_file)
+    if any(one.was_interrupted for one in results):
         raise KeyboardInterrupt
-    return int(result.has_violation() or (require and bool(result.not_tested())))
+    untested = require and any(one.not_tested() for one in results)
+    return int(untested or any(one.has_violation() for one in results))
+
+
+@with_effort(
+    "seconds",
+    "stops_at_first",
+    "memory_bytes",
+    "reduces",
+    "checkpoint",
+    "threads",
+    strategy=EXHAUSTIVE,
+)
+def prove_command(
+    scenario: ScenarioName,
+    *,
+    coordinator: CoordinatorNames = None,
+    properties: PropertyNames = None,
+    settings: Settings = None,
+    faults: FaultsText = None,
+    effort: Effort,
+    save: SaveFolder = None,
+    json_file: JSONFile = None,
+    html_file: HTMLFile = None,
+) -> int:
+    """Visit every reachable state: a proof within the sizes, or a counterexample."""
+    check_outputs(json_file, html_file)
+    for folder in filter(None, (save, effort.checkpoint)):
+        check_folder(folder)
+    subjects = subjects_of(
+        scenario, coordinator, settings, faults=faults, properties=properties
+    )
+    results = _answers(subjects, effort, save, json_file)
+    write_page(html_file, *results, json_file=json_file)
+    if any(one.was_interrupted for one in results):
+        raise KeyboardInterrupt
+    return int(any(one.has_violation() for one in results))
+
+
+def _answers(
+    subjects: Sequence[Subject],
+    effort: Effort,
+    save: Path | None,
+    json_file: Path | None,
+) -> list[CheckResult]:
+    """Search or prove each subject, and show each answer; Ctrl-C ends with it."""
+    results: list[CheckResult] = []
+    for subject in subjects:
+        deadline = deadline_of(effort)
+        with showing_answer(deadline) as watch:
+            result = ask(subject, effort, watch, deadline)
+        left_out = ""
+        if not result.was_interrupted:
+            left_out = compare_hash_seeds(result, deadline.share(1 / 2))
+        for name in result.schedules:
+            result.evidence(name, deadline)
+        saved = {} if save is None else save_schedules(result.schedules, save)
+        results.append(result)
+        if str(json_file) != "-":
+            _show(result, saved, left_out)
+        if result.was_interrupted:
+            break
+    documents = [result_data(one) for one in results]
+    alone = len(subjects) == 1
+    write_json(json_file, documents[0] if alone else {"checks": documents})
+    return results
 
 
 def _show(result: CheckResult, saved: Mapping[str, Path], left_out: str) -> None:

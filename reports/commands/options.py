@@ -72,6 +72,14 @@ CoordinatorName = Annotated[
         help=f"{CLASS_HELP}; progressive if not given, in an exhibit its first.",
     ),
 ]
+CoordinatorNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--coordinator",
+        "-c",
+        help=f"{CLASS_HELP}; repeatable; the world's usual one if not given.",
+    ),
+]
 
 
 def assignments(settings: list[str] | None) -> dict[str, str]:
@@ -122,6 +130,22 @@ def subject_of(
     subject = Subject.of(scenario, coordinator, given, plan, properties or ())
     subject.judged(subject.world())
     return subject
+
+
+def subjects_of(
+    scenario: str,
+    coordinators: list[str] | None,
+    settings: list[str] | None,
+    *,
+    faults: str | None = None,
+    properties: list[str] | None = None,
+) -> list[Subject]:
+    """Return a subject for each code that is named; as `subject_of`."""
+    named: list[str | None] = list(coordinators or ()) or [None]
+    return [
+        subject_of(scenario, one, settings, faults=faults, properties=properties)
+        for one in named
+    ]
 
 
 def collect_settings(

@@ -7,7 +7,7 @@ engine's parts and no domain.
 
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wavecheck.sim.blame import calling_at
 from wavecheck.sim.blocking import run_blocking
@@ -40,8 +40,14 @@ from wavecheck.sim.parts import (
     Timers,
 )
 from wavecheck.sim.property import Property
+from wavecheck.sim.task import Task
+from wavecheck.sim.worlds.faults import InjectedFailure, sources
 from wavecheck.sim.worlds.judging import Judging
 from wavecheck.sim.worlds.statements import OwnStatement, waiting
+
+_AGAIN: Final = " again"  # after the name of a task that begins again
+_Planned = tuple[str, Callable[..., Any], tuple[Any, ...], bool, bool]
+"""Name, function and arguments of a task; whether it is a daemon, and restarts."""
 
 H = TypeVar("H", bound=Handle[Any])
 
@@ -70,7 +76,8 @@ class WorldBuilder(Judging):
         self.under_test: object | None = None
         self.own_statements: dict[str, Statement] = {}
         self._handles: list[Handle[Any]] = []
-        self._tasks: list[tuple[str, Callable[..., Any], tuple[Any, ...], bool]] = []
+        self._tasks: list[_Planned] = []
+        self._adversary: Adversary | None = None
         self._fresh: list[_Fresh] = []
         self._alike: list[tuple[str, ...]] = []
 
@@ -245,6 +252,7 @@ class WorldBuilder(Judging):
         function: Callable[..., Any],
         *args: Any,
         is_daemon: bool = False,
+        restarts: bool = False,
     ) -> None:
         """Add a task: a coroutine function or a blocking one, with its arguments.
 
@@ -253,6 +261,7 @@ class WorldBuilder(Judging):
             function: called anew in every execution.
             args: of the function.
             is_daemon: it serves others and need not end.
+            restarts: after a crash (`--faults crash=1`) it begins again, once.
         """
         given: object = function
         if not callable(given):
@@ -265,7 +274,7 @@ class WorldBuilder(Judging):
             )
         if any(name == known for known, *_ in self._tasks):
             raise self._refused(f"two tasks are called {name!r}", "different names")
-        self._tasks.append((name, function, args, is_daemon))
+        self._tasks.append((name, function, args, is_daemon, restarts))
 
     def fresh(self, kind: Callable[..., Any], *args: Any) -> Any:
         """Return an object that is made anew in every execution, such as a service.
@@ -336,12 +345,25 @@ class WorldBuilder(Judging):
         for one in self._fresh:
             one.renew()
         self.under_test = tuple(one.made for one in self._fresh) or None
-        for name, function, args, is_daemon in self._tasks:
+        for name, function, args, is_daemon, _ in self._tasks:
             self.kernel.spawn(_running(function, args), name, is_daemon=is_daemon)
+        if self._adversary is not None:
+            self._adversary.start()
 
     def plan_faults(self, plan: FaultPlan) -> None:
-        """Refuse any fault: a fault that a world needs is one of its tasks."""
-        Adversary(self.kernel, {}, plan)
+        """Let faults strike in every execution from here on."""
+        known = sources(self.kernel, self._restart)
+        if plan.get("fail"):  # what does not catch it ends, as a process does
+            self.expect(InjectedFailure)
+        self._adversary = Adversary(self.kernel, known, plan)
+
+    def _restart(self, task: Task) -> None:
+        """Let a task that has died begin again, if its process is restarted."""
+        name = task.name.removesuffix(_AGAIN)
+        for known, function, args, is_daemon, restarts in self._tasks:
+            if known == name and restarts and name == task.name:
+                again = _running(function, args)
+                self.kernel.spawn(again, f"{name}{_AGAIN}", is_daemon=is_daemon)
 
     def heal(self) -> bool:
         """Return False: there is nothing to recover."""
@@ -349,7 +371,8 @@ class WorldBuilder(Judging):
 
     def interchangeable(self) -> Sequence[Sequence[str]]:
         """Return groups of names of tasks that could be exchanged."""
-        return self._alike
+        struck = self._adversary
+        return [*self._alike, *(struck.interchangeable() if struck else ())]
 
     def _refused(self, what: str, expected: str) -> InvalidScenario:
         return InvalidScenario(f"{what}\n  at  {calling_at()}\n  expected  {expected}")

@@ -246,3 +246,6 @@ from .sim.verdict import (
 from .sim.verdict import (
     Verdict as Verdict,
 )
+from .sim.worlds.faults import (
+    InjectedFailure as InjectedFailure,
+)
