@@ -17,6 +17,8 @@ from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule
 
 HASH_SEEDS: Final = ("1", "2", "3", "4")
 TIMEOUT_SECONDS: Final = 300
@@ -24,6 +26,7 @@ LEAST_SECONDS: Final = 0.5
 """With less than this no process would come to anything."""
 
 DIFFERENT: Final = 3
+PROOF_SECONDS_MIN: Final = 1.0
 
 
 def compare_hash_seeds(result: CheckResult, deadline: Deadline = NO_DEADLINE) -> str:
@@ -45,18 +48,20 @@ def compare_hash_seeds(result: CheckResult, deadline: Deadline = NO_DEADLINE) ->
     Raises:
         NondeterminismError: a replay differs.
     """
-    if result.searched is None:
-        return ""  # a proof compares no executions
     if is_built_in(result.subject.scenario, result.subject.coordinator):
         return ""  # tests/determinism runs all of these under other hash seeds
-    schedules = (*result.schedules.values(), *result.searched.samples)
+    samples = _samples(result)
+    if result.explored is not None and not samples:
+        return ""
+    schedules = [*result.schedules.values(), *samples]
     texts = json.dumps([schedule_text(schedule) for schedule in schedules])
     left = min(deadline.seconds_left(), float(TIMEOUT_SECONDS))
     if left < LEAST_SECONDS:
         return "other hash seeds were not tried: the budget ended before"
-    children = [_replay_under(hash_seed) for hash_seed in HASH_SEEDS]
+    hash_seeds = HASH_SEEDS if result.explored is None else HASH_SEEDS[:1]
+    children = [_replay_under(hash_seed) for hash_seed in hash_seeds]
     try:
-        for hash_seed, child in zip(HASH_SEEDS, children, strict=True):
+        for hash_seed, child in zip(hash_seeds, children, strict=True):
             wait = max(deadline.seconds_left(), LEAST_SECONDS)
             output, errors = child.communicate(texts, timeout=min(wait, left))
             if child.returncode == DIFFERENT:
@@ -79,6 +84,20 @@ def compare_hash_seeds(result: CheckResult, deadline: Deadline = NO_DEADLINE) ->
             if child.poll() is None:
                 child.kill()
                 child.communicate()
+
+
+def _samples(result: CheckResult) -> list[Schedule]:
+    """Return ordinary executions to compare, of a proof those that accompanied it.
+
+    A proof that took less than a second would mostly wait for the other process.
+    """
+    if result.searched is not None:
+        return list(result.searched.samples)
+    explored = result.explored
+    if explored is None or explored.seconds < PROOF_SECONDS_MIN:
+        return []
+    choices = map(RecordedChoices, explored.exploration.samples)
+    return [one for one in map(result.subject.sample, choices) if one is not None]
 
 
 def _replay_under(hash_seed: str) -> subprocess.Popen[str]:

@@ -100,6 +100,11 @@ def proof_lines(seen: Explored) -> list[str]:
         f" Python code was run {explored.python_calls:,} times;"
         f" {explored.peak_bytes / max(1, explored.states):.0f} bytes a state",
     ]
+    if explored.accompanied:
+        lines.append(
+            f"{explored.accompanied:,} executions on the kernel went, step by step, as"
+            " the proof says"
+        )
     if seen.schedules_count is not None:
         lines.append(f"{seen.schedules_count:,} complete schedules")
     for name, one in seen.recoveries.items():
@@ -146,6 +151,7 @@ def proof_data(result: CheckResult, seen: Explored) -> dict[str, Any]:
         "levels": explored.levels,
         "schedules": seen.schedules_count,
         "python_calls": explored.python_calls,
+        "accompanied": explored.accompanied,
         "peak_bytes": explored.peak_bytes,
         "left_out": [str(one) for one in explored.left_out],
         "merged": [list(group) for group in explored.merged],

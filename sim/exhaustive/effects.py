@@ -25,7 +25,7 @@ from wavecheck.sim.exhaustive.identity import Identity, Key
 from wavecheck.sim.exhaustive.performing import LearnedOperation, Performer, Prepare
 from wavecheck.sim.exhaustive.recording import Projection, Recorder
 from wavecheck.sim.exhaustive.reduction import Reduction
-from wavecheck.sim.exhaustive.refusal import refuse
+from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.results import Results
 from wavecheck.sim.exhaustive.shared import SharedState
 from wavecheck.sim.exhaustive.thinning import Thinning
@@ -110,17 +110,26 @@ class Effects:
 
     def number(self, operation: Operation[Any], task: int) -> int:
         """Return the number of an operation that a task stands at."""
-        identity = self._identity()
-        statement = operation.statement
-        key: Key = (
-            statement,
-            identity.key(operation.owner),
-            identity.key(operation.args),
-        )
+        key = self._key(operation)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = self.add(operation, task)
         return number
+
+    def known_number(self, operation: Operation[Any]) -> int:
+        """Return the number of an operation, -1 if no task has come to it."""
+        try:
+            return self._numbers.get(self._key(operation), -1)
+        except CannotCompare:
+            return -1
+
+    def _key(self, operation: Operation[Any]) -> Key:
+        identity = self._identity()
+        return (
+            operation.statement,
+            identity.key(operation.owner),
+            identity.key(operation.args),
+        )
 
     def add(
         self,

@@ -60,6 +60,9 @@ class Exploration:
         python_calls: statements and resumptions that were run in Python.
         rechecked: how many of both were run again, a statement at another moment, a
             resumption by another history.
+        accompanied: executions on the kernel that were walked through what was
+            learned; every step of them was as learned, every state was visited.
+        samples: the choices of some of these, to be run in another process.
         bits: of a packed state.
         peak_bytes: of all arrays at once.
         properties: in the order of the world; `NO_ERROR` last, if it is violated.
@@ -82,6 +85,8 @@ class Exploration:
     properties: tuple[PropertyResult, ...]
     left_out: tuple[str, ...] = ()
     merged: tuple[tuple[str, ...], ...] = ()
+    accompanied: int = 0
+    samples: tuple[tuple[int, ...], ...] = ()
     not_merged: str = ""
 
     def of(self, property_name: str) -> PropertyResult:

@@ -20,6 +20,7 @@ from wavecheck.sim.exhaustive.refusal import refuse
 from wavecheck.sim.exhaustive.shared import SharedState
 from wavecheck.sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
 from wavecheck.sim.property import NO_ERROR, Moment, Property, with_no_error
+from wavecheck.sim.task import Task
 from wavecheck.sim.world import World
 
 ENDS: Final = -1
@@ -149,6 +150,10 @@ class Learner:
             else:
                 merged.append(group)
         self.groups = tuple(merged)
+
+    def take_constants(self, tasks: list[Task]) -> None:
+        """Note what the tasks of an execution on the kernel share."""
+        self._watch.start(tasks)
 
     def break_symmetry(self, why: str) -> None:
         """Explore interchangeable tasks in full from here on; what is learned stays."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive.accompanying import Accompaniment, accompany
 from wavecheck.sim.exhaustive.checkpoint import has_checkpoint, resume, save
 from wavecheck.sim.exhaustive.counterexample import counterexample
 from wavecheck.sim.exhaustive.crowd import CrowdGrew
@@ -156,6 +157,8 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
     learner = search.learner
     if not search.rechecked:
         search.rechecked = learner.recheck()
+    python_calls = learner.python_calls
+    accompanied = Accompaniment() if stopped_by else accompany(search)
     return Exploration(
         is_complete=not stopped_by,
         stopped_by=stopped_by,
@@ -163,8 +166,10 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
         transitions=search.transitions,
         levels=search.expanded,
         quiescent=search.quiescent,
-        python_calls=search.learner.python_calls,
+        python_calls=python_calls,
         rechecked=search.rechecked,
+        accompanied=accompanied.executions,
+        samples=accompanied.samples,
         bits=search.system.layout.bits_count,
         peak_bytes=search.peak_bytes,
         properties=tuple(

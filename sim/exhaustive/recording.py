@@ -197,6 +197,21 @@ def record(kernel: Kernel, recorder: Recorder, crowd: _Crowd | None = None) -> N
     kernel.__class__ = _recording_kernel(type(kernel), recorder, crowd)
 
 
+@contextmanager
+def unrecorded(kernel: Kernel) -> Iterator[None]:
+    """Turn a recording kernel and its parts into plain ones for a while."""
+    recording: list[Any] = [kernel, *kernel.parts.values()]
+    kinds = [type(one) for one in recording]
+    for one, kind in zip(recording, kinds, strict=True):
+        plain = kind.__bases__[0]
+        one.__class__ = Table if plain is _KeyedReads else plain
+    try:
+        yield
+    finally:
+        for one, kind in zip(recording, kinds, strict=True):
+            one.__class__ = kind
+
+
 def _recording_kernel(
     kind: type[Kernel], recorder: Recorder, crowd: _Crowd | None
 ) -> type[Kernel]:

@@ -101,6 +101,10 @@ class SharedState:
             component.values.append(value)
         return number
 
+    def known_number(self, index: int, value: Any) -> int:
+        """Return the number of a value of a component, -1 if it never had it."""
+        return self.components[index].numbers.get(self._identity.key(value), -1)
+
     def seen(self, index: int, number: int, projection: Projection) -> Hashable:
         """Return what a projection shows of a value."""
         component = self.components[index]

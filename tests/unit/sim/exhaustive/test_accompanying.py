@@ -1,0 +1,80 @@
+"""Executions on the kernel find what the engine itself has overlooked."""
+
+import pytest
+
+from wavecheck.sim.exhaustive import CannotLearn, explore
+from wavecheck.sim.exhaustive.hidden import Watch
+from wavecheck.sim.exhaustive.identity import Identity
+
+
+class Calls:
+    """Counts across tasks, which is hidden state."""
+
+    def __init__(self):
+        self.count = 0
+
+    async def act(self, store):
+        self.count += 1
+        await store.write("x", self.count)
+
+
+async def acts(store, shared):
+    await store.read("x")
+    await shared.act(store)
+
+
+def test_what_the_watch_overlooks_is_found_by_executions(toys, monkeypatch):
+    """Without its first line the engine learns a wrong step; the kernel shows it."""
+    monkeypatch.setattr(Watch, "check", lambda *args, **named: None)
+    monkeypatch.setattr(Watch, "_renewed", lambda watch: [])
+    with pytest.raises(CannotLearn) as refusal:
+        explore(toys.World(acts, acts, shared=Calls))
+    text = str(refusal.value)
+    assert (
+        "an execution on the kernel goes on differently than what was learned" in text
+    )
+    assert "learned  write('x', 1)" in text
+    assert "kernel   write('x', 2)" in text
+    assert "next: keep state in the store" in text
+
+
+def test_values_that_are_wrongly_taken_for_equal_are_found(toys, monkeypatch):
+    """If all lists had one key, two tasks would go on alike that do not."""
+
+    async def remembers(store, shared):
+        seen = [await store.add("x")]
+        await store.read("y")
+        await store.write("y", seen[0])
+
+    honest = Identity.key
+    monkeypatch.setattr(
+        Identity,
+        "key",
+        lambda self, value, aliases=None: (
+            "list" if type(value) is list else honest(self, value, aliases)
+        ),
+    )
+    with pytest.raises(CannotLearn):
+        explore(toys.World(remembers, remembers))
+
+
+def test_a_proof_says_how_many_executions_accompanied_it(toys):
+    """Hundreds, whatever the size, and some are handed on for another process."""
+
+    async def alone(store, shared):
+        await store.add("x")
+
+    result = explore(toys.World(alone, alone))
+    assert result.accompanied == 200
+    assert result.samples
+
+
+def test_the_same_world_is_accompanied_by_the_same_executions(toys):
+    """How many there are, and which, depends on nothing but the world."""
+
+    async def chooses(store, shared):
+        for _ in range(await store.guess()):
+            await store.add("x")
+
+    first, second = (explore(toys.World(chooses, chooses)) for _ in range(2))
+    assert (first.accompanied, first.samples) == (second.accompanied, second.samples)
