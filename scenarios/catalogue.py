@@ -9,6 +9,7 @@ from wavecheck.scenarios.fleet import FLEET
 from wavecheck.scenarios.import_job import IMPORT_JOB
 from wavecheck.scenarios.incident.scenario import INCIDENT
 from wavecheck.scenarios.loading import load_world, named_world
+from wavecheck.scenarios.pipeline.own_sql import OWN_SQL
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.wd.model import WD
 from wavecheck.scenarios.zoo import ZOO
@@ -24,6 +25,7 @@ SCENARIOS: Final = {
         IMPORT_JOB,
         FLEET,
         WD,
+        OWN_SQL,
         *(one.scenario for one in EXHIBITS.values()),
     )
 }

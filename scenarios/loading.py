@@ -22,8 +22,7 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any, Final
 
-from wavecheck.scenarios.pipeline.blocking import BlockingDatabase, awaiting
-from wavecheck.scenarios.pipeline.connection import connect_to
+from wavecheck.scenarios.pipeline.blocking import awaiting
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import (
     CoordinatorError,
@@ -133,8 +132,11 @@ def load_coordinator(scenario: Scenario, name: str) -> Any:
         raise CoordinatorError(
             f"{where} has no class {class_name!r}; {_classes(module)}"
         )
+    _check_takes(found, name, scenario)
     if _is_blocking(found, scenario):
-        found = _awaiting(found, scenario)
+        if scenario.takes == "connection":
+            return found
+        found = awaiting(found, scenario.methods)
     _check(found, name, scenario)
     return found
 
@@ -279,15 +281,18 @@ def _is_blocking(found: type[Any], scenario: Scenario) -> bool:
     return all(isfunction(one) and not iscoroutinefunction(one) for one in methods)
 
 
-def _awaiting(found: type[Any], scenario: Scenario) -> type[Any]:
-    """Return the class that awaits for one that blocks.
-
-    What its constructor takes is a database, or, if it says `connection`, a DB-API
-    connection for its own SQL.
-    """
-    parameters = list(signature(found).parameters)
-    connect = connect_to if parameters[:1] == ["connection"] else BlockingDatabase
-    return awaiting(found, scenario.methods, connect)
+def _check_takes(found: type[Any], name: str, scenario: Scenario) -> None:
+    """Refuse a class for SQL of its own where there is no SQL, and the reverse."""
+    is_connection = [*signature(found).parameters][:1] == ["connection"]
+    wants = "connection" if is_connection else "db"
+    if wants == scenario.takes:
+        return
+    elsewhere = "own-sql" if wants == "connection" else "import-job"
+    raise CoordinatorError(
+        f"{_place(found)}: {name} is made with a {wants}; {scenario.name} has none\n"
+        f"  expected  def __init__(self, {scenario.takes})\n"
+        f"next: wavecheck check {elsewhere} -c {name}"
+    )
 
 
 def _check(found: type[Any], name: str, scenario: Scenario) -> None:

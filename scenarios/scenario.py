@@ -42,6 +42,8 @@ class Scenario:
         claims: judges what a report claims, on the timed runs of a comparison by
             coordinator; None: there is no such report.
         declared_by: the function that builds it.
+        takes: what the constructor of a coordinator takes: `db`, which offers the
+            protocol's statements, or a `connection` for SQL of its own.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Scenario:
     default: str = ""
     claims: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
     declared_by: Callable[..., Any] | None = None
+    takes: str = "db"
 
     @property
     def default_coordinator(self) -> str:

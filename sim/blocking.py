@@ -12,7 +12,18 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from wavecheck.sim.blame import calling_at
 from wavecheck.sim.errors import WavecheckError
+
+
+def _with_line(error: WavecheckError, running: "Blocking") -> WavecheckError:
+    """Return an error that says which line of the blocking code it came of."""
+    said = str(error)
+    if "\n  at " not in said and running.gr_frame is not None:
+        fact, _, rest = said.partition("\n")
+        place = calling_at(running.gr_frame)
+        error.args = (f"{fact}\n  at        {place}" + (f"\n{rest}" if rest else ""),)
+    return error
 
 
 class Blocking(greenlet):
@@ -81,8 +92,8 @@ async def run_blocking(
         while not running.dead:
             try:
                 result = await handed
-            except WavecheckError:
-                raise
+            except WavecheckError as error:
+                raise _with_line(error, running) from error.__cause__
             except Exception as error:
                 handed = running.throw(type(error), error, error.__traceback__)
             else:

@@ -8,9 +8,12 @@ cannot afford it.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
 from typing import Any, TextIO
+from uuid import UUID
 
 from wavecheck.sim.kernel import Kernel, StepListener
 from wavecheck.sim.operation import Operation
@@ -225,4 +228,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID | timedelta):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
     raise TypeError(f"{type(value).__name__} has no place in a trace: {value!r}")

@@ -1,10 +1,16 @@
 """A coordinator written with ordinary blocking calls, as one that awaits."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from wavecheck.sim.blocking import current_blocking, run_blocking, wait_for
+from wavecheck.sim.blocking import (
+    current_blocking,
+    is_unwinding,
+    run_blocking,
+    wait_for,
+)
 
 
 class BlockingDatabase:
@@ -20,6 +26,19 @@ class BlockingDatabase:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return partial(_call, getattr(self._db, name))
 
+    @contextmanager
+    def transaction(self, *args: Any) -> Iterator["BlockingDatabase"]:
+        """Begin a transaction, committed at the end of its block or rolled back."""
+        block = self._db.transaction(*args)
+        statements = wait_for(block.__aenter__())
+        try:
+            yield BlockingDatabase(statements)
+        except BaseException as error:
+            if not is_unwinding():
+                wait_for(block.__aexit__(type(error), error, error.__traceback__))
+            raise
+        wait_for(block.__aexit__(None, None, None))
+
 
 def _call(statement: Callable[..., Awaitable[Any]], *args: Any, **keywords: Any) -> Any:
     return wait_for(statement(*args, **keywords))
@@ -28,7 +47,6 @@ def _call(statement: Callable[..., Awaitable[Any]], *args: Any, **keywords: Any)
 def awaiting(
     blocking: type[Any],
     methods: Sequence[str],
-    connect: Callable[[Any], Any] = BlockingDatabase,
 ) -> type[Any]:
     """Return a coordinator class whose methods await, made from a blocking one.
 
@@ -38,14 +56,13 @@ def awaiting(
     Args:
         blocking: the class; it is made with what `connect` returns.
         methods: names of its methods that become coroutine methods.
-        connect: makes of the database what the blocking class is made with.
     """
 
     class Awaiting:
         blocking: Any
 
         def __init__(self, db: Any) -> None:
-            self.blocking = inner(connect(db))
+            self.blocking = inner(BlockingDatabase(db))
 
     def forward(name: str) -> Callable[..., Any]:
         def method(self: Any, *args: Any, **keywords: Any) -> Any:

@@ -8,7 +8,7 @@ from wavecheck import find_scenario
 from wavecheck.scenarios.pipeline.blocking import awaiting
 from wavecheck.scenarios.questions import check
 from wavecheck.sim.blocking import run_blocking, wait_for
-from wavecheck.sim.errors import CoordinatorError, NondeterminismError
+from wavecheck.sim.errors import NondeterminismError
 
 RULES = """
 from wavecheck.coordinator import WaveState
@@ -45,58 +45,17 @@ class Hidden(Blocking):
         return super().dispatch_wave(job_id, wave_number) if self.calls % 3 else 0
 
 
-class SQL:
-    CLAIM = "UPDATE wave_batches SET status = 'dispatched', dispatched_at = now()"\\
-        " WHERE batch_id = %s AND status = 'pending'"
-
-    def __init__(self, connection):
-        self.connection = connection
-
-    def check_and_trigger_next_wave(self, job_id):
-        cursor = self.connection.cursor()
-        cursor.execute(
-            "SELECT wave_number FROM waves WHERE job_id = %s ORDER BY 1", (job_id,)
-        )
-        for (number,) in cursor.fetchall():
-            self.dispatch_wave(job_id, number)
-
-    def dispatch_wave(self, job_id, number):
+class InTransactions(Blocking):
+    def dispatch_wave(self, job_id, wave_number):
         sent = 0
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE waves SET status = 'processing' WHERE wave_number = :number"
-                " AND job_id = :job AND status = 'pending'",
-                {"job": job_id, "number": number},
-            )
-            cursor.execute(
-                "SELECT batch_id FROM wave_batches WHERE status = 'pending'"
-                " AND wave_number = %s ORDER BY 1 FOR UPDATE SKIP LOCKED",
-                (number,),
-            )
-            for (batch_id,) in cursor.fetchall():
-                cursor.execute(self.CLAIM, (batch_id,))
-                if cursor.rowcount:
-                    queue = "INSERT INTO dispatch_queue (batch_id) VALUES (%s)"
-                    cursor.execute(queue, (batch_id,))
-                    sent += 1
-        self.connection.commit()
+        with self.db.transaction() as tx:
+            for batch_id in tx.lock_pending_batches(
+                job_id, wave_number, skip_locked=True
+            ):
+                tx.mark_dispatched(batch_id)
+                tx.enqueue(batch_id)
+                sent += 1
         return sent
-
-
-class Unguarded(SQL):
-    CLAIM = SQL.CLAIM.replace(" AND status = 'pending'", "")
-
-
-class Begins(SQL):
-    CLAIM = "BEGIN -- %s"
-
-
-class ReadsClock(SQL):
-    CLAIM = "UPDATE wave_batches SET dispatched_at = CURRENT_TIMESTAMP -- %s"
-
-
-class Misspells(SQL):
-    CLAIM = "UPDATE batches SET status = 'dispatched' WHERE batch_id = %s"
 """
 
 
@@ -118,39 +77,21 @@ def search(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("name", ["Blocking", "SQL"])
+@pytest.mark.parametrize("name", ["Blocking", "InTransactions"])
 def test_blocking_code_is_searched_like_any_other(search, name):
     """Each statement is a step, in an order that the search picks; nothing is found."""
     result = search(name)
     assert not result.has_violation()
     assert result.searched.statistics.final_states_count > 1
     operations = {step.operation for step in result.searched.samples[0].steps}
-    assert ("execute" if name == "SQL" else "claim_batch") in operations
-
-
-def test_an_unguarded_update_in_sql_is_found(search):
-    """SQL text without its guard dispatches twice, and the search finds it."""
-    assert search("Unguarded").has_violation()
+    claims = {"Blocking": "claim_batch", "InTransactions": "lock_pending_batches"}
+    assert claims[name] in operations
 
 
 def test_hidden_state_of_blocking_code_is_named(search):
     """A counter on the instance is state that the database does not have."""
     with pytest.raises(NondeterminismError, match="Hidden keeps state on its instance"):
         search("Hidden")
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("Begins", "connection does not know BEGIN"),
-        ("ReadsClock", "does not know CURRENT_TIMESTAMP"),
-        ("Misspells", "no such table: batches"),
-    ],
-)
-def test_sql_that_is_not_supported_is_refused_by_name(search, name, message):
-    """What the connection does not know is said with the statement."""
-    with pytest.raises(CoordinatorError, match=message):
-        search(name)
 
 
 class Database:

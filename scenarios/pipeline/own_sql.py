@@ -1,0 +1,203 @@
+"""Dispatch by SQL of one's own: the pipeline's tables in the model of PostgreSQL.
+
+Each caller is a process with a connection of its own: it makes the coordinator and asks
+it to trigger the next wave of the job. Whether a batch is sent, and how often, is read
+from the tables, which have the published report's names.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from annotated_types import Ge, Le
+
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.faults import Adversary, FaultPlan
+from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.property import Moment, Property
+
+if TYPE_CHECKING:
+    from wavecheck.scenarios.drivers.postgresql import PostgreSQL
+
+SCHEMA: Final = """
+CREATE TABLE jobs (
+    job_id text PRIMARY KEY, status text NOT NULL, parents_total integer NOT NULL,
+    completed_at timestamptz);
+CREATE TABLE waves (
+    job_id text REFERENCES jobs, wave_number integer, kind text NOT NULL,
+    record_type text NOT NULL, status text NOT NULL, is_sealed boolean NOT NULL,
+    updated_at timestamptz NOT NULL, PRIMARY KEY (job_id, wave_number));
+CREATE TABLE wave_batches (
+    batch_id text PRIMARY KEY, job_id text NOT NULL, wave_number integer NOT NULL,
+    status text NOT NULL, parent_ids jsonb NOT NULL DEFAULT '[]',
+    created_at timestamptz NOT NULL DEFAULT now(), dispatched_at timestamptz,
+    completed_at timestamptz, attempt integer NOT NULL DEFAULT 0,
+    lease_until timestamptz,
+    FOREIGN KEY (job_id, wave_number) REFERENCES waves);
+CREATE TABLE dispatch_queue (
+    message_id bigserial PRIMARY KEY, batch_id text NOT NULL REFERENCES wave_batches,
+    attempt integer NOT NULL DEFAULT 0, sent_at timestamptz NOT NULL DEFAULT now(),
+    taken_at timestamptz)
+"""
+
+_SENT_TWICE: Final = (
+    "SELECT batch_id, count(*) AS times FROM dispatch_queue"
+    " GROUP BY batch_id HAVING count(*) > 1"
+)
+_STRANDED: Final = (
+    "SELECT batch_id FROM wave_batches WHERE status = 'pending' ORDER BY batch_id"
+)
+_LOST: Final = (
+    "SELECT batch_id FROM wave_batches b WHERE status = 'dispatched'"
+    " AND NOT EXISTS (SELECT 1 FROM dispatch_queue q WHERE q.batch_id = b.batch_id)"
+)
+
+Count = Annotated[int, Ge(1), Le(20)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnSqlSettings:
+    """What can be set.
+
+    Attributes:
+        callers: processes that trigger the next wave at once.
+        batches: pending batches of the wave.
+        driver: whose connections the coordinator is made with.
+    """
+
+    callers: Count = 2
+    batches: Count = 2
+    driver: Literal["psycopg", "psycopg2"] = "psycopg"
+
+
+class OwnSqlWorld:
+    """One job with one wave of pending batches, and the callers."""
+
+    def __init__(
+        self, kernel: Kernel, code: type[Any], settings: OwnSqlSettings
+    ) -> None:
+        # Imported here: no other scenario waits for the model of PostgreSQL.
+        from wavecheck.scenarios.drivers.postgresql import PostgreSQL
+
+        self.kernel = kernel
+        self.settings = settings
+        self.under_test: object | None = None
+        self._code = code
+        self._database = PostgreSQL(kernel, SCHEMA, rows=_rows(settings.batches))
+        self.store: object = self._database
+        self.properties = _properties(self._database)
+        kernel.mark()
+
+    def start(self) -> None:
+        """Spawn the callers."""
+        from wavecheck.scenarios.drivers.running import run_code
+
+        is_psycopg2 = self.settings.driver == "psycopg2"
+        database = self._database
+        connection = database.connect_psycopg2() if is_psycopg2 else database.connect()
+
+        def call(connection: Any) -> None:
+            self._code(connection).check_and_trigger_next_wave("job-1")
+
+        for number in range(self.settings.callers):
+            self.kernel.spawn(run_code(call, [connection]), f"caller-{number}")
+
+    def plan_faults(self, plan: FaultPlan) -> None:
+        """Refuse any fault."""
+        Adversary(self.kernel, {}, plan)
+
+    def heal(self) -> bool:
+        """Return False: there is nothing to recover."""
+        return False
+
+
+def _rows(batches: int) -> dict[str, list[dict[str, Any]]]:
+    wave = {"job_id": "job-1", "wave_number": 1}
+    return {
+        "jobs": [{"job_id": "job-1", "status": "processing", "parents_total": 0}],
+        "waves": [
+            {
+                **wave,
+                "kind": "main",
+                "record_type": "Account",
+                "status": "pending",
+                "is_sealed": True,
+                "updated_at": "2000-01-01 00:00:00+00",
+            }
+        ],
+        "wave_batches": [
+            {**wave, "batch_id": f"job-1-w1-{number:06}", "status": "pending"}
+            for number in range(1, batches + 1)
+        ],
+    }
+
+
+def _properties(database: "PostgreSQL") -> tuple[Property, ...]:
+    from wavecheck.scenarios.drivers.judging import sql_property
+
+    model = database.database
+    end = Moment.AT_QUIESCENCE
+    return (
+        sql_property("no_double_dispatch", _SENT_TWICE, model),
+        sql_property("no_lost_message", _LOST, model, end),
+        sql_property("no_stranded_batch", _STRANDED, model, end),
+    )
+
+
+class Unlocked:
+    """Reads what is pending, then sends it: two callers send it twice."""
+
+    LOCK = ""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def check_and_trigger_next_wave(self, job_id: str) -> None:
+        """Dispatch every wave of a job that is not completed."""
+        with self.connection.transaction():
+            waves = self.connection.execute(
+                "SELECT wave_number FROM waves WHERE job_id = %s"
+                " AND status <> 'completed' ORDER BY wave_number",
+                (job_id,),
+            ).fetchall()
+        for (wave_number,) in waves:
+            self.dispatch_wave(job_id, wave_number)
+
+    def dispatch_wave(self, job_id: str, wave_number: int) -> int:
+        """Send the pending batches of a wave, in one transaction."""
+        with self.connection.transaction():
+            pending = self.connection.execute(
+                "SELECT batch_id FROM wave_batches WHERE job_id = %s"
+                " AND wave_number = %s AND status = 'pending' ORDER BY batch_id"
+                + self.LOCK,
+                (job_id, wave_number),
+            ).fetchall()
+            for batch in pending:
+                self.connection.execute(
+                    "UPDATE wave_batches SET status = 'dispatched',"
+                    " dispatched_at = now() WHERE batch_id = %s",
+                    batch,
+                )
+                self.connection.execute(
+                    "INSERT INTO dispatch_queue (batch_id) VALUES (%s)", batch
+                )
+        return len(pending)
+
+
+class Locked(Unlocked):
+    """The same, with what is pending locked: a second caller passes it over."""
+
+    LOCK = " FOR UPDATE SKIP LOCKED"
+
+
+OWN_SQL: Final = Scenario(
+    name="own-sql",
+    summary="own SQL on the pipeline's tables, by PostgreSQL's rules",
+    settings_type=OwnSqlSettings,
+    coordinators={"unlocked": Unlocked, "locked": Locked},
+    methods=("check_and_trigger_next_wave", "dispatch_wave"),
+    build=OwnSqlWorld,
+    small={},
+    sizes={"batches": 1, "callers": 1},
+    is_timed=False,
+    takes="connection",
+)
