@@ -102,7 +102,7 @@ def make_engine(
         except ImportError:
             raise DatabaseUnusable(
                 "the driver for PostgreSQL is not installed\n"
-                "next: pip install 'wavecheck[postgres]'"
+                "next: pip install 'psycopg[binary]'"
             ) from None
         settings = []
         if schema is not None:

@@ -17,8 +17,7 @@ from wavecheck.sim.errors import InvalidScenario
 
 PATIENCE_SECONDS: Final = 10.0
 _NOT_INSTALLED: Final = (
-    "a cluster needs Dask, which is not installed\n"
-    "next: pip install 'wavecheck[campaigns]'"
+    "a cluster needs Dask, which is not installed\nnext: pip install distributed"
 )
 
 

@@ -29,7 +29,7 @@ def frame_of(store: ResultsStore) -> "Frame":
     except ImportError as error:
         raise InvalidScenario(
             "a data frame needs pandas, which is not installed\n"
-            "next: pip install 'wavecheck[campaigns]'"
+            "next: pip install pandas"
         ) from error
     frame = pd.DataFrame.from_records(list(store.records()))
     for name in store.identity["points"][0]["cell"]:

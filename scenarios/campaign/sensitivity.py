@@ -245,6 +245,6 @@ def _library(name: str) -> Any:
     except ImportError as error:
         raise InvalidScenario(
             "a sensitivity analysis needs SALib, which is not installed\n"
-            "next: pip install 'wavecheck[campaigns]'"
+            "next: pip install SALib"
         ) from error
     return {"sample.morris": sample, "analyze.morris": analyze}[name]

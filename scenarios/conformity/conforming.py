@@ -95,7 +95,7 @@ def _postgres(url: str) -> DatabaseSessions:
     except ModuleNotFoundError as error:
         raise DatabaseTrouble(
             "PostgreSQL: its driver is not installed\n"
-            "next: pip install 'wavecheck[postgres]'"
+            "next: pip install 'psycopg[binary]'"
         ) from error
     return PostgresSessions(url)
 

@@ -37,10 +37,10 @@ def _driver(package: str, needed_for: str) -> Any:
         InvalidScenario: the package is not installed.
     """
     if find_spec(package) is None:
-        extra = {"psycopg": "postgres"}.get(package, package)
+        wanted = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
         raise InvalidScenario(
             f"{needed_for} needs {package}, which is not installed\n"
-            f"next: pip install 'wavecheck[{extra}]'"
+            f"next: pip install '{wanted.get(package, package)}'"
         )
     return importlib.import_module(f"wavecheck.scenarios.drivers.{_DRIVERS[package]}")
 

@@ -114,3 +114,30 @@ def test_constraints_cover_the_dependencies(root):
     assert not missing, (
         f"{missing!r} have no pin in constraints.txt; renew it as CONTRIBUTING.md says"
     )
+
+
+WHERE = re.compile(r"^\| (?:a|the|PostgreSQL's) [^|]+\|[^|]+\|[^|]*\|$", re.MULTILINE)
+
+
+def test_where_to_change_what_names_files_that_exist(root):
+    """Each path of the table in CONTRIBUTING.md is there, and what is asked for is."""
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = WHERE.findall(text)
+    told = {row.split("|")[1].strip() for row in rows}
+    asked = ("a statement", "a fault kind", "a property", "a strategy", "a scenario")
+    assert {*asked, "the player"} <= told
+    paths = [path for row in rows for path in re.findall(r"`([^`]+)`", row)]
+    missing = [path for path in paths if not (root / path).exists()]
+    assert not missing, missing
+
+
+def test_nothing_tells_to_install_wavecheck_from_an_index(root, tracked_paths):
+    """It is not published there: `pip install .`, or a wheel, or what is missing."""
+    hint = re.compile(r"pip install '?wavecheck\b(?!-)")
+    found = [
+        path
+        for path in tracked_paths
+        if path.endswith((".py", ".md", ".ipynb", ".jinja", ".toml"))
+        and hint.search((root / path).read_text(encoding="utf-8"))
+    ]
+    assert found == []

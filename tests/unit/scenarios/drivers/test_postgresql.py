@@ -171,12 +171,12 @@ def test_what_is_no_schema_is_refused(kernel):
 
 
 def test_a_driver_that_is_not_installed_is_named(kernel, monkeypatch):
-    """The message says which extra has it."""
+    """The message says what to install."""
     db = PostgreSQL(kernel, JOBS)
     monkeypatch.setattr(
         "wavecheck.scenarios.drivers.postgresql.find_spec", lambda name: None
     )
-    with pytest.raises(InvalidScenario, match=r"pip install 'wavecheck\[psycopg2\]'"):
+    with pytest.raises(InvalidScenario, match=r"pip install 'psycopg2-binary'"):
         db.connect_psycopg2()
-    with pytest.raises(InvalidScenario, match=r"pip install 'wavecheck\[postgres\]'"):
+    with pytest.raises(InvalidScenario, match=r"pip install 'psycopg\[binary\]'"):
         db.connect()
