@@ -1,7 +1,8 @@
 """Results in a notebook: the page of the result in a sandboxed frame, and as text.
 
-The face that results find under the entry point group `wavecheck.faces`. The frame may
-run the page's own script and nothing else: it has no address, no cookies, no network.
+The display that results find under the entry point group `wavecheck.displays`. The
+frame may run the page's own script and nothing else: it has no address, no cookies, no
+network.
 Where HTML is not shown there is the same table as on a terminal.
 """
 

@@ -12,8 +12,8 @@ from wavecheck.scenarios.loading import coordinator_name, load_coordinator
 from wavecheck.scenarios.pipeline.timed_run import Progress, TimedRun, simulate
 from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.display import shown
 from wavecheck.sim.errors import InvalidScenario
-from wavecheck.sim.faces import shown
 from wavecheck.sim.kernel import STEPS_MAX, Kernel
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from wavecheck.scenarios.verdicts.approaches import (
 )
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.deadline import Deadline
+from wavecheck.sim.display import shown
 from wavecheck.sim.errors import InvalidScenario
-from wavecheck.sim.faces import shown
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.schedule import Replayed, Schedule

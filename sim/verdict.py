@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Self
 
-from wavecheck.sim.faces import shown
+from wavecheck.sim.display import shown
 from wavecheck.sim.property import Violation
 
 CONFIDENCE: Final = 0.95

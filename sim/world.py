@@ -71,8 +71,9 @@ def statements_in(world: World) -> dict[str, Statement]:
 class Symmetric(Protocol):
     """What a world has beside, if some of its tasks are alike.
 
-    A proof then explores one order of them only. Nobody believes it: where the code
-    under test tells such tasks apart, all is explored in full, and the result says so.
+    A proof then explores one order of them only. The declaration is checked: where the
+    code under test tells such tasks apart, all is explored in full, and the result says
+    so.
     """
 
     def interchangeable(self) -> Sequence[Sequence[str]]:

@@ -23,7 +23,7 @@ from wavecheck.reports.explanation.text import (
 from wavecheck.reports.explanation.wording import Wording
 from wavecheck.reports.html.diagram import Diagram, diagram_of
 from wavecheck.reports.html.frames import FrameTable
-from wavecheck.reports.html.story import Beat, story_of
+from wavecheck.reports.html.story import Sentence, story_of
 from wavecheck.sim.trace import Step, plain
 
 _NAME_MAX: Final = 80
@@ -91,7 +91,7 @@ class Player:
     id: str
     playback: Playback
     headline: str
-    story: tuple[Beat, ...]
+    story: tuple[Sentence, ...]
     no_return: str
     no_return_step: int
     escape: str
@@ -110,12 +110,12 @@ def player_of(playback: Playback, player_id: str) -> Player:
     wording = Wording(told.steps)
     story = tuple(
         replace(
-            beat,
+            sentence,
             pieces=tuple(
-                (style, short(text, _TEXT_MAX)) for style, text in beat.pieces
+                (style, short(text, _TEXT_MAX)) for style, text in sentence.pieces
             ),
         )
-        for beat in story_of(playback)
+        for sentence in story_of(playback)
     )
     views = [_failing(playback, story, wording)]
     if playback.passing is not None:
@@ -141,12 +141,14 @@ def short(text: str, length: int = _NAME_MAX) -> str:
     return text if len(text) <= length else f"{text[:length]}..."
 
 
-def _failing(playback: Playback, story: Sequence[Beat], wording: Wording) -> TrackView:
+def _failing(
+    playback: Playback, story: Sequence[Sentence], wording: Wording
+) -> TrackView:
     told = playback.explanation
     marks: dict[int, list[int]] = {}
-    for index, beat in enumerate(story, start=1):
-        if beat.step is not None:
-            marks.setdefault(beat.step, []).append(index)
+    for index, sentence in enumerate(story, start=1):
+        if sentence.step is not None:
+            marks.setdefault(sentence.step, []).append(index)
     tags = {
         number: tuple((word.split()[0].lower(), word) for word in words.split(", "))
         for number, words in marks_of(told).items()

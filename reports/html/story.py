@@ -23,7 +23,7 @@ _WAITING: Final = "pending"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class Sentence:
     """One sentence of the story.
 
     Attributes:
@@ -37,20 +37,20 @@ class Beat:
     pieces: tuple[Piece, ...]
 
 
-def story_of(playback: Playback) -> list[Beat]:
+def story_of(playback: Playback) -> list[Sentence]:
     """Return the sentences in the order in which things happen."""
     told = playback.explanation
     wording = Wording(told.steps)
     steps = {step.number: step for step in told.steps}
-    beats = list(_left_over(playback, wording))
+    sentences = list(_left_over(playback, wording))
     stale = told.stale_read
     if stale is not None:
-        beats += _stale_beats(stale, steps, wording)
-    beats += _earlier(playback, wording, [beat.step for beat in beats])
-    beats.sort(key=lambda beat: beat.step or 0)
+        sentences += _stale_sentences(stale, steps, wording)
+    sentences += _earlier(playback, wording, [sentence.step for sentence in sentences])
+    sentences.sort(key=lambda sentence: sentence.step or 0)
     if stale is None:
-        beats.append(
-            _beat(
+        sentences.append(
+            _sentence(
                 None,
                 "",
                 "No step acted on a value that had changed: the rule itself leads here,"
@@ -58,8 +58,8 @@ def story_of(playback: Playback) -> list[Beat]:
             )
         )
     elif stale.acted_step is None:
-        beats.append(
-            _beat(
+        sentences.append(
+            _sentence(
                 None,
                 "",
                 ("strong", stale.task),
@@ -68,13 +68,13 @@ def story_of(playback: Playback) -> list[Beat]:
                 ") and does not look again.",
             )
         )
-    return [*beats, _end(playback)]
+    return [*sentences, _end(playback)]
 
 
-def _beat(step: int | None, mark: str, *pieces: Piece | str) -> Beat:
+def _sentence(step: int | None, mark: str, *pieces: Piece | str) -> Sentence:
     """Return a sentence; a piece that is a plain string has no style."""
     styled = tuple(("", one) if isinstance(one, str) else one for one in pieces)
-    return Beat(step=step, mark=mark, pieces=styled)
+    return Sentence(step=step, mark=mark, pieces=styled)
 
 
 def _deed(step: Step, wording: Wording) -> tuple[Piece, Piece, Piece]:
@@ -82,11 +82,11 @@ def _deed(step: Step, wording: Wording) -> tuple[Piece, Piece, Piece]:
     return ("strong", step.task), ("", " does "), ("code", wording.call(step))
 
 
-def _stale_beats(
+def _stale_sentences(
     stale: StaleRead, steps: dict[int, Step], wording: Wording
-) -> Iterator[Beat]:
+) -> Iterator[Sentence]:
     read, changed = steps[stale.read_step], steps[stale.changed_step]
-    yield _beat(
+    yield _sentence(
         read.number,
         "reads",
         ("strong", read.task),
@@ -96,7 +96,7 @@ def _stale_beats(
         ("code", wording.value(stale.value)),
         ".",
     )
-    yield _beat(
+    yield _sentence(
         changed.number,
         "makes it stale",
         *_deed(changed, wording),
@@ -106,7 +106,7 @@ def _stale_beats(
     )
     if stale.acted_step is not None:
         acted = steps[stale.acted_step]
-        yield _beat(
+        yield _sentence(
             acted.number,
             "acts on it",
             ("strong", acted.task),
@@ -116,7 +116,7 @@ def _stale_beats(
         )
 
 
-def _left_over(playback: Playback, wording: Wording) -> Iterator[Beat]:
+def _left_over(playback: Playback, wording: Wording) -> Iterator[Sentence]:
     """Say where what waits for ever came from, if waiting is what is wrong."""
     told = playback.explanation
     if told.schedule.property_name != "no_stranded_batch":
@@ -132,7 +132,7 @@ def _left_over(playback: Playback, wording: Wording) -> Iterator[Beat]:
         and re.search("batch", change.part)
     ]
     for step, change in stranded[:_LEFT_MAX]:
-        yield _beat(
+        yield _sentence(
             step.number,
             "left over",
             *_deed(step, wording),
@@ -144,7 +144,7 @@ def _left_over(playback: Playback, wording: Wording) -> Iterator[Beat]:
 
 def _earlier(
     playback: Playback, wording: Wording, told: Sequence[int | None]
-) -> Iterator[Beat]:
+) -> Iterator[Sentence]:
     """Say who else did to the same row what the violating step does to it."""
     steps = playback.explanation.steps
     if playback.is_judged_at_end or not steps:
@@ -155,7 +155,7 @@ def _earlier(
             if (change.part, change.key) not in rows or step.task == steps[-1].task:
                 continue
             if step.number not in told:
-                yield _beat(
+                yield _sentence(
                     step.number,
                     "before",
                     *_deed(step, wording),
@@ -166,10 +166,10 @@ def _earlier(
             return
 
 
-def _end(playback: Playback) -> Beat:
+def _end(playback: Playback) -> Sentence:
     told = playback.explanation
     violation = told.violation
-    return _beat(
+    return _sentence(
         violation.step,
         "VIOLATED",
         "Then nothing can happen any more: " if playback.is_judged_at_end else "So ",

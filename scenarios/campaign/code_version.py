@@ -17,7 +17,7 @@ from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import InvalidScenario
 
 PACKAGES: Final = ("wavecheck.coordinator", "wavecheck.sim", "wavecheck.scenarios")
-"""What a run's numbers depend on; the faces in `reports` only show them."""
+"""What a run's numbers depend on; `reports` only shows them."""
 
 
 def code_digest(scenario: Scenario, coordinator: str) -> str:

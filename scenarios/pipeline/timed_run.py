@@ -21,7 +21,7 @@ from wavecheck.scenarios.pipeline.measurement import (
 )
 from wavecheck.scenarios.pipeline.observation import WaveHistory, merged
 from wavecheck.scenarios.pipeline.world import PipelineWorld
-from wavecheck.sim.faces import shown
+from wavecheck.sim.display import shown
 from wavecheck.sim.kernel import Kernel, StepListener
 from wavecheck.sim.property import Judge
 from wavecheck.sim.trace import Trace, listen

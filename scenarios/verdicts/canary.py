@@ -111,7 +111,7 @@ def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> Canary
     scenario = subject.scenario
     if not scenario.mutants:
         raise InvalidScenario(
-            f"scenario {scenario.name!r} has no mutants, so a canary cannot sing there"
+            f"scenario {scenario.name!r} has no mutants, so nothing can be planted"
         )
     if approach_of(effort).search is None:
         raise InvalidScenario("--canary searches: give it another --strategy")

@@ -8,7 +8,7 @@ from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
-from wavecheck.sim.faces import shown
+from wavecheck.sim.display import shown
 from wavecheck.sim.search.explain import NoReturn
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.search.session import Found, Statistics

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline, OutOfTime
+from wavecheck.sim.display import shown
 from wavecheck.sim.errors import ReplayMismatch
-from wavecheck.sim.faces import shown
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wavecheck.sim.display import shown
 from wavecheck.sim.errors import ReplayMismatch
-from wavecheck.sim.faces import shown
 from wavecheck.sim.kernel import Kernel, StepListener
 from wavecheck.sim.listening import listening
 from wavecheck.sim.operation import Operation

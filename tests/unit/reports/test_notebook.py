@@ -9,7 +9,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from wavecheck import check, compare, explain, prove, run, sweep
 from wavecheck.reports.notebook import mimebundle
-from wavecheck.sim import faces
+from wavecheck.sim import display
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_schedule_without_a_page_says_why(results):
 
 
 def test_without_a_face_a_result_is_its_repr(monkeypatch, results):
-    """Where no face is installed nothing is missing but the picture."""
-    monkeypatch.setattr(faces, "entry_points", lambda group: ())
+    """Where no display is installed nothing is missing but the picture."""
+    monkeypatch.setattr(display, "entry_points", lambda group: ())
     bundle = results["verdict"]._repr_mimebundle_()
     assert bundle == {"text/plain": repr(results["verdict"])}

@@ -1,13 +1,13 @@
-"""How a result shows itself in a notebook: by the face that is installed.
+"""How a result shows itself in a notebook: by the display that is installed.
 
-Knows no face. One registers under the entry point group `wavecheck.faces`, so that
-results need not know who draws them; without one a result shows its plain `repr`.
+Knows no display. One registers under the entry point group `wavecheck.displays`, so
+that results need not know who draws them; without one a result shows its plain `repr`.
 """
 
 from importlib.metadata import entry_points
 from typing import Final
 
-GROUP: Final = "wavecheck.faces"
+GROUP: Final = "wavecheck.displays"
 
 
 def shown(
@@ -22,7 +22,7 @@ def shown(
         include: media types that are wanted; all are given, the caller selects.
         exclude: media types that are not wanted; likewise.
     """
-    for face in entry_points(group=GROUP):
-        bundle: dict[str, str] = face.load()(result)
+    for display in entry_points(group=GROUP):
+        bundle: dict[str, str] = display.load()(result)
         return bundle
     return {"text/plain": repr(result)}
