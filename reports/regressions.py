@@ -9,9 +9,10 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from enum import Enum
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -125,7 +126,7 @@ def save_schedules(
     make_folder(folder)
     saved = {}
     for name, schedule in schedules.items():
-        path = folder / file_name(schedule)
+        path = _file_for(schedule, folder)
         write_whole(path, schedule_text(schedule).encode())
         saved[name] = path
     return saved
@@ -137,16 +138,58 @@ def file_name(schedule: Schedule) -> str:
     return f"{label(schedule.scenario, schedule.coordinator)}-{judged}.json"
 
 
+def _file_for(schedule: Schedule, folder: Path) -> Path:
+    """Return the file that keeps a schedule; another class of its name has another."""
+    path = folder / file_name(schedule)
+    with suppress(InvalidScenario):
+        if _is_namesake(read_schedule(path).coordinator, schedule.coordinator):
+            module = schedule.coordinator.rpartition(":")[0].encode()
+            digest = blake2b(module, digest_size=4).hexdigest()
+            return path.with_stem(f"{path.stem}-{digest}")
+    return path
+
+
+def _is_namesake(one: str, other: str) -> bool:
+    """Return whether two classes share their name and not their module.
+
+    One module may be called from different folders.
+    """
+    (module, _, name), (elsewhere, _, known) = (
+        text.rpartition(":") for text in (one, other)
+    )
+    parts = [
+        text.removesuffix(".py").replace("/", ".").split(".")[::-1]
+        for text in (module, elsewhere)
+    ]
+    return name == known and any(a != b for a, b in zip(*parts, strict=False))
+
+
+def _kept(
+    subject: Subject, folder: Path
+) -> tuple[list[tuple[Path, Schedule]], list[str]]:
+    """Return what a search of a subject has kept, the shortest first."""
+    name = subject.coordinator
+    found: list[tuple[Path, Schedule]] = []
+    unreadable: list[str] = []
+    for path in sorted(folder.glob(f"{subject.label()}-*.json")):
+        try:
+            schedule = read_schedule(path)
+        except InvalidScenario as error:
+            unreadable.append(f"{error}\nnext: delete {_shown(path)}")
+            continue
+        if _belongs(schedule, subject) and not _is_namesake(schedule.coordinator, name):
+            found.append((path, replace(schedule, coordinator=name)))
+    found.sort(key=lambda pair: len(pair[1].steps))
+    return found, unreadable
+
+
 def _replay_kept(subject: Subject, folder: Path) -> list[str]:
     """Return what is to be said about outdated schedules."""
     __tracebackhide__ = True
-    name, scenario = subject.coordinator, subject.scenario
-    outdated = []
-    for path in sorted(folder.glob(f"{subject.label()}-*.json")):
+    scenario = subject.scenario
+    kept, outdated = _kept(subject, folder)
+    for path, schedule in kept:
         try:
-            schedule = replace(read_schedule(path), coordinator=name)
-            if not _belongs(schedule, subject):
-                continue
             recorded = Subject.of_schedule(schedule, scenario)
             evidence = Evidence(recorded, schedule)
             standing = standing_of(evidence)

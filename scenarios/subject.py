@@ -14,7 +14,7 @@ from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.loading import coordinator_name, load_coordinator
 from wavecheck.scenarios.scenario import Scenario, plain_settings
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
-from wavecheck.sim.errors import unknown_name
+from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.property import Property, with_no_error
@@ -124,7 +124,13 @@ class Subject:
         """
         declared = searchable(world.properties)
         known = {one.name: one for one in with_no_error(declared)}
+        timed = [one.name for one in world.properties if one.name not in known]
         for name in self.properties:
+            if name in timed:
+                raise InvalidScenario(
+                    f"property {name!r} is a question of time, and there is none here\n"
+                    f"next: wavecheck run {self.scenario.name}"
+                )
             if name not in known:
                 raise unknown_name("property", name, list(known))
         return [known[name] for name in self.properties] or declared

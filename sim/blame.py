@@ -99,14 +99,19 @@ def describe_endless(
     task_name: str,
     statements_count: int,
     coroutine: Coroutine[Any, Any, Any],
+    *,
+    is_timed: bool,
 ) -> str:
     """Say that the step limit was reached, and where the last task stands."""
+    more = "raise the limit with --steps if the run is really that long"
+    if not is_timed:
+        more = "smaller sizes, with --set, if an execution is really that long"
     return (
         f"step limit reached: {steps_max} steps, the last by task {task_name}"
         f" ({statements_count} statements)\n"
         f"  at  {standing_at(coroutine)}\n"
         "likely: a loop in the coordinator that never ends\n"
-        "next: raise the limit with --steps if the run is really that long"
+        f"next: {more}"
     )
 
 

@@ -494,6 +494,7 @@ class Kernel(simpy.Environment):
                     task.name,
                     task.statements_count,
                     task.coroutine,
+                    is_timed=self.is_timed,
                 )
             )
         if self.progress is not None:

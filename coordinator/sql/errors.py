@@ -76,11 +76,11 @@ def as_unusable(error: Exception, url: URL) -> DatabaseUnusable:
     shown = shown_url(url)
     code = sqlstate_of(error)
     words = _first_line(error, url)
-    advice = _NEXT.get(code) or _advice(words, error)
+    advice = _NEXT.get(code) or _advice(words, error, url)
     return DatabaseUnusable(f"{shown}: {words}\nnext: {advice}")
 
 
-def _advice(words: str, error: Exception) -> str:
+def _advice(words: str, error: Exception, url: URL) -> str:
     if "password authentication failed" in words or "no password supplied" in words:
         return _NEXT["28P01"]
     if "role" in words and "does not exist" in words:
@@ -95,6 +95,10 @@ def _advice(words: str, error: Exception) -> str:
         return "check the file, its folder, and the right to write there"
     if "not a database" in words:
         return "the file is no SQLite database; give another one"
+    if "disk is full" in words or "disk I/O error" in words:
+        return "make room on the disk that holds the file, or give another place"
+    if url.get_backend_name() == "sqlite":
+        return "check the file, its folder, and that no other program holds it"
     if isinstance(error, OperationalError | InterfaceError | TimeoutError | OSError):
         return "check that the server runs there and that host, port and user are right"
     return "check the address, and that user's rights"

@@ -93,6 +93,8 @@ def exhibits_of(names: Sequence[str]) -> list[Exhibit]:
         InvalidScenario: there is none of that name.
     """
     collections = {one.collection for one in EXHIBITS.values()}
+    short = {one.short_name: one.name for one in EXHIBITS.values()}
+    names = [short.get(name, name) for name in names]
     for name in names:
         if name not in EXHIBITS and name not in collections:
             raise unknown_name("exhibit", name, [*sorted(collections), *EXHIBITS])

@@ -16,7 +16,12 @@ from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.schedule_files import parse_schedule, schedule_text
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
-from wavecheck.sim.errors import HarnessBug, NondeterminismError, ReplayMismatch
+from wavecheck.sim.errors import (
+    HarnessBug,
+    InvalidScenario,
+    NondeterminismError,
+    ReplayMismatch,
+)
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule
 
@@ -27,6 +32,7 @@ LEAST_SECONDS: Final = 0.5
 
 DIFFERENT: Final = 3
 PROOF_SECONDS_MIN: Final = 1.0
+NOT_FOUND: Final = 2
 
 
 def compare_hash_seeds(result: CheckResult, deadline: Deadline = NO_DEADLINE) -> str:
@@ -72,6 +78,8 @@ def compare_hash_seeds(result: CheckResult, deadline: Deadline = NO_DEADLINE) ->
                     " state that outlives an execution\n"
                     "next: sort before iterating; keep no state in modules and classes"
                 )
+            if child.returncode == NOT_FOUND:
+                return f"other hash seeds were not tried: {output.strip()}"
             if child.returncode != 0:
                 raise HarnessBug(f"the replay in another process failed:\n{errors}")
         return ""
@@ -115,7 +123,11 @@ def _replay_under(hash_seed: str) -> subprocess.Popen[str]:
 
 def _main() -> int:
     for text in json.loads(sys.stdin.read()):
-        evidence = Evidence.of(parse_schedule(text, "(standard input)"))
+        try:
+            evidence = Evidence.of(parse_schedule(text, "(standard input)"))
+        except InvalidScenario as error:  # a scenario that has no name elsewhere
+            sys.stdout.write(str(error).partition("; did you")[0].splitlines()[0][:200])
+            return NOT_FOUND
         try:
             evidence.replayed  # noqa: B018  # it replays when it is first asked
         except ReplayMismatch as error:

@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from wavecheck.sim.deadline import OutOfTime
 from wavecheck.sim.exhaustive.exploration import Progress
 from wavecheck.sim.exhaustive.gathered import Gathered
 from wavecheck.sim.exhaustive.interruption import Interruption
@@ -99,6 +100,7 @@ class Search:
         self.limits = limits
         self.directory = directory
         self.system = PackedSystem(learner)
+        self.system.stop = limits.stop
         words_count = self.system.layout.words_count
         self.levels = Levels(words_count, directory)
         self._threads = None
@@ -201,7 +203,14 @@ class Search:
         except KeyboardInterrupt:
             self.learner.shared.forget()
             return INTERRUPTED
+        except OutOfTime:
+            self.learner.shared.forget()
+            return self.stopped_by_time()
         return ""
+
+    def stopped_by_time(self) -> str:
+        """Return why there is no time left, or nothing."""
+        return (self.limits.stop() if self.limits.stop is not None else None) or ""
 
     def _progress(self) -> Progress:
         return Progress(
@@ -277,7 +286,7 @@ class Search:
                 self.levels.spill()
             if self.bytes_used > limits.memory_max:
                 return f"more than {limits.memory_max} bytes of memory"
-        return (limits.stop() if limits.stop is not None else None) or ""
+        return self.stopped_by_time()
 
     def _expand(self, chunk: Words, outcomes: list[Ints]) -> int:
         """Collect the successors of a chunk; return how many steps lead to them."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wavecheck.sim.deadline import OutOfTime
 from wavecheck.sim.errors import HarnessBug
 from wavecheck.sim.exhaustive.crowd import SELF, task_of
 from wavecheck.sim.exhaustive.layout import Layout, Words
@@ -34,11 +35,13 @@ class PackedSystem:
         layout: of the states now.
         tables: of each task.
         converters: called when the layout changes.
+        stop: asked before each step is learned; what it answers ends the exploration.
     """
 
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
         self.converters: list[Converter] = []
+        self.stop: Callable[[], str | None] | None = None
         self._windows: dict[tuple[int, int], Windows] = {}
         self._components_count = 0
         self.layout = Layout(self.counts())
@@ -90,6 +93,8 @@ class PackedSystem:
         def resolve(
             fields: list[int],
         ) -> tuple[Windows, Sequence[int], tuple[Alternative, ...]]:
+            if self.stop is not None and self.stop():
+                raise OutOfTime
             places, shared = fields[:tasks_count], fields[tasks_count:]
             local = places[task]
             reads, steps = learner.resolve(task, places, shared)

@@ -110,7 +110,8 @@ def _explored(
         search = Search(learner, limits, directory)
         try:
             stopped_by = search.run(progress)
-            search.rechecked = learner.recheck()
+            if not (stopped_by and search.stopped_by_time()):
+                search.rechecked = learner.recheck()
             return search, stopped_by
         except StateNeeded:
             learner.begin_again()
@@ -155,7 +156,7 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
         stopped_by: what ended it, in words; empty if it is complete.
     """
     learner = search.learner
-    if not search.rechecked:
+    if not search.rechecked and not (stopped_by and search.stopped_by_time()):
         search.rechecked = learner.recheck()
     python_calls = learner.python_calls
     accompanied = Accompaniment() if stopped_by else accompany(search)

@@ -23,12 +23,12 @@ CAMPAIGN = (
 )  # fmt: skip
 PROOF = ("check", "wd", "-c", "claiming", "--strategy", "exhaustive", "--checkpoint")
 SOUND = (
-    ("check", "wd", "-c", "stalling", "--executions", "200", "--save", "s"),
-    ("check", "import-job", "-c", "stalling", "--executions", "40", "--save", "s"),
-    ("check", "import-job", "-c", "leased", "--executions", "300", "--faults",
+    ("check", "wd", "-c", "stalling", "--executions", "50", "--save", "s"),
+    ("check", "import-job", "-c", "stalling", "--executions", "10", "--save", "s"),
+    ("check", "import-job", "-c", "leased", "--executions", "50", "--faults",
      "crash=1,lose=1", "--save", "s"),
-    ("check", "zoo/good-job-832", "--executions", "200", "--save", "s"),
-    ("check", "classic/account", "--executions", "200", "--save", "s"),
+    ("check", "zoo/good-job-832", "--executions", "20", "--save", "s"),
+    ("check", "classic/account", "--executions", "20", "--save", "s"),
     CAMPAIGN,
     (*PROOF, "c"),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from pathlib import Path
 from formats import CAMPAIGN, FORMATS, PROOF, SOUND
 from guarding import findings_of
 from mutating import drawing
-from options import OPTIONS
+from options import OPTIONS, planted
 
 KINDS = {**FORMATS, **OPTIONS}
 
@@ -44,6 +44,8 @@ def fuzz(kind, numbers, deadline, sound):
     began, found = time.monotonic(), []
 
     def make(number):
+        if kind == "planted":
+            return planted(drawing(kind, number), sound, number)
         return KINDS[kind](drawing(kind, number), sound)
 
     for number, finding in findings_of(make, numbers, deadline):
@@ -81,7 +83,8 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="wavecheck-fuzz-sound-"))
     home = Path.cwd()
     try:
-        sound_files(folder)
+        if options.kinds != ["planted"]:
+            sound_files(folder)
         found = []
         for kind in options.kinds or KINDS:
             if options.only is not None:

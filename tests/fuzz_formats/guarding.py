@@ -83,7 +83,7 @@ def _batch(make, numbers, deadline):
                     found.append((number, finding))
         _, status = os.waitpid(child, 0)
         trace.seek(0)
-        told = trace.read().decode(errors="replace")[-1500:]
+        told = trace.read().decode(errors="replace")[:1500]
     if os.WIFSIGNALED(status) and not death:
         number = os.WTERMSIG(status)
         death = (
@@ -118,6 +118,7 @@ def _child(make, numbers, deadline, writing, trace):
 def _guarded(make, number):
     with tempfile.TemporaryDirectory(prefix="wavecheck-fuzz-") as folder:
         os.chdir(folder)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS_MAX)
         try:
             case = make(number)
             for command in case.commands:
@@ -125,6 +126,8 @@ def _guarded(make, number):
                 if finding:
                     return f"wavecheck {' '.join(command)}\n{finding}"
             return ""
+        except Exception as error:
+            return f"raises {type(error).__name__}: {str(error)[:500]}"
         finally:
             os.chdir("/")
 

@@ -291,3 +291,32 @@ def test_a_regression_test_is_written_and_runs(suite, pytester):
     rules = RULES.replace("class Stalls(WDStalling)", "class Stalls(WDClaiming)")
     (pytester.path / "rules.py").write_text(rules)
     pytester.runpytest_inprocess("test_gen.py", *QUIET).assert_outcomes(passed=1)
+
+
+# Which kept schedule --------------------------------------------------------------
+
+
+def test_two_classes_of_one_name_keep_a_schedule_each(suite, pytester):
+    """A second rule called Stalls is neither judged by the first one's, nor over it."""
+    pytester.makepyfile(
+        other="from wavecheck.scenarios.wd.model import WDStalling\n\n\n"
+        "class Stalls(WDStalling):\n    pass\n"
+    )
+    suite(call("Stalls")).assert_outcomes(failed=1)
+    body = f"import other\n\n\n{call('other.Stalls')}"
+    suite(body).assert_outcomes(failed=1)
+    kept = sorted(pytester.path.glob("wavecheck_schedules/*.json"))
+    coordinators = {json.loads(one.read_text())["coordinator"] for one in kept}
+    assert len(coordinators) == 2
+
+
+def test_the_shortest_kept_schedule_is_told_first(suite, pytester):
+    """Whatever their files are called."""
+    suite(call("Stalls", options=ONE)).assert_outcomes(failed=1)
+    (short,) = pytester.path.glob("wavecheck_schedules/*.json")
+    (short.parent / "wd-Stalls-z.json").write_bytes(short.read_bytes())
+    document = json.loads(short.read_text())
+    document["steps"] *= 2
+    short.write_text(json.dumps(document))
+    result = suite(call("Stalls", options=ONE))
+    result.stdout.fnmatch_lines(["*kept schedule*wd-Stalls-z.json: it still*"])

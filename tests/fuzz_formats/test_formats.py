@@ -1,0 +1,62 @@
+"""Damaged files, extreme options and failing outputs end in words, and soon."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(__file__).with_name("fuzz.py")
+KINDS = {
+    "schedules": 300,
+    "corpora": 300,
+    "csv": 300,
+    "jsonl": 300,
+    "toml": 300,
+    "stores": 300,
+    "checkpoints": 100,
+    "worlds": 300,
+    "options": 100,
+    "settings": 100,
+    "outputs": 100,
+}
+SECONDS = 90
+
+
+def fuzz(*arguments):
+    """Run the command; return its status and what it says."""
+    run = subprocess.run(
+        [sys.executable, COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_found(kind):
+    """No traceback, no exit status 4, no hang, no gigabyte, nothing accepted wrongly.
+
+    The cases are the same in every run; as many as fit into the time.
+    """
+    status, told = fuzz(kind, "--count", KINDS[kind], "--seconds", SECONDS)
+    assert status == 0, told
+
+
+def test_the_guard_notices():
+    """Each kind of finding is one: planted, it is told with the number of the case."""
+    status, told = fuzz("planted", "--count", 6, "--seconds", 300)
+    assert status == 1
+    for fact in (
+        "planted 0: raises ZeroDivisionError",
+        "planted 1: computes for more than",
+        "planted 2: raises MemoryError",
+        "planted 3: the process ended with status 7",
+        "planted 4: the process died of signal 9",
+        "planted 5: wavecheck list",
+        "nonsense",
+    ):
+        assert fact in told
+    assert "planted: 6 cases, 6 findings" in told
