@@ -22,6 +22,7 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any, Final
 
+from wavecheck.scenarios.exhibit import Exhibit
 from wavecheck.scenarios.pipeline.blocking import awaiting
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import (
@@ -66,11 +67,11 @@ def load_world(name: str) -> Scenario:
 
 
 def worlds_of(module: ModuleType) -> dict[str, Scenario]:
-    """Return the worlds that a module declares, by name."""
+    """Return the worlds that a module declares, by name; an exhibit's is its own."""
     return {
-        name: value
+        name: value.scenario if isinstance(value, Exhibit) else value
         for name, value in vars(module).items()
-        if isinstance(value, Scenario)
+        if isinstance(value, Scenario | Exhibit)
     }
 
 

@@ -31,7 +31,7 @@ class Starter:
     Attributes:
         source: of its module, complete and importable on its own.
         class_name: of the coordinator in it.
-        scenario: in which it is tried.
+        scenario: in which it is tried, as seen from the project's folder.
         settings: sizes in which it is proved, by name.
     """
 

@@ -30,6 +30,27 @@ def test_its_tests_pass_at_once(cli, tmp_path):
     assert "2 passed" in done.stdout
 
 
+def test_breaking_the_copy_breaks_its_tests(cli, tmp_path):
+    """What is tested is the copied world: without a guard in it, its tests fail."""
+    assert cli("new", "rescue", "--from", NAME)[0] == 0
+    copy = tmp_path / "rescue" / "dispatch.py"
+    whole = copy.read_text(encoding="utf-8")
+    guard = 'if job.state == "running" and job.attempt == attempt:'
+    broken = whole.replace(guard, 'if job.state == "running":', 1)
+    assert broken != whole
+    copy.write_text(broken, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path / "rescue",
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(Path(sys.executable).parent), "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 failed" in done.stdout
+
+
 def test_the_copy_can_fail(cli, tmp_path):
     """The code as it was is in the copy too, and violates what the exhibit says."""
     cli("new", "rescue", "--from", NAME)
@@ -50,9 +71,8 @@ def test_every_exhibit_can_be_copied(name, tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.EXHIBIT.name == name
-    result = check(
-        starter.scenario, f"{path}:{starter.class_name}", executions=20, seed=0
-    )
+    world = f"{path.parent}/{starter.scenario}"
+    result = check(world, f"{path}:{starter.class_name}", executions=20, seed=0)
     assert not result.has_violation()
 
 
