@@ -142,6 +142,8 @@ def pages_folder(tmp_path, monkeypatch):
     shutil.copytree(ROOT / data, tmp_path / data)
     ported = fenced("python", '"""The tasks', "docs/tutorial.md")
     (tmp_path / "ported.py").write_text(ported, encoding="utf-8")
+    lockers = fenced("python", '"""Couriers', "docs/own-world.md")
+    (tmp_path / "lockers.py").write_text(lockers, encoding="utf-8")
     (tmp_path / "myapp").mkdir()
     (tmp_path / "myapp" / "dispatch.py").write_text(fenced("python", '"""My own'))
     monkeypatch.chdir(tmp_path)
