@@ -39,6 +39,8 @@ def main() -> int:
                 if given.show:
                     traceback.print_exc()
                     return 1
+        if seed % 100 == 99:
+            print(f"{sum(done.values())} cases, {len(finds)} finds", flush=True)
         is_over = time.monotonic() - began > given.minutes * 60
         if is_over or sum(done.values()) + len(finds) >= given.cases:
             break
