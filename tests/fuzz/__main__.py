@@ -6,9 +6,25 @@ import traceback
 from collections import Counter
 from itertools import count
 
+from tests.fuzz import transactions
 from tests.fuzz.comparing import compare
 from tests.fuzz.drawing import KINDS, draw
 from tests.fuzz.enumeration import TooLarge
+
+TRANSACTIONS = "transactions"
+ALL_KINDS = (*KINDS, TRANSACTIONS)
+
+
+def compared(kind: str, seed: int) -> int:
+    """Compare one case; return how many states, or schedules of transactions, it has.
+
+    Raises:
+        Differs, AssertionError: the two sides do not say the same.
+        TooLarge: it has too many.
+    """
+    if kind == TRANSACTIONS:
+        return transactions.compare(seed)
+    return len(compare(draw(kind, seed)).states)
 
 
 def main() -> int:
@@ -17,16 +33,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0, help="of the first case")
-    parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--kind", action="append", choices=ALL_KINDS)
     parser.add_argument("--show", action="store_true", help="print the first find")
     given = parser.parse_args()
-    kinds = given.kind or KINDS
+    kinds = given.kind or ALL_KINDS
     began, done, states = time.monotonic(), Counter[str](), Counter[str]()
     finds: list[str] = []
     for seed in count(given.seed):
         for kind in kinds:
             try:
-                states[kind] += len(compare(draw(kind, seed)).states)
+                states[kind] += compared(kind, seed)
                 done[kind] += 1
             except TooLarge:
                 done[f"{kind}, too large"] += 1
