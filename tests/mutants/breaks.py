@@ -65,7 +65,7 @@ def _find(tree, names):
 
 KERNEL, GUARDED = (f"{UNIT}/test_kernel.py",), (f"{UNIT}/test_kernel.py", FUZZ)
 PARTS = (f"{UNIT}/test_parts.py", f"{UNIT}/test_timed_parts.py")
-LOCALS = (f"{PROOFS}/test_local_states.py", f"{FUZZ} -k plain")
+LOCALS = (f"{PROOFS}/test_local_states.py", f"{FUZZ} -k plain-0")
 STATES = (f"{PROOFS}/test_explore.py", f"{FUZZ} -k plain")
 REFUSALS = (f"{PROOFS}/test_refusals.py",)
 REDUCED = (f"{PROOFS}/test_reduction.py", f"{FUZZ} -k reduced")

@@ -1,5 +1,7 @@
+import sys
 import types
 
+from wavecheck.sim.exhaustive import explore
 from wavecheck.sim.exhaustive.frames import stands_of
 from wavecheck.sim.exhaustive.identity import Identity
 from wavecheck.sim.exhaustive.liveness import live_at
@@ -113,3 +115,60 @@ def test_aliases_are_part_of_a_key():
     identity = Identity()
     one = [1]
     assert identity.key((one, one)) != identity.key(([1], [1]))
+
+
+def test_an_alias_says_of_what():
+    """Which of two equal lists a third name means is part of the key."""
+    identity = Identity()
+    one, other = [1], [1]
+    assert identity.key((one, other, one)) != identity.key((one, other, other))
+
+
+def test_the_order_of_a_dictionary_is_part_of_a_key():
+    """Code that iterates over it sees the order of insertion."""
+    identity = Identity()
+    assert identity.key({1: 2, 3: 4}) != identity.key({3: 4, 1: 2})
+
+
+def test_defaults_of_functions_are_part_of_a_key():
+    """Two functions of one code that differ in a default differ in what they do."""
+
+    def made(number):
+        def function(given=number, *, named=number):
+            return given + named
+
+        return function
+
+    def changed(**defaults):
+        function = made(1)
+        for name, value in defaults.items():
+            setattr(function, name, value)
+        return function
+
+    identity = Identity()
+    keys = [
+        identity.key(one)
+        for one in (
+            made(1),
+            changed(__defaults__=(2,)),
+            changed(__kwdefaults__={"named": 2}),
+        )
+    ]
+    assert len(set(keys)) == 3
+    assert identity.key(made(1)) == keys[0]
+
+
+def test_an_exception_being_handled_is_part_of_the_place(toys):
+    """After an await in a handler the code still sees which error it handles."""
+
+    async def flow(store, shared):
+        try:
+            raise KeyError(await store.guess())
+        except KeyError:
+            await store.read("x")
+            caught = sys.exc_info()[1].args[0]
+        if caught == 2:
+            await store.add("two")
+
+    world = toys.World(flow, properties=(toys.at_most("two", 0),))
+    assert explore(world).of("at_most").shortest == 3
