@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from wavecheck.scenarios.conformity.templates import COMMON, LOCKS, TEMPLATES
+from wavecheck.scenarios.conformity.templates import (
+    COMMON,
+    LOCKS,
+    SQLITE_TEMPLATES,
+    TEMPLATES,
+)
 from wavecheck.scenarios.conformity.world import SessionStep, TableWorld
 from wavecheck.sim.transactions.level import Level
 
@@ -39,12 +44,10 @@ def _steps(*, locks_rows: bool) -> st.SearchStrategy[SessionStep]:
         limit=st.sampled_from([0, 0, 1, 2]),
         skips_locked=st.booleans(),
     )
-    if not locks_rows:
-        return simple
     small = st.sampled_from([0, 1, 0, 1, 2, 3])
     text = st.builds(
         str.format,
-        st.sampled_from((*TEMPLATES, *COMMON)),
+        st.sampled_from((*TEMPLATES, *COMMON) if locks_rows else SQLITE_TEMPLATES),
         k=small,
         m=small,
         v=small,

@@ -16,19 +16,23 @@ from typing import Any, Final, NamedTuple
 
 from wavecheck.scenarios.conformity.world import (
     BLOCKED,
+    COMMIT,
     COMMITTED,
     ENDS,
     MORE_TABLES,
     ROLLED_BACK,
     SCHEMA,
+    SQLITE_SCHEMA,
     TABLES,
     TableWorld,
     failure_of,
     outcome_of,
+    sqlite_failure,
 )
 from wavecheck.scenarios.sql.database import Database
 from wavecheck.scenarios.sql.modelled import ModelSession
 from wavecheck.scenarios.sql.session import Answer, SQLError, TransactionStatus
+from wavecheck.scenarios.sql.sqlite import SQLiteDatabase, SQLiteSession
 from wavecheck.scenarios.sql.steps import Call
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.transactions.stepwise import Unfinished
@@ -100,12 +104,19 @@ class Model:
             name: [{"key": key, "value": value} for key, value in pairs.items()]
             for name, pairs in world.rows.items()
         }
-        scan = "key" if world.level.is_single_writer else "heap"
-        self._database = Database(self._kernel, SCHEMA, rows=rows, scan=scan)
+        self._database: Any
+        if world.level.is_single_writer:
+            self._database = SQLiteDatabase(self._kernel, SQLITE_SCHEMA, rows=rows)
+        else:
+            self._database = Database(self._kernel, SCHEMA, rows=rows, scan="heap")
         self._locks = self._database.transactions.locks
-        fresh = _facts(ModelSession(self._database, self._level))
+        fresh = _facts(self._session())
         self.states = [self._save((SessionPlace(fresh),) * len(world.programs))]
         self.was_open = False
+
+    def _session(self) -> Any:
+        kind = SQLiteSession if self._level.is_single_writer else ModelSession
+        return kind(self._database, self._level)
 
     def is_blocked(self, session: int) -> bool:
         """Return whether a session is blocked; all possible states agree on it."""
@@ -140,8 +151,9 @@ class Model:
         found = []
         for state in self.states:
             self._load(state)
+            hidden = -1 if self._level.is_single_writer else -3
             rows = {
-                name: tuple(sorted((tuple(row[:-3]) for row in rows), key=repr))
+                name: tuple(sorted((tuple(row[:hidden]) for row in rows), key=repr))
                 for name, rows in self._tables()
             }
             if rows not in found:
@@ -222,7 +234,7 @@ class Model:
             what: the text of a statement, or an end; empty: go on after a wait.
         """
         standing = sessions[number]
-        session = ModelSession(self._database, self._level)
+        session = self._session()
         for name, value in standing.facts:
             setattr(session, name, value)
         if what in ENDS:
@@ -231,28 +243,35 @@ class Model:
             return shown
         text = what or standing.text
         if session.status is TransactionStatus.IDLE:
-            session.status = TransactionStatus.IN_TRANSACTION
+            is_lite = self._level.is_single_writer
+            begin = f"BEGIN {self._level.upper()}" if is_lite else "BEGIN"
+            _, begun = _driven(session, begin, None)
+            if isinstance(begun, SQLError):
+                return self._failure(begun)
         waiting = standing.waiting if not what else None
         blocked, result = _driven(session, text, waiting)
-        if self._level.is_single_writer and (
-            session.status is TransactionStatus.FAILED
-        ):
-            session.status = TransactionStatus.IN_TRANSACTION
         sessions[number] = SessionPlace(
             _facts(session), blocked, text if blocked else ""
         )
         if blocked is not None:
             return BLOCKED
         if isinstance(result, SQLError):
-            return failure_of(result.sqlstate)
+            return self._failure(result)
         assert result is not None
         has_rows = bool(result.columns)
         return outcome_of(text, result.rows, result.rows_count, has_rows=has_rows)
 
-    def _end(self, session: ModelSession, what: str) -> Any:
+    def _failure(self, error: SQLError) -> str:
+        if self._level.is_single_writer:
+            return sqlite_failure(error.sqlstate)
+        return failure_of(error.sqlstate)
+
+    def _end(self, session: Any, what: str) -> Any:
+        if session.status is TransactionStatus.IDLE:  # nothing is sent then
+            return COMMITTED if what == COMMIT else ROLLED_BACK
         _, result = _driven(session, what.upper(), None)
         if isinstance(result, SQLError):
-            return failure_of(result.sqlstate)
+            return self._failure(result)
         assert result is not None
         return COMMITTED if result.command == "COMMIT" else ROLLED_BACK
 
@@ -266,7 +285,7 @@ class Model:
             part.restore(held)
 
 
-def _facts(session: ModelSession) -> tuple[tuple[str, Any], ...]:
+def _facts(session: Any) -> tuple[tuple[str, Any], ...]:
     """Return what a session knows by itself."""
     return tuple(
         [(name, value) for name, value in vars(session).items() if name != "_database"]
@@ -274,7 +293,7 @@ def _facts(session: ModelSession) -> tuple[tuple[str, Any], ...]:
 
 
 def _driven(
-    session: ModelSession, text: str, waiting: Call | None
+    session: Any, text: str, waiting: Call | None
 ) -> tuple[Call | None, Answer | SQLError | None]:
     """Let a session perform a statement until it ends, or waits."""
     coroutine = session.execute(text) if waiting is None else session.go_on(waiting)

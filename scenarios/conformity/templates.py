@@ -121,6 +121,16 @@ TEMPLATES: Final = (
     "RELEASE s",
 )
 
+_NOT_SQLITE: Final = (
+    *("{lock}", "FOR UPDATE", "pg_", "ARRAY", "nextval", "ROW(", "USING", "NULLS"),
+    *(" c ", " c(", " d ", "(UPDATE", "(DELETE", "(INSERT"),
+)
+
+SQLITE_TEMPLATES: Final = tuple(
+    [one for one in TEMPLATES if not any(word in one for word in _NOT_SQLITE)]
+)
+"""What of it SQLite has as well."""
+
 COMMON: Final = (
     "SAVEPOINT s",
     "ROLLBACK TO s",

@@ -151,18 +151,29 @@ class TableWorld(_Data):
         return "\n".join(lines)
 
 
+SQLITE_SCHEMA: Final = """
+CREATE TABLE a (key INTEGER PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE b (key INTEGER PRIMARY KEY, value INTEGER NOT NULL CHECK (value > -100));
+"""
+
 _FAILURES: Final = {
     "40001": Failure.SERIALIZATION,
     "40P01": Failure.DEADLOCK,
     "23505": Failure.DUPLICATE,
     "25P02": Failure.ABORTED,
-    "SQLITE_BUSY": Failure.BUSY,
 }
 
 
 def failure_of(sqlstate: str) -> str:
     """Return what a failure is called here, given its SQLSTATE."""
     return _FAILURES.get(sqlstate, f"SQLSTATE {sqlstate}")
+
+
+def sqlite_failure(sqlstate: str) -> str:
+    """Return what a failure of SQLite is called here, given its SQLSTATE."""
+    if sqlstate == "40001":
+        return Failure.BUSY
+    return Failure.DUPLICATE if sqlstate.startswith("23") else "an error"
 
 
 def outcome_of(

@@ -61,7 +61,6 @@ class Plan:
         size: places of its frame.
         is_transactional: it changes or locks rows, or acts on the database.
         is_linear: it is the same as if it happened in one moment.
-        writes: it inserts, changes or deletes rows.
         acts: functions that it calls on the database.
     """
 
@@ -71,7 +70,6 @@ class Plan:
     size: int
     is_transactional: bool
     is_linear: bool
-    writes: bool
     acts: frozenset[str]
 
 
@@ -205,7 +203,6 @@ class Compiler:
             or self.locks
             or bool(self.acts - _ACTING_ALONE),
             is_linear=is_linear,
-            writes=self.writes,
             acts=frozenset(self.acts),
         )
 

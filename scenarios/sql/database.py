@@ -101,7 +101,10 @@ class Database:
             row_type = row_type_of(table)
             made = Table(kernel, table.name, row_type, key=(row_type._fields[-3],))
             self.tables[table.name] = made
-            self.transactions.add(made, _key_of(table.key_columns))
+            is_plain = all(one.columns and not one.where for one in table.uniques)
+            unique = table.key_columns if is_plain else range(len(table.columns))
+            unique_of = _key_of(tuple(unique)) if table.uniques else None
+            self.transactions.add(made, _key_of(table.key_columns), unique_of)
         for table_name, given in (rows or {}).items():
             self._fill(table_name, given)
         kernel.journal.clear()

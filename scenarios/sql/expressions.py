@@ -261,7 +261,8 @@ class Expressions:
             return "float8"
         if name == "-" and other == "jsonb":
             return "text"
-        if name.endswith(("~~", "~~*")):
+        is_plain = not element_of(other) and other not in ("json", "jsonb")
+        if name.endswith(("~~", "~~*")) or (name == "||" and is_plain):
             return "text"
         return other
 

@@ -22,6 +22,7 @@ from wavecheck.scenarios.sql.session import (
 )
 from wavecheck.scenarios.sql.steps import (
     ERRORS,
+    REFUSED,
     Call,
     Performed,
     close_step,
@@ -38,6 +39,7 @@ from wavecheck.scenarios.sql.steps import (
     take_notices,
     waiting,
 )
+from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.operation import Statement
 from wavecheck.sim.transactions.level import Failure, Level
 
@@ -244,6 +246,8 @@ class ModelSession:
         if not done.error:
             return
         sqlstate, message, *rest = done.error
+        if sqlstate == REFUSED:
+            raise InvalidScenario(message)
         detail, constraint = rest or ("", "")
         if self.status is TransactionStatus.IN_TRANSACTION:
             self.status = TransactionStatus.FAILED

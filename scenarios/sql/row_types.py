@@ -10,17 +10,23 @@ from wavecheck.scenarios.sql.schema import TableSchema
 
 @lru_cache(maxsize=1024)
 def row_type_of(table: TableSchema) -> Any:
-    """Return the type of a table's rows; a bad name gets a `_` after it."""
+    """Return the type of a table's rows, with what is hidden at their end."""
     columns = [one.name for one in table.columns]
+    return named_rows(table.name, (*columns, "row key", "row position", "row maker"))
+
+
+@lru_cache(maxsize=1024)
+def named_rows(table: str, columns: tuple[str, ...]) -> Any:
+    """Return a type of rows; a column with a bad name gets a `_` after it."""
     names: list[str] = []
-    for column in [*columns, "row key", "row position", "row maker"]:
+    for column in columns:
         name = re.sub(r"\W", "_", column).lstrip("_") or "column"
         if not name.isidentifier():
             name = f"column_{name}"
         while name in names or name in _RESERVED:
             name += "_"
         names.append(name)
-    return namedtuple(re.sub(r"\W", "_", f"{table.name}_row"), names)
+    return namedtuple(re.sub(r"\W", "_", f"{table}_row"), names)
 
 
 _RESERVED: Final = frozenset(

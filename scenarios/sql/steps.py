@@ -36,9 +36,11 @@ ERRORS: Final = {
         " block",
     ),
     Failure.NOT_AVAILABLE: ("55P03", "could not obtain lock on row"),
-    Failure.BUSY: ("SQLITE_BUSY", "database is locked"),
     Failure.TIMED_OUT: ("55P03", "canceling statement due to lock timeout"),
 }
+REFUSED: Final = "refused"
+"""In the place of an SQLSTATE: what the statement came to is not modelled."""
+
 _NEED_NUMBER: Final = frozenset({"pg_backend_pid", "pg_notify"})
 
 
@@ -126,8 +128,7 @@ def statement_step(database: "Database", call: Call) -> Any:
         number = database.acting.number()
     if not slot and _needs_slot(plan, call):
         made = transactions.begin(call.level, session=number, depth=call.depth)
-        if isinstance(made, Failed):
-            return Performed(number=number, began=began, error=ERRORS[made.failure])
+        assert isinstance(made, int)
         slot = made
     elif slot and number != call.number:
         transactions.join(slot, number)
@@ -135,11 +136,7 @@ def statement_step(database: "Database", call: Call) -> Any:
     frames: list[Frame] = []
 
     def act(step: Stepwise) -> Any:
-        if call.level.is_single_writer:
-            step.at_once()
-            if plan.writes:
-                transactions.intend_write(slot)
-        elif not plan.is_linear and plan.is_transactional:
+        if not plan.is_linear and plan.is_transactional:
             step.pause_first()
         frame = _frame(database, plan, step, call, facts)
         frames.append(frame)
@@ -156,7 +153,8 @@ def statement_step(database: "Database", call: Call) -> Any:
     except SQLError as error:
         result = error
     except NotModelled as problem:
-        raise refusal(problem, call.sql) from None
+        # A step that has changed something must not raise.
+        return Performed(error=(REFUSED, str(refusal(problem, call.sql))))
     if isinstance(result, Unfinished):
         return result, number, began
     currvals = tuple(frames[-1].currvals.items()) if frames else ()
@@ -325,7 +323,7 @@ def noticing() -> Statement:
     return Statement(notifies, Kind.STATEMENT, has_some, sessions)
 
 
-async def take(statement: Statement, database: "Database", *arguments: Any) -> Any:
+async def take(statement: Statement, database: object, *arguments: Any) -> Any:
     """Await one step."""
     return await Operation[Any](statement, database, arguments)
 

@@ -106,6 +106,7 @@ class Transactions:
         self._tables: dict[str, Table[Any]] = {}
         self._free: dict[str, tuple[str, ...]] = {}
         self._key_of: dict[str, Callable[[Row], Hashable]] = {}
+        self._unique_of: dict[str, Callable[[Row], Hashable]] = {}
         self._open = Table(kernel, name, Open, key=("slot",))
         self.locks = Locks(kernel, f"{name}: locks", self._open)
         self.images = Table(
@@ -125,14 +126,20 @@ class Transactions:
         return self._open
 
     def add(
-        self, table: Table[Any], key_of: Callable[[Row], Hashable] | None = None
+        self,
+        table: Table[Any],
+        key_of: Callable[[Row], Hashable] | None = None,
+        unique_of: Callable[[Row], Hashable] | None = None,
     ) -> None:
         """Let transactions work on a table.
 
         Args:
             table: which.
             key_of: what of a row a KEY SHARE lock keeps as it is; None: the whole row.
+            unique_of: what of a row another one cannot have; None: nothing.
         """
+        if unique_of is not None:
+            self._unique_of[table.name] = unique_of
         self._tables[table.name] = table
         if key_of is not None:
             self._key_of[table.name] = key_of

@@ -19,7 +19,7 @@ from wavecheck.sim.transactions.level import (
     Waits,
 )
 from wavecheck.sim.transactions.manager import Transactions, UnderWay
-from wavecheck.sim.transactions.rows import Open, Version
+from wavecheck.sim.transactions.rows import Open, RowLock, Version
 
 
 class RowTransactions(Transactions):
@@ -28,6 +28,10 @@ class RowTransactions(Transactions):
     def look(self, slot: int) -> Open:
         """Return an open transaction."""
         return self._open.get(slot)
+
+    def has_writer(self) -> bool:
+        """Return whether a transaction may write, so that no other one may (SQLite)."""
+        return bool(self._open.count(is_writer=True))
 
     def join(self, slot: int, session: int) -> None:
         """Note which session a transaction belongs to."""
@@ -143,6 +147,31 @@ class RowTransactions(Transactions):
         version = Version(row, current.depth, command=self._statement.command)
         self._put_version(slot, (table.name, key), version)
 
+    def _told_apart(self, lock: RowLock) -> tuple[Version, ...]:
+        """Return the versions of a row that matter once their statement is over.
+
+        Whoever inserts a key waits also for a version that had it and has it no more.
+        """
+        unique_of = self._unique_of.get(lock.table)
+        kept: list[Version] = []
+        for one in lock.versions:
+            last = kept[-1] if kept else None
+            if (
+                last is not None
+                and last.depth == one.depth
+                and (
+                    unique_of is None
+                    or last.row is None
+                    or (
+                        one.row is not None
+                        and unique_of(last.row) == unique_of(one.row)
+                    )
+                )
+            ):
+                kept.pop()
+            kept.append(one._replace(command=0))
+        return tuple(kept)
+
     def pause(self, slot: int) -> None:
         """Let the statement under way go on later; it keeps what it sees."""
         self.locks.leave(slot)
@@ -163,9 +192,8 @@ class RowTransactions(Transactions):
         is_writer = current.has_number or current.is_writer
         for lock in self.locks.held(slot) if is_writer else ():
             if lock.changer == slot and any(one.command for one in lock.versions):
-                kept = {one.depth: one._replace(command=0) for one in lock.versions}
                 place = (lock.table, lock.key)
-                self.locks.rows.update(place, versions=tuple(kept.values()))
+                self.locks.rows.update(place, versions=self._told_apart(lock))
         self.locks.leave(slot)
         current = self._open.get(slot)
         if current.level is Level.READ_COMMITTED and current.has_snapshot:

@@ -12,7 +12,7 @@ import pytest
 
 from wavecheck.scenarios.conformity import (
     Agreement,
-    Step,
+    SessionStep,
     TableWorld,
     open_sessions,
     run_both,
@@ -346,7 +346,9 @@ def world(name, level):
     script = CASES[name]
     programs = tuple(
         tuple(
-            Step(kind=text) if text in ENDS else Step(kind="sql", text=text)
+            SessionStep(kind=text)
+            if text in ENDS
+            else SessionStep(kind="sql", text=text)
             for session, text in script
             if session == number
         )
