@@ -21,7 +21,6 @@ its two sides apart at half the error each).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -95,30 +94,17 @@ def rate_interval(hits: int, count: int, *, confidence: float = CONFIDENCE) -> I
     """
     if count == 0:
         return Interval(low=0.0, high=1.0, confidence=confidence, method="no runs")
-    if min(hits, count - hits) < FEW:
-        return _clopper_pearson(hits, count, confidence)
-    return _wilson(hits, count, confidence)
+    from scipy.stats import binomtest  # takes half a second to load
 
-
-def _clopper_pearson(hits: int, count: int, confidence: float) -> Interval:
-    from scipy.special import betaincinv  # scipy.stats takes several times as long
-
-    error, misses = (1.0 - confidence) / 2.0, count - hits
-    return Interval(
-        low=float(betaincinv(hits, misses + 1, error)) if hits else 0.0,
-        high=float(betaincinv(hits + 1, misses, 1.0 - error)) if misses else 1.0,
-        confidence=confidence,
-        method="Clopper-Pearson",
+    is_few = min(hits, count - hits) < FEW
+    found = binomtest(hits, count).proportion_ci(
+        confidence, "exact" if is_few else "wilson"
     )
-
-
-def _wilson(hits: int, count: int, confidence: float) -> Interval:
-    normal = NormalDist().inv_cdf((1.0 + confidence) / 2.0) ** 2
-    middle = (hits + normal / 2.0) / (count + normal)
-    variance = hits * (count - hits) / count + normal / 4.0
-    half = float(np.sqrt(normal * variance)) / (count + normal)
     return Interval(
-        low=middle - half, high=middle + half, confidence=confidence, method="Wilson"
+        low=float(found.low),
+        high=float(found.high),
+        confidence=confidence,
+        method="Clopper-Pearson" if is_few else "Wilson",
     )
 
 
