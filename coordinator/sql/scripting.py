@@ -61,6 +61,8 @@ def statement_text(
         stale_after: as of `SQLStore`.
         lease: as of `SQLStore`.
     """
+    if not hasattr(_Catching, name):
+        return ""  # of the queue, a cache, a fault
     source: Any = _Source()
     store = _Catching(
         source,

@@ -12,6 +12,7 @@ from typing import Any
 
 from wavecheck.reports.explanation.code_places import CodePlace, place_of
 from wavecheck.scenarios.evidence import Evidence
+from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Counter, Part, Queue, Table
 from wavecheck.sim.property import Moment, with_no_error
@@ -92,6 +93,7 @@ class Playback:
         failing: the counterexample.
         passing: the nearest schedule that passes, if one was found.
         statements: those that occur, by name.
+        settings: of a world that has a database; None: it has none.
     """
 
     explanation: Explanation
@@ -101,6 +103,7 @@ class Playback:
     failing: Track
     passing: Track | None
     statements: Mapping[str, StatementText]
+    settings: Any
 
 
 def playback_of(evidence: Evidence) -> Playback:
@@ -136,6 +139,7 @@ def playback_of(evidence: Evidence) -> Playback:
         failing=failing,
         passing=tracks[1],
         statements=_statements(world, tracks),
+        settings=world.settings if isinstance(world, PipelineWorld) else None,
     )
 
 

@@ -5,7 +5,7 @@ For people who are not on Python. The text is what the stores send to PostgreSQL
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from wavecheck.coordinator.sql import (
     removal_text,
@@ -107,7 +107,7 @@ def _steps(world: PipelineWorld, steps: tuple[Step, ...]) -> Iterator[SQLStep]:
             if not is_blocked:
                 waiting.discard(step.task)
             continue
-        sql = _sql(world, step)
+        sql = sql_of(world.settings, step)
         if not sql:
             continue
         if is_blocked:
@@ -121,14 +121,19 @@ def _steps(world: PipelineWorld, steps: tuple[Step, ...]) -> Iterator[SQLStep]:
         )
 
 
-def _sql(world: PipelineWorld, step: Step) -> str:
+def sql_of(settings: Any, step: Step) -> str:
+    """Return what a step of the pipeline sends to PostgreSQL; "": nothing.
+
+    Args:
+        settings: of the world.
+        step: with its arguments and its result.
+    """
     if step.operation in _WORDS:
         return _WORDS[step.operation]
     if step.operation == "begin":
         return f"BEGIN ISOLATION LEVEL {str(step.args[0]).upper()}"
     if isinstance(step.result, Exception):  # it met a lock, and is attempted again
         return ""
-    settings = world.settings
     stale_after = round(settings.stale_after_seconds * 1_000_000)
     lease = round(settings.lease_seconds * 1_000_000)
     late = clock_offset(

@@ -11,8 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from wavecheck.reports.explanation.code_places import CodePlace
-from wavecheck.reports.explanation.playback import Playback, StatementText, Track
-from wavecheck.reports.explanation.statement_sql import STATEMENT_SQL
+from wavecheck.reports.explanation.playback import Playback, Track
 from wavecheck.reports.explanation.text import (
     escape_sentence,
     headline,
@@ -207,11 +206,11 @@ def _data(playback: Playback, wording: Wording) -> dict[str, Any]:
         tracks.append(playback.passing)
     frames = [frame for track in tracks for frame in track.frames]
     table = FrameTable(frames, wording)
-    statements: dict[str, int] = {}
+    statements: dict[tuple[str, str], int] = {}
     told = []
     for track in tracks:
         steps = [
-            [*_step_data(step, statements, playback.statements, table, wording), place]
+            [*_step_data(step, statements, playback, table, wording), place]
             for step, place in zip(
                 track.steps, map(partial(_place_data, table), track.places), strict=True
             )
@@ -225,9 +224,9 @@ def _data(playback: Playback, wording: Wording) -> dict[str, Any]:
                 "meaning": playback.statements[name].meaning
                 if name in playback.statements
                 else "",
-                "sql": STATEMENT_SQL.get(name, ""),
+                "sql": sql,
             }
-            for name in statements
+            for name, sql in statements
         ],
         "tracks": told,
     }
@@ -247,14 +246,19 @@ def _place_data(table: FrameTable, place: CodePlace | None) -> list[Any] | None:
 
 def _step_data(
     step: Step,
-    statements: dict[str, int],
-    texts: Mapping[str, StatementText],
+    statements: dict[tuple[str, str], int],
+    playback: Playback,
     table: FrameTable,
     wording: Wording,
 ) -> list[Any]:
     """Return [statement, texts of its arguments, alternating name and value]."""
-    number = statements.setdefault(step.operation, len(statements))
-    known = texts.get(step.operation)
+    sql = ""
+    if playback.settings is not None:
+        from wavecheck.reports.export.sql_steps import sql_of  # SQLAlchemy is slow
+
+        sql = sql_of(playback.settings, step)
+    number = statements.setdefault((step.operation, sql), len(statements))
+    known = playback.statements.get(step.operation)
     names = known.parameters if known is not None else ()
     args = list(step.args)
     if len(args) > len(names) > 0:  # the last parameter takes all that are left

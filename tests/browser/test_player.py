@@ -87,7 +87,7 @@ def test_arrow_keys_step_and_the_tables_follow(open_page, stalling):
     assert opened.text(".position") == "Step 5 of 9"
     assert opened.text(".touched caption") == "batches"
     assert opened.text(".touched td.new") == "pendingdispatched"
-    assert "UPDATE batches" in opened.text(".sql")
+    assert opened.page.locator(".sql").count() == 0  # the model has no database
     assert "await store.send(number)" in opened.text(".source .at")
     opened.press("ArrowUp")
     assert opened.text(".position") == "Step 4 of 9"
