@@ -3,6 +3,14 @@
 So that ordinary statements need not be written down; parts themselves stay plain.
 """
 
+from wavecheck.sim.handles.databases import (
+    BusyError,
+    DatabaseHandle,
+    DeadlockError,
+    DuplicateError,
+    SerializationError,
+    TransactionError,
+)
 from wavecheck.sim.handles.handle import Handle
 from wavecheck.sim.handles.parts import (
     CacheHandle,
@@ -27,16 +35,22 @@ from wavecheck.sim.handles.tables import (
 )
 
 __all__ = [
+    "BusyError",
     "CacheHandle",
     "CallsHandle",
     "CounterHandle",
+    "DatabaseHandle",
+    "DeadlockError",
+    "DuplicateError",
     "FlagHandle",
     "Handle",
     "LeaseHandle",
     "LockHandle",
     "QueueHandle",
+    "SerializationError",
     "TableHandle",
     "TimerHandle",
+    "TransactionError",
     "above",
     "at_least",
     "at_most",

@@ -8,7 +8,7 @@ looks without a step: properties, guards, statements of the world's own.
 A handle keeps nothing: all state is in its part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from wavecheck.sim.blocking import current_blocking, wait_for
@@ -71,9 +71,9 @@ class Handle(Generic[P]):
         return step
 
 
-def performed(operation: Operation[Any]) -> Any:
-    """Return an operation to be awaited; in blocking code its result."""
-    return operation if current_blocking() is None else wait_for(operation)
+def performed(step: Awaitable[Any]) -> Any:
+    """Return what is to be awaited; in blocking code its result."""
+    return step if current_blocking() is None else wait_for(step)
 
 
 def _statement(part: Part, verb: str, act: Act) -> Statement:

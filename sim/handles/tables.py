@@ -201,7 +201,13 @@ def _count(handle: "TableHandle", where: Any) -> int:
 
 def _update(handle: "TableHandle", where: Any, values: Any) -> int:
     """UPDATE the rows that satisfy conditions; say how many."""
-    table = handle._part
+    table: Any = handle._part
+    if not isinstance(table, Table):  # as a transaction sees it
+        table.intend_write()
+        rows = matching(table, handle.key, where)
+        for row in rows:
+            table.change(table.key_of(row), lambda now: altered(now, values))
+        return len(rows)
     rows = matching(table, handle.key, where)
     table.replace_all([altered(row, values) for row in rows])
     return len(rows)
@@ -209,8 +215,8 @@ def _update(handle: "TableHandle", where: Any, values: Any) -> int:
 
 def _insert(handle: "TableHandle", row: Any) -> None:
     """INSERT a row."""
-    table = handle._part
-    if table.key_of(row) in table:
+    table: Any = handle._part
+    if isinstance(table, Table) and table.key_of(row) in table:
         raise UniqueViolation(f"{table.name} has a row with this key already: {row}")
     table.insert(row)
 

@@ -55,6 +55,10 @@ class TableView(Generic[R]):
         row: R | None = self._transactions.seen(self._slot, self._table, key)
         return row
 
+    def key_of(self, row: R) -> Any:
+        """Return the key of a row."""
+        return self._table.key_of(row)
+
     def get(self, key: Hashable) -> R:
         """Return the row with this key.
 

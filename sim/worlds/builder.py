@@ -17,6 +17,7 @@ from wavecheck.sim.handles import (
     CacheHandle,
     CallsHandle,
     CounterHandle,
+    DatabaseHandle,
     FlagHandle,
     Handle,
     LeaseHandle,
@@ -200,6 +201,12 @@ class WorldBuilder(Judging):
     def timer(self, name: str) -> TimerHandle:
         """Add alarms, of which any may go off next."""
         return self._hold(TimerHandle(Timers(self.kernel, name)))
+
+    def transactions(
+        self, *tables: TableHandle, name: str = "transactions"
+    ) -> DatabaseHandle:
+        """Let tables be worked on in transactions, as PostgreSQL or SQLite has them."""
+        return DatabaseHandle(self.kernel, name, tables)
 
     def _hold(self, handle: H) -> H:
         self._handles.append(handle)

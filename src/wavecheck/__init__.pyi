@@ -208,6 +208,21 @@ from .sim.errors import (
     WavecheckError as WavecheckError,
 )
 from .sim.handles import (
+    BusyError as BusyError,
+)
+from .sim.handles import (
+    DeadlockError as DeadlockError,
+)
+from .sim.handles import (
+    DuplicateError as DuplicateError,
+)
+from .sim.handles import (
+    SerializationError as SerializationError,
+)
+from .sim.handles import (
+    TransactionError as TransactionError,
+)
+from .sim.handles import (
     above as above,
 )
 from .sim.handles import (
