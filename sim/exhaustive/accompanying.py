@@ -44,8 +44,8 @@ STEPS_EACH_MAX: Final = 400
 SAMPLES: Final = 12
 """Executions that are handed on, to be run in another process."""
 
-_PER_CALL: Final = 1.5
-_PER_TRANSITION: Final = 1 / 2_000
+_PER_CALL: Final = 0.7
+_PER_TRANSITION: Final = 1 / 8_000
 """Steps on the kernel that cost a tenth of what learning and exploring cost."""
 
 _AGAIN: Final = 20

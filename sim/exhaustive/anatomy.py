@@ -115,6 +115,17 @@ _base_of: Final = type.__dict__["__base__"].__get__
 _size_of: Final = type.__dict__["__basicsize__"].__get__
 _flags_of: Final = type.__dict__["__flags__"].__get__
 
+
+def is_class(value: object) -> bool:
+    """Return whether an object is a class, whatever it says of its own class."""
+    return type in mro_of(type(value))
+
+
+def is_module(value: object) -> bool:
+    """Return whether an object is a module, whatever it says of its own class."""
+    return types.ModuleType in mro_of(type(value))
+
+
 _HEAP_TYPE: Final = 1 << 9
 _MANAGED_DICT: Final = 1 << 4
 _MANAGED_WEAKREF: Final = 1 << 3
@@ -220,7 +231,7 @@ def _complex(value: complex) -> Made:
 
 
 def _set(value: Any) -> Made:
-    kind = set if isinstance(value, set) else frozenset
+    kind = set if set in mro_of(type(value)) else frozenset
     return len(value), _items(kind.__iter__(value))
 
 

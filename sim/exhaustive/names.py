@@ -13,6 +13,7 @@ from typing import Final
 _ANY_ATTRIBUTE: Final = frozenset(
     {"getattr", "setattr", "delattr", "vars", "__dict__", "attrgetter", "methodcaller"}
 )
+_NAME_MAX: Final = 200
 _GLOBAL: Final = frozenset(
     f"{verb}_{where}"
     for verb in ("LOAD", "STORE", "DELETE")
@@ -30,6 +31,7 @@ class Names:
     Attributes:
         all: globals, attributes, and texts that could be the name of one.
         globals: what it looks up, sets or deletes in its own module.
+        texts: among all, those that are no names in the code.
         imports: modules that it imports, with the level of a relative import.
         asks_any_attribute: it may ask an object for any attribute.
         asks_any_global: it may look up any global.
@@ -37,6 +39,7 @@ class Names:
 
     all: frozenset[str]
     globals: frozenset[str]
+    texts: frozenset[str]
     imports: frozenset[tuple[str, int]]
     asks_any_attribute: bool
     asks_any_global: bool
@@ -49,17 +52,21 @@ def names_in(code: CodeType) -> Names:
     instructions = list(dis.get_instructions(code))
     own = {one.argval for one in instructions if one.opname in _GLOBAL}
     imports = _imports(instructions)
+    texts: set[str] = set()
     for const in code.co_consts:
         if isinstance(const, CodeType):
             inner = names_in(const)
             found |= inner.all
             own |= inner.globals
+            texts |= inner.texts
             imports |= inner.imports
         else:
-            found |= _texts(const)
+            texts |= _texts(const)
+    found |= texts
     return Names(
         frozenset(found),
         frozenset(own),
+        frozenset(texts),
         frozenset(imports),
         asks_any_attribute=not found.isdisjoint(_ANY_ATTRIBUTE),
         asks_any_global=not found.isdisjoint(_ANY_GLOBAL),
@@ -68,7 +75,7 @@ def names_in(code: CodeType) -> Names:
 
 def _texts(const: object) -> set[str]:
     if isinstance(const, str):
-        return {const, *const.split(".")}
+        return {const, *const.split(".")} if len(const) < _NAME_MAX else set()
     if isinstance(const, tuple | frozenset):
         return {text for one in const for text in _texts(one)}
     return set()

@@ -10,10 +10,16 @@ import importlib
 import sys
 from dataclasses import dataclass, field
 from importlib.util import resolve_name
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import Any, Final
 
-from wavecheck.sim.exhaustive.anatomy import IdentityMap, Same, vars_of
+from wavecheck.sim.exhaustive.anatomy import (
+    IdentityMap,
+    Same,
+    is_class,
+    is_module,
+    vars_of,
+)
 from wavecheck.sim.exhaustive.names import names_in
 from wavecheck.sim.exhaustive.trust import is_trusted
 
@@ -78,7 +84,7 @@ class Program:
         for name, level in sorted(names.imports):
             self._import(name, level, held)
         if names.asks_any_global:
-            for text in sorted(names.all & sys.modules.keys()):
+            for text in sorted(names.texts & sys.modules.keys()):
                 self.meet_module(sys.modules[text])
 
     def meet_class(self, kind: type) -> None:
@@ -86,19 +92,19 @@ class Program:
         if kind not in self._classes:
             self._classes.set(kind, 0)
             for name, one in vars_of(kind).items():
-                if isinstance(one, FunctionType):
+                if type(one) is FunctionType:
                     self._methods.append((name, one))
 
     def meet_module(self, module: Any) -> None:
         """Note that code may look something up in a module."""
-        if isinstance(module, ModuleType):
+        if is_module(module):
             self._namespace(vars(module)).is_asked = True
 
     def _namespace(self, held: dict[str, Any]) -> Namespace:
         found = self._by_dict.get(held)
         if found is None:
             name = held.get("__name__")
-            module = sys.modules.get(name) if isinstance(name, str) else None
+            module = sys.modules.get(name) if type(name) is str else None
             is_library = (
                 module is not None and vars(module) is held and is_trusted(module)
             )
@@ -170,11 +176,10 @@ class Program:
 
 def _is_own(value: object, namespace: Namespace) -> bool:
     """Return whether a global is a module's own, and not imported from another."""
-    if namespace.is_library or isinstance(value, ModuleType):
+    if namespace.is_library or is_module(value):
         return False
-    is_code = isinstance(value, type | FunctionType)
-    return not is_code or getattr(value, "__module__", None) == namespace.name
+    return not _is_code(value) or getattr(value, "__module__", None) == namespace.name
 
 
 def _is_code(value: object) -> bool:
-    return isinstance(value, type | FunctionType | ModuleType)
+    return is_class(value) or is_module(value) or type(value) is FunctionType

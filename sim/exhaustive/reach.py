@@ -44,12 +44,14 @@ from wavecheck.sim.exhaustive.anatomy import (
     VALUES,
     IdentityMap,
     anatomy,
+    is_class,
+    is_module,
     mro_of,
     shape_of,
     vars_of,
 )
 from wavecheck.sim.exhaustive.program import Program
-from wavecheck.sim.exhaustive.refusal import CannotCompare
+from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.trust import (
     is_machinery,
     is_trusted_class,
@@ -88,6 +90,9 @@ _OF_PYTHON: Final = frozenset(
 )
 """Class attributes that Python itself keeps."""
 
+OBJECTS_MAX: Final = 20_000
+"""Objects that are looked into, at most; a world has hundreds."""
+
 _OF_LOGGERS: Final = frozenset({"_cache", "manager", "parent", "handlers"})
 _WEAK: Final = (
     *(weakref.WeakKeyDictionary, weakref.WeakSet, weakref.WeakValueDictionary),
@@ -102,9 +107,9 @@ def look_into(value: Any, label: str) -> tuple[Hashable, Children]:
         CannotCompare: its state cannot be read.
     """
     kind: Any = type(value)
-    if isinstance(value, type):
+    if is_class(value):
         return None, _class_children(value)
-    if kind in _HARMLESS or kind is ModuleType:
+    if kind in _HARMLESS or is_module(value):
         return None, []
     special = _SPECIAL.get(kind)
     if special is not None:
@@ -149,13 +154,13 @@ def _class_children(value: type) -> Children:
     return [
         (f"class attribute {name!r} of {value.__name__}", one)
         for name, one in vars_of(value).items()
-        if name not in _OF_PYTHON and (is_local or not isinstance(one, FunctionType))
+        if name not in _OF_PYTHON and (is_local or type(one) is not FunctionType)
     ]
 
 
-def is_defined_once(value: object) -> bool:
+def is_defined_once(value: Any) -> bool:
     """Return whether a class or function is what its module has under its name."""
-    if not isinstance(value, FunctionType | type):
+    if type(value) is not FunctionType and not is_class(value):
         return False
     module = module_named(value.__module__)
     found: Any = module
@@ -199,7 +204,7 @@ def _function(function: FunctionType, label: str) -> tuple[Hashable, Children]:
         for key, item in vars(function).items()
     )
     if is_trusted_function(function):
-        found = [one for one in found if not isinstance(one[1], _WEAK)]
+        found = [one for one in found if type(one[1]) not in _WEAK]
     return content, found
 
 
@@ -237,7 +242,7 @@ def frame_of(value: Any) -> Any:
 def _cached(value: Any, label: str) -> tuple[Hashable, Children]:
     """Return what `functools.lru_cache` holds: its counts and its entries."""
     function = vars(value).get("__wrapped__")
-    if isinstance(function, FunctionType) and is_trusted_function(function):
+    if type(function) is FunctionType and is_trusted_function(function):
         return None, []
     name = getattr(value, "__qualname__", label)
     attributes = vars(value)
@@ -300,14 +305,14 @@ def _put_there(value: Any) -> Children:
         found.extend(
             (label, each)
             for each in inner
-            if isinstance(each, Part) or _is_code_under_test(each)
+            if Part in mro_of(type(each)) or _is_code_under_test(each)
         )
     return found
 
 
-def _is_code_under_test(value: object) -> bool:
-    function = value.__func__ if isinstance(value, MethodType) else value
-    return isinstance(function, FunctionType) and not is_trusted_function(function)
+def _is_code_under_test(value: Any) -> bool:
+    function = value.__func__ if type(value) is MethodType else value
+    return type(function) is FunctionType and not is_trusted_function(function)
 
 
 def added_to(value: Any) -> Children:
@@ -334,7 +339,7 @@ def _assigned_by(kind: Any) -> frozenset[str]:
         for one in mro_of(kind)
         if is_trusted_class(one)
         for function in vars_of(one).values()
-        if isinstance(function, FunctionType) and is_trusted_function(function)
+        if type(function) is FunctionType and is_trusted_function(function)
         for instruction in dis.get_instructions(function)
         if instruction.opname == "STORE_ATTR"
     )
@@ -365,14 +370,22 @@ class Reach:
             label, value = todo.pop()
             kind = type(value)
             if kind in _HARMLESS or is_machinery(kind) or _is_sink(value):
-                if kind is ModuleType:
-                    self._program.meet_module(value)
+                continue
+            if is_module(value):
+                self._program.meet_module(value)
                 continue
             if value in self.found or any(value in one for one in self._beyond):
                 continue
             if kind is not tuple and kind is not frozenset and not _is_plain(kind):
                 self.found.set(value, label)
                 self.objects.append((value, label))
+                if len(self.objects) > OBJECTS_MAX:
+                    raise refuse(
+                        f"what tasks share leads to more than {OBJECTS_MAX:,} objects,"
+                        f" the last of them by {label}",
+                        task="(any)",
+                        likely="a large library in the reach of what tasks share",
+                    )
             self._note_code(value)
             try:
                 _, held = look_into(value, label)
@@ -382,9 +395,9 @@ class Reach:
             todo.extend((one.__name__, one) for one in self._classes(value))
 
     def _note_code(self, value: Any) -> None:
-        if isinstance(value, FunctionType) and not is_trusted_function(value):
+        if type(value) is FunctionType and not is_trusted_function(value):
             self._program.meet(value.__code__, value.__globals__)
-        elif isinstance(value, type) and not is_trusted_class(value):
+        elif is_class(value) and not is_trusted_class(value):
             if is_defined_once(value):
                 self._program.meet_class(value)
         elif type(value) in _SUSPENDED and (frame := frame_of(value)) is not None:
@@ -392,7 +405,7 @@ class Reach:
 
     def _classes(self, value: object) -> list[type]:
         kinds = [*mro_of(type(value))]
-        if isinstance(value, type):
+        if is_class(value):
             kinds += mro_of(value)
         return [one for one in kinds[::-1] if not is_trusted_class(one)]
 
@@ -433,7 +446,7 @@ def roots_of(task: Task, program: Program) -> Children:
         code = frame.f_code
         program.meet(code, frame.f_globals)
         for one in gc.get_referents(current):
-            if isinstance(one, FunctionType) and one.__code__ is code:
+            if type(one) is FunctionType and one.__code__ is code:
                 if is_defined_once(one):
                     roots.append((one.__qualname__, one))
                     continue

@@ -23,7 +23,7 @@ from types import (
 )
 from typing import Any, Final
 
-from wavecheck.sim.exhaustive.anatomy import VALUES, shape_of, vars_of
+from wavecheck.sim.exhaustive.anatomy import VALUES, is_class, shape_of, vars_of
 from wavecheck.sim.exhaustive.identity import Identity
 from wavecheck.sim.exhaustive.program import Namespace
 from wavecheck.sim.exhaustive.reach import (
@@ -195,11 +195,11 @@ class Snapshot:
             self._items.append((node, value))
         elif kind is CellType:
             self._cells.append((node, value))
-        elif isinstance(value, type):
+        elif is_class(value):
             if is_trusted_class(value):
                 return
             held = vars_of(value)
-            names = [name for name, one in held.items() if not isinstance(one, _CODE)]
+            names = [name for name, one in held.items() if type(one) not in _CODE]
             names *= 1 + (len(names) == 1)  # of one name, no tuple would be made
             self._classes.append((node, held, itemgetter(*names or ("__doc__",) * 2)))
         elif kind is FunctionType:
@@ -312,7 +312,7 @@ class Snapshot:
     def changed(self, identity: Identity) -> str | None:
         """Return the name of what has changed, or None."""
         for node in self.touched():
-            if isinstance(node.owner, type) or self._differs(node, identity):
+            if is_class(node.owner) or self._differs(node, identity):
                 return node.describe_change(identity)
         return None
 
@@ -332,4 +332,4 @@ def _is_rare(node: Node) -> bool:
     kind = type(node.owner)
     if type(node) is Globals:
         return node.is_library
-    return kind is FunctionType or isinstance(node.owner, type) or is_engines(kind)
+    return kind is FunctionType or is_class(node.owner) or is_engines(kind)

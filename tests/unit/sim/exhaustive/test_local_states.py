@@ -172,3 +172,19 @@ def test_an_exception_being_handled_is_part_of_the_place(toys):
 
     world = toys.World(flow, properties=(toys.at_most("two", 0),))
     assert explore(world).of("at_most").shortest == 3
+
+
+def test_no_method_of_a_class_is_asked():
+    """What a class says of itself may be anything, or an error."""
+
+    class Trap:
+        def __init__(self):
+            self.number = 1
+
+        def __getattribute__(self, name):
+            raise AssertionError(name)
+
+        __eq__ = __hash__ = __reduce__ = __repr__ = lambda *args: 1 / 0
+
+    identity = Identity()
+    assert identity.key(Trap()) == identity.key(Trap())
