@@ -63,14 +63,12 @@ def describe_failure(
     after = "its start"
     if operation is not None:
         after = call_text(operation.statement, operation.args)
-    if isinstance(error, RuntimeError) and "no running event loop" in str(error):
+    if is_about_a_loop(error):
         return (
-            f"task {task_name} used asyncio after step {step}\n"
-            f"  at        {place}\n"
-            "  expected  a statement of the database protocol\n"
-            "  got       a call that needs asyncio's event loop\n"
-            "likely: asyncio.sleep or a real driver in the code under test;\n"
-            "time and input must come through the protocol"
+            f"task {task_name} runs an event loop of its own after step {step}\n"
+            f"  at   {place}\n"
+            f"  got  {_error_text(error)}\n"
+            "next: await in its place; asyncio works as it is inside of a task"
         )
     return (
         f"task {task_name} raised {_error_text(error)} after step {step}\n"
@@ -78,6 +76,11 @@ def describe_failure(
         f"  after  {after}\n"
         "likely: a fault in the code under test; nothing after this step was run"
     )
+
+
+def is_about_a_loop(error: BaseException) -> bool:
+    """Return whether an error says that a real event loop cannot run here."""
+    return isinstance(error, RuntimeError) and "running event loop" in str(error)
 
 
 def describe_foreign_await(
@@ -214,6 +217,11 @@ def _distance(file: str) -> int:
     if path.is_relative_to(_INSTALLED):
         return _OF_A_PACKAGE
     return _OF_THE_ENGINE if path.is_relative_to(_STDLIB) else 0
+
+
+def is_of_a_user(file: str) -> bool:
+    """Return whether code is neither ours nor Python's own."""
+    return _distance(file) <= _OF_A_PACKAGE
 
 
 def _top(file: str) -> str:

@@ -13,11 +13,12 @@ recorded or compared, and where a proof learns; elsewhere it costs one look-up.
 import re
 import sys
 import warnings
+from _thread import get_ident
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
-from wavecheck.sim.blame import Place, call_text, calling_at
+from wavecheck.sim.blame import Place, call_text, calling_at, is_of_a_user
 from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.operation import Operation, making
 from wavecheck.sim.task import Task
@@ -47,11 +48,15 @@ class Forgotten:
 
     def __enter__(self) -> "Forgotten":
         """Begin to listen."""
-        self._before = making.listener, sys.get_coroutine_origin_tracking_depth()
+        thread = get_ident()
+        self._before = (
+            making.listeners.get(thread),
+            sys.get_coroutine_origin_tracking_depth(),
+        )
         self._warned = self._catching.__enter__()
         warnings.simplefilter("always", RuntimeWarning)
         sys.set_coroutine_origin_tracking_depth(1)
-        making.listener = self._note
+        making.listeners[thread] = self._note
         return self
 
     def __exit__(
@@ -61,11 +66,18 @@ class Forgotten:
         traceback: TracebackType | None,
     ) -> None:
         """Stop listening."""
-        making.listener, depth = self._before
+        listener, depth = self._before
+        if listener is None:
+            del making.listeners[get_ident()]
+        else:
+            making.listeners[get_ident()] = listener
+        making.awaited.clear()
         sys.set_coroutine_origin_tracking_depth(depth)
         self._catching.__exit__(kind, error, traceback)
 
     def _note(self, operation: Operation[Any]) -> None:
+        if not is_of_a_user(sys._getframe(2).f_code.co_filename):
+            return  # what wraps statements makes one operation of another
         self._made.append((operation, self._current(), calling_at()))
 
     def check(self) -> None:
@@ -75,7 +87,8 @@ class Forgotten:
             CoordinatorError: it names the task, the statement and the line.
         """
         if self._made:
-            awaited = [task.operation for task in self._tasks]
+            awaited = [*making.awaited, *(task.operation for task in self._tasks)]
+            making.awaited.clear()
             made, self._made = self._made, []
             while made:
                 operation, task, place = made.pop()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from wavecheck.sim.blame import Place, call_text
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.event_loop import Joint
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Part
 
@@ -35,7 +36,7 @@ def ask(parts: dict[str, Part], operation: Operation[Any]) -> bool:
     statement = operation.statement
     assert statement.enabled is not None
     assert statement.wakes_on is not None
-    waking = statement.wakes_on(operation.owner, *operation.args)
+    waking: Any = statement.wakes_on(operation.owner, *operation.args)
     kinds = [(part, type(part)) for part in parts.values()]
     _seen.clear()
     for part, kind in kinds:
@@ -46,7 +47,8 @@ def ask(parts: dict[str, Part], operation: Operation[Any]) -> bool:
         for part, kind in kinds:
             part.__class__ = kind
     for part in _seen:
-        if part.waiters is not waking.waiters:
+        lists = waking.lists if isinstance(waking, Joint) else [waking.waiters]
+        if not any(part.waiters is one for one in lists):
             code = statement.enabled.__code__
             place = Place(code.co_filename, code.co_firstlineno, statement.name)
             raise InvalidScenario(

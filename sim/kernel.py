@@ -17,13 +17,13 @@ Units: time is a whole number of ticks; a tick is a microsecond.
 
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
 import simpy
 from simpy.core import EmptySchedule, StopSimulation
 
-from wavecheck.sim import blame
+from wavecheck.sim import blame, event_loop
 from wavecheck.sim.errors import (
     CoordinatorError,
     HarnessBug,
@@ -45,6 +45,7 @@ FAIR_WINDOW: Final = 1_000
 
 _PRIORITY: Final = 1  # SimPy's priority of ordinary events
 _FIRST: Final = -1  # before whatever SimPy itself puts at the same tick
+_FOR_A_PROCESS: Final = 2  # a reason to stop that is none: a task becomes a process
 CODE_FAILURES: Final = (Exception, SystemExit, CancelledError)
 """What code under test can end with; an interrupt by the user is not among them."""
 
@@ -85,6 +86,10 @@ class Kernel(simpy.Environment):
         pause_every: steps between two calls of it.
         on_step: called after each step, with its changes; for traces.
         asks: asks a guard in its stead, to see what it reads.
+        refuses_waking: called with the name of a process that another task wakes by
+            asyncio; where tasks are run one by one, that must not be.
+        processes: those of the tasks that use asyncio, by name.
+        adopted: the task that has just used asyncio for the first time; its code runs.
         is_stopped: set to end the run after the current step.
         fair_after: after so many steps the rule is asked no more, and every task and
             every option gets its turn; None: never.
@@ -125,11 +130,14 @@ class Kernel(simpy.Environment):
         self.performed: set[Statement] = set()
         self.on_step: StepListener | None = None
         self.asks: Callable[[Operation[Any]], bool] | None = None
-        self.is_stopped = False
+        self.is_stopped: Any = False
         self.fair_after: int | None = None
         self.is_fair = False
         self.was_cut = False
         self._state: tuple[Any, ...] = ()  # at the last pause of a fair execution
+        self.refuses_waking: Callable[[str], None] | None = None
+        self.processes: dict[str, event_loop.Process] = {}
+        self.adopted: Task | None = None  # has just used asyncio for the first time
         self._acting: Task | None = None  # whose step lets another task fail
         self.pause_every = PROGRESS_EVERY
         self._pause_at = min(steps_max, self.pause_every)
@@ -164,7 +172,8 @@ class Kernel(simpy.Environment):
         else:
             spawning = self.current
             try:
-                self._resume(task, None)
+                with watched(self):
+                    self._resume(task, None)
             except BaseException:
                 self.close()  # no task is left open
                 raise
@@ -175,7 +184,7 @@ class Kernel(simpy.Environment):
         """End a task where it stands; what it did stays done."""
         self._withdraw(task)
         task.was_cut = True
-        task.coroutine.close()
+        event_loop.close(task.coroutine)
         task.end()
 
     def fail(self, task: Task, failure: Exception) -> None:
@@ -231,6 +240,8 @@ class Kernel(simpy.Environment):
         """Forget tasks, time and choices; set the parts back to the mark."""
         self.close()
         self.tasks.clear()
+        self.processes.clear()
+        self.adopted = None
         self.enabled.clear()
         self._due.clear()
         self.journal.clear()
@@ -255,6 +266,9 @@ class Kernel(simpy.Environment):
         try:
             with watched(self):
                 self._run()
+                while self.adopted is not None:
+                    self._begin_process()
+                    self._run()
         except StopSimulation:  # SimPy's `run(until=...)`: it may go on later
             raise
         except BaseException:
@@ -267,7 +281,7 @@ class Kernel(simpy.Environment):
         for task in self.tasks:
             if not task.is_finished:
                 task.was_cut = True
-                task.coroutine.close()
+                event_loop.close(task.coroutine)
                 task.end()
 
     def _run(self) -> None:
@@ -316,7 +330,12 @@ class Kernel(simpy.Environment):
                 continue
             task.statements_count += statement.cost
             if self.on_step is not None:
-                self.on_step(task, operation, result, journal)
+                if type(result) is event_loop.Chosen:
+                    self.on_step(
+                        task, *event_loop.performed(operation, result), journal
+                    )
+                else:
+                    self.on_step(task, operation, result, journal)
             if journal:
                 self._react()
             RUNNING.kernel = self
@@ -438,6 +457,51 @@ class Kernel(simpy.Environment):
         else:
             RUNNING.kernel = was_running
             self._place(task, operation)
+        if self.adopted is task:
+            self._begin_process()
+
+    # asyncio ------------------------------------------------------------------------
+
+    def adopt(self, task: Task) -> None:
+        """Let a task that uses asyncio go on as a process, once its code returns."""
+        task.process = task.process or event_loop.Process(self, task)
+        self.processes[task.name] = task.process
+        self.adopted = task
+        self.is_stopped = self.is_stopped or _FOR_A_PROCESS
+
+    def wake(self, process: Any) -> None:
+        """Let a process go on that another task has woken."""
+        if self.refuses_waking is not None:
+            self.refuses_waking(process.name)
+        self._recheck(process)
+
+    def process_of(self, task: Task, yielded: object) -> Any:
+        """Return what drives a task that has just used asyncio for the first time."""
+        self.adopted = None
+        if self.is_stopped is _FOR_A_PROCESS:
+            self.is_stopped = False
+        task.coroutine = task.process.drive(yielded)
+        task.send = task.coroutine.send
+        task.operation, task.is_finished = None, False
+        return task.coroutine
+
+    def _begin_process(self, yielded: object = event_loop.NOTHING) -> None:
+        """Go on with a task as a process."""
+        task = self.adopted
+        assert task is not None
+        if task.was_cut:  # it has ended by an error
+            self.adopted = None
+            if self.is_stopped is _FOR_A_PROCESS:
+                self.is_stopped = False
+            return
+        if task.operation is not None:
+            yielded = task.operation
+            self._withdraw(task)
+            if self.is_timed:
+                self._due[:] = [one for one in self._due if one[3] is not task]
+                heapify(self._due)
+        self.process_of(task, yielded)
+        self._resume(task, None)
 
     def _end_badly(self, task: Task, error: BaseException) -> None:
         """Blame the code under test, unless the world takes this as a task's end."""
@@ -449,7 +513,8 @@ class Kernel(simpy.Environment):
         if self.survives is not None and isinstance(error, self.survived):
             self.survives(task, error)
             return
-        if isinstance(error, self.expected_errors) or self.error_watchers:
+        is_found = self.error_watchers and not blame.is_about_a_loop(error)
+        if isinstance(error, self.expected_errors) or is_found:
             if not isinstance(error, self.expected_errors):
                 for watch in self.error_watchers:
                     watch(task, error)
@@ -462,6 +527,12 @@ class Kernel(simpy.Environment):
     def _place(self, task: Task, operation: object) -> None:
         """Let a task wait for its turn to perform an operation."""
         if type(operation) is not Operation:
+            if task.process is None and event_loop.is_for_a_process(operation):
+                self.adopt(task)
+            if self.adopted is task:
+                task.operation = None  # that was the last one
+                self._begin_process(operation)
+                return
             raise CoordinatorError(
                 blame.describe_foreign_await(
                     operation, task.name, task.coroutine, self.steps_count

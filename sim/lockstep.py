@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from wavecheck.sim.blame import call_text
 from wavecheck.sim.errors import WavecheckError
+from wavecheck.sim.event_loop import left
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Kind, Operation, Postponed
 from wavecheck.sim.parts import Change
@@ -151,7 +152,8 @@ class Lockstep:
         is_nothing = operation.statement.kind is Kind.SLEEP or type(result) is Postponed
         if is_nothing or self.is_over():
             return
-        self.runner.run(self._step(task.name, operation, result, changes))
+        with left():
+            self.runner.run(self._step(task.name, operation, result, changes))
         if self.is_over():
             self.kernel.is_stopped = True
 

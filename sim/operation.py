@@ -16,6 +16,7 @@ would have to wait in the middle of its step raises `Postponed`.
     if await store.claim("a"): ...
 """
 
+from _thread import get_ident
 from collections.abc import Callable, Coroutine, Generator
 from enum import Enum
 from functools import update_wrapper
@@ -133,13 +134,15 @@ class Making:
     """Who is told of each operation that is made.
 
     Attributes:
-        listener: None: nobody.
+        listeners: by thread; empty: nobody.
+        awaited: operations that a flow of a process awaits, while there is a listener.
     """
 
-    __slots__ = ("listener",)
+    __slots__ = ("awaited", "listeners")
 
     def __init__(self) -> None:
-        self.listener: Callable[[Operation[Any]], None] | None = None
+        self.awaited: list[Operation[Any]] = []
+        self.listeners: dict[int, Callable[[Operation[Any]], None]] = {}
 
 
 making = Making()
@@ -183,8 +186,10 @@ def statement(
             if keywords:  # the atomic function takes its arguments by position
                 args = parameters.bind(owner, *args, **keywords).args[1:]
             operation: Operation[Any] = Operation(described, owner, args)
-            if making.listener is not None:
-                making.listener(operation)
+            if making.listeners:
+                listener = making.listeners.get(get_ident())
+                if listener is not None:
+                    listener(operation)
             return operation
 
         make.statement = described  # type: ignore[attr-defined]  # no field of a function

@@ -13,6 +13,7 @@ class Task:
         name: unique in a kernel; shown in traces and schedules.
         index: order of spawning.
         operation: what it does next; None before its start and after its end.
+        process: its flows, once it uses asyncio; see `event_loop`.
         is_enabled: its next step could be taken now.
         is_daemon: serves others, and need not end for an execution to be complete.
         statements_count: statements performed so far (no messages, no sleeps).
@@ -32,6 +33,7 @@ class Task:
         "locals",
         "name",
         "operation",
+        "process",
         "send",
         "statements_count",
         "ticks_slept",
@@ -51,6 +53,7 @@ class Task:
         self.coroutine = coroutine
         self.send = coroutine.send
         self.operation: Operation[Any] | None = None
+        self.process: Any = None
         self.is_enabled = False
         self.is_finished = False
         self.is_daemon = is_daemon

@@ -15,6 +15,7 @@ Rejected: a thread that raises in another one (it would run beside the code unde
 and cannot interrupt a lock), and tracing (it slows down every line).
 """
 
+import asyncio
 import atexit
 import os
 import signal
@@ -24,6 +25,7 @@ from typing import Any, Final
 
 from wavecheck.sim.blame import Place, calling_at
 from wavecheck.sim.errors import CoordinatorError
+from wavecheck.sim.event_loop import LOOP
 from wavecheck.sim.surroundings import RUNNING
 
 TICK_SECONDS: Final = 0.25
@@ -145,7 +147,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class watched:
-    """Watches a kernel while it is entered.
+    """Watches a kernel, whose tasks find an event loop, while it is entered.
 
     Raises:
         CoordinatorError: its code did not come back; file and line are named.
@@ -160,8 +162,9 @@ class watched:
         """Begin to watch."""
         WATCHDOG.arm()
         WATCHDOG.entered_count += 1
-        self._before = WATCHDOG.kernel
+        self._before = WATCHDOG.kernel, asyncio._get_running_loop()
         WATCHDOG.kernel = self._kernel
+        asyncio._set_running_loop(LOOP)  # type: ignore[arg-type]  # it stands in for one
 
     def __exit__(
         self,
@@ -170,7 +173,8 @@ class watched:
         traceback: TracebackType | None,
     ) -> None:
         """Stop watching."""
-        WATCHDOG.kernel = self._before
+        WATCHDOG.kernel, loop = self._before
+        asyncio._set_running_loop(loop)
         if isinstance(error, Stuck):
             state = vars(self._kernel)
             task, step = state["current"], state["steps_count"]

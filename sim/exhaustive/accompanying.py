@@ -184,11 +184,12 @@ class _Walk:
     def _note(
         self, task: Task, operation: Operation[Any], result: Any, changes: list[Change]
     ) -> None:
+        handed_on = task.operation or operation  # of a process: one of several
         self._happened.append(
             _Happened(
                 task=self._numbers.get(task.name, _UNKNOWN),
-                operation=self._learner.effects.known_number(operation),
-                made=operation,
+                operation=self._learner.effects.known_number(handed_on),
+                made=handed_on,
                 answers=tuple(self._answers),
                 changes=list(self._changed(changes)),
                 could=self._could,

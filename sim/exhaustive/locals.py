@@ -13,7 +13,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from wavecheck.sim.blame import describe_foreign_await
+from wavecheck.sim import event_loop
+from wavecheck.sim.blame import (
+    describe_failure,
+    describe_foreign_await,
+    is_about_a_loop,
+)
 from wavecheck.sim.errors import CoordinatorError, WavecheckError
 from wavecheck.sim.exhaustive.anatomy import IdentityMap
 from wavecheck.sim.exhaustive.crowd import Birth
@@ -81,6 +86,14 @@ class Executions:
         self.names: list[str] = []
         self.has_failed = False
         self._kernel.error_watchers.append(self._note_failure)
+        self._kernel.refuses_waking = self._refuse_waking
+
+    def _refuse_waking(self, name: str) -> None:
+        raise refuse(
+            f"a lock, an event or a queue of asyncio that tasks share wakes {name}",
+            task=self._kernel.processes[name].name,
+            likely="it is kept on an instance, or in a module, and not in one task",
+        )
 
     def _note_failure(self, task: Task, error: BaseException) -> None:
         self.has_failed = True
@@ -148,16 +161,16 @@ class Executions:
         RUNNING.kernel = kernel
         try:
             with watched(kernel):
-                if error is None:
-                    operation = task.coroutine.send(value)
-                else:
-                    error.__context__ = context
-                    operation = task.coroutine.throw(error.with_traceback(None))
+                operation = self._next(task, value, error, context)
         except StopIteration:
             task.end()
         except WavecheckError:
             raise
         except CODE_FAILURES as raised:
+            if is_about_a_loop(raised):
+                raise CoordinatorError(
+                    describe_failure(raised, task.name, task.operation, 0)
+                ) from raised
             if not isinstance(raised, kernel.expected_errors):
                 escaped = raised
             task.end()
@@ -187,6 +200,31 @@ class Executions:
                 likely="a world whose number of tasks is not known at its start",
             )
         return escaped
+
+    def _next(
+        self, task: Task, value: Any, error: Exception | None, context: Any
+    ) -> Any:
+        """Run a coroutine up to what it awaits next; as a process, if it uses asyncio.
+
+        Raises:
+            StopIteration: it has ended.
+        """
+        kernel = self._kernel
+        try:
+            if error is None:
+                yielded = task.coroutine.send(value)
+            else:
+                error.__context__ = context
+                yielded = task.coroutine.throw(error.with_traceback(None))
+        except StopIteration:
+            if kernel.adopted is not task:
+                raise
+            yielded = event_loop.NOTHING
+        if task.process is None and event_loop.is_for_a_process(yielded):
+            kernel.adopt(task)
+        if kernel.adopted is task:
+            yielded = kernel.process_of(task, yielded).send(None)
+        return yielded
 
 
 class TaskLocals:
@@ -252,7 +290,9 @@ class TaskLocals:
     def _key(self, task: Task, history: History) -> Key:
         if task.operation is None:
             return "ended"
-        if task.locals:  # no frame shows what a library keeps for it
+        if (
+            task.process is not None or task.locals
+        ):  # no frame shows what a library keeps for it
             return ("history", history)
         identity = self._executions.watch.identity
         aliases: IdentityMap[int] = IdentityMap()
