@@ -438,7 +438,7 @@ def close(coroutine: Any) -> None:
             coroutine.close()
         except RuntimeError:
             continue  # it awaits in a `finally`: nobody answers a process that is over
-        except Exception:
+        except (Exception, BaseExceptionGroup):
             return
         return
 

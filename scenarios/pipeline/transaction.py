@@ -19,7 +19,7 @@ from wavecheck.coordinator import (
 )
 from wavecheck.scenarios.pipeline.dispatch_statements import DispatchStatements
 from wavecheck.sim.kernel import Kernel
-from wavecheck.sim.operation import making, statement, statements_of
+from wavecheck.sim.operation import statement, statements_of
 from wavecheck.sim.transactions import (
     Failed,
     Failure,
@@ -164,10 +164,7 @@ def _in_transaction(name: str) -> Callable[..., Any]:
     """Return the method that performs a statement in the transaction."""
 
     async def method(self: PipelineTransaction, *args: Any, **keywords: Any) -> Any:
-        # Not heard: it is no operation that somebody should await, only its arguments.
-        listener, making.listener = making.listener, None
         operation = _STATEMENTS[name](self, *args, **keywords)
-        making.listener = listener
         result = await perform(self, operation.statement.function, *operation.args)
         if isinstance(result, Failed):
             raise failure_error(result)
