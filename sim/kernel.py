@@ -34,7 +34,7 @@ from wavecheck.sim.operation import Kind, Operation, Statement
 from wavecheck.sim.parts import Change, Part
 from wavecheck.sim.surroundings import RUNNING, install
 from wavecheck.sim.task import FirstInFirstOut, InTurn, Rule, Task
-from wavecheck.sim.watchdog import watched
+from wavecheck.sim.watchdog import WATCHDOG, watched
 
 TICKS_PER_SECOND: Final = 1_000_000
 TICKS_PER_MILLISECOND: Final = 1_000
@@ -172,8 +172,11 @@ class Kernel(simpy.Environment):
         else:
             spawning = self.current
             try:
-                with watched(self):
+                if WATCHDOG.kernel is self:
                     self._resume(task, None)
+                else:
+                    with watched(self):
+                        self._resume(task, None)
             except BaseException:
                 self.close()  # no task is left open
                 raise
@@ -330,12 +333,7 @@ class Kernel(simpy.Environment):
                 continue
             task.statements_count += statement.cost
             if self.on_step is not None:
-                if type(result) is event_loop.Chosen:
-                    self.on_step(
-                        task, *event_loop.performed(operation, result), journal
-                    )
-                else:
-                    self.on_step(task, operation, result, journal)
+                self._tell(task, operation, result)
             if journal:
                 self._react()
             RUNNING.kernel = self
@@ -428,6 +426,13 @@ class Kernel(simpy.Environment):
         if self.on_step is not None:
             self.on_step(task, operation, failure, self.journal)
         self._resume(task, None, failure)
+
+    def _tell(self, task: Task, operation: Operation[Any], result: Any) -> None:
+        """Let the listener hear of a step; of a process, what was chosen."""
+        assert self.on_step is not None
+        if type(result) is event_loop.Chosen:
+            operation, result = event_loop.performed(operation, result)
+        self.on_step(task, operation, result, self.journal)
 
     def _react(self) -> None:
         """Show the step's changes to watchers and to waiting tasks."""

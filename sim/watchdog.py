@@ -159,7 +159,10 @@ class watched:
         self._kernel = kernel
 
     def __enter__(self) -> None:
-        """Begin to watch."""
+        """Begin to watch; within another one of the same kernel that goes on."""
+        if WATCHDOG.kernel is self._kernel:
+            self._before = None
+            return
         WATCHDOG.arm()
         WATCHDOG.entered_count += 1
         self._before = WATCHDOG.kernel, asyncio._get_running_loop()
@@ -173,6 +176,8 @@ class watched:
         traceback: TracebackType | None,
     ) -> None:
         """Stop watching."""
+        if self._before is None:
+            return
         WATCHDOG.kernel, loop = self._before
         asyncio._set_running_loop(loop)
         if isinstance(error, Stuck):

@@ -51,13 +51,13 @@ def execute(
     kernel.rewind()
     with watched(kernel):
         world.start()
-    if once_started is not None:
-        once_started()
-    try:
-        kernel.run_to_quiescence()
-        while not kernel.is_stopped and world.heal():
+        if once_started is not None:
+            once_started()
+        try:
             kernel.run_to_quiescence()
-    except StepLimitReached:
-        if not cuts:
-            raise
-        kernel.is_stopped = kernel.was_cut = True
+            while not kernel.is_stopped and world.heal():
+                kernel.run_to_quiescence()
+        except StepLimitReached:
+            if not cuts:
+                raise
+            kernel.is_stopped = kernel.was_cut = True
