@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from wavecheck import __version__
+from wavecheck.reports.printable import printable
 from wavecheck.sim.errors import (
     HarnessBug,
     NondeterminismError,
@@ -202,4 +203,4 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)

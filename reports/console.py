@@ -1,15 +1,47 @@
 """The terminal that results are printed on."""
 
+from collections.abc import Iterator
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.control import Control
+from rich.segment import Segment
+
+from wavecheck.reports.printable import printable
 
 PIPED_WIDTH: Final = 150
+
+
+class _Printable:
+    """What is printed, with control characters of the text itself shown as `?`.
+
+    Names come from other people's rows, files and classes, and a terminal obeys what
+    is in them. What rich sends to style the text is no part of it.
+    """
+
+    def __init__(self, shown: ConsoleRenderable) -> None:
+        self._shown = shown
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[Segment]:
+        for one in console.render(self._shown, options):
+            yield one if one.control else Segment(printable(one.text), one.style)
+
+
+class _Cleaning(RenderHook):
+    def process_renderables(
+        self, renderables: list[ConsoleRenderable]
+    ) -> list[ConsoleRenderable]:
+        return [
+            one if isinstance(one, Control) else _Printable(one) for one in renderables
+        ]
 
 
 def make_console(*, is_error: bool = False) -> Console:
     """Return a console; its width is fixed when nobody looks, so output is stable."""
     console = Console(stderr=is_error, highlight=False, emoji=False, markup=False)
+    console.push_render_hook(_Cleaning())
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     return console

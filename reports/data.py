@@ -6,7 +6,7 @@ Times are whole microseconds of virtual time, counted from the start of the run.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck import __version__
 from wavecheck.sim.trace import plain
@@ -21,7 +21,15 @@ FORMAT_VERSION = 2
 
 def to_text(data: Mapping[str, Any]) -> str:
     """Return a document as indented JSON, byte for byte the same for equal data."""
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    return text.translate(_CONTROLS) + "\n"
+
+
+_CONTROLS: Final = {
+    number: f"\\u{number:04x}"
+    for number in (*range(0x7F, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000))
+}
+"""What JSON may hold as it is, and a terminal obeys or a file cannot have."""
 
 
 def header(kind: str, scenario_name: str, settings: Any) -> dict[str, Any]:

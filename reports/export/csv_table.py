@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from wavecheck.scenarios.campaign.store import no_formula
+
 
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
     r"""Return rows as CSV with a first line of names; lines end in \r\n.
@@ -23,4 +25,6 @@ def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return no_formula(value)
     return str(value).lower() if isinstance(value, bool) else value

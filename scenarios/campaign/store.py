@@ -251,7 +251,13 @@ class ResultsStore:
         names = ["coordinator", *cell, "seed", *self.columns]
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.records())
+        for record in self.records():
+            writer.writerow(
+                {
+                    name: no_formula(value) if isinstance(value, str) else value
+                    for name, value in record.items()
+                }
+            )
         return text.getvalue()
 
     def close(self) -> None:
@@ -263,6 +269,17 @@ class ResultsStore:
 
     def __exit__(self, *details: object) -> None:
         self.close()
+
+
+def no_formula(text: str) -> str:
+    """Return a cell of CSV that no spreadsheet takes for a formula."""
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def create_store(plan: Plan, path: Path | None, *, resumes: bool) -> ResultsStore:
