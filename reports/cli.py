@@ -14,7 +14,6 @@ import typer
 from typer.core import TyperGroup
 
 from wavecheck import __version__
-from wavecheck.reports.printable import printable
 from wavecheck.sim.errors import (
     HarnessBug,
     NondeterminismError,
@@ -203,4 +202,6 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _tell(text: str) -> None:
+    from wavecheck.reports.printable import printable  # only where something is wrong
+
     typer.echo(printable(text), err=True)

@@ -6,9 +6,18 @@ once more; it makes runs and needs no commands.
 
 import sys
 
+INTERRUPTED = 130
+
 
 def main() -> None:
-    """Run the command line and exit."""
-    from wavecheck.reports.cli import run_command
+    """Run the command line and exit; SIGTERM ends it in order, as Ctrl-C does."""
+    from wavecheck.reports.commands.interruption import interrupted_by_termination
 
-    sys.exit(run_command(sys.argv[1:]))
+    try:
+        with interrupted_by_termination():
+            from wavecheck.reports.cli import run_command
+
+            status = run_command(sys.argv[1:])
+    except KeyboardInterrupt:  # while it loaded, or a second time
+        status = INTERRUPTED
+    sys.exit(status)

@@ -1,8 +1,5 @@
 """The command `conform`: is the model of transactions like the real database?"""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -58,37 +55,26 @@ def conform_command(
     check_outputs(json_file)
     check_folder(keep)
     known = read_worlds(keep) if keep.is_dir() else []
-    with _ending_cleanly():
-        sessions = open_sessions(db)
-        try:
-            levels = chosen_levels(sessions, isolation or [])
-            with showing_conformity() as progress:
-                result = conform(
-                    sessions,
-                    levels,
-                    schedules=schedules,
-                    seed=seed,
-                    known=known,
-                    progress=progress,
-                )
-        finally:
-            sessions.close()
+    sessions = open_sessions(db)
+    try:
+        levels = chosen_levels(sessions, isolation or [])
+        with showing_conformity() as progress:
+            result = conform(
+                sessions,
+                levels,
+                schedules=schedules,
+                seed=seed,
+                known=known,
+                progress=progress,
+            )
+    finally:
+        sessions.close()
     files = [_keep(one, keep) for one in result.disagreements()]
     if not write_json(json_file, _data(result, files)):
         _show(result, files)
     if files:
         return DISAGREED
     return INTERRUPTED if result.was_interrupted else 0
-
-
-@contextmanager
-def _ending_cleanly() -> Iterator[None]:
-    """Let a request to terminate end the work like Ctrl-C, which cleans up."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _keep(disagreement: Mismatch, folder: Path) -> Path:

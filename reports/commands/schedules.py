@@ -75,7 +75,6 @@ def _replay_on_database(
     evidence: Evidence, url: str, coordinator: str | None, json_file: Path | None
 ) -> int:
     # SQLAlchemy and all below it: only this option needs them.
-    from wavecheck.reports.commands.interruption import interrupted_by_termination
     from wavecheck.reports.verdicts.database import (
         database_replay_data,
         print_database_replay,
@@ -83,8 +82,7 @@ def _replay_on_database(
     from wavecheck.scenarios.database.replay import replay_on_database
 
     schedule = evidence.schedule
-    with interrupted_by_termination():
-        shown = replay_on_database(evidence, url, coordinator)
+    shown = replay_on_database(evidence, url, coordinator)
     if write_json(json_file, database_replay_data(schedule, shown)):
         return (
             EXIT_DISAGREEMENT if shown.disagreement else int(bool(shown.violations()))
