@@ -110,6 +110,11 @@ class PostgreSQL:
         _driver("psycopg", "db.engine()")
         return _driver("sqlalchemy", "db.engine()").engine_to(_FAMILY, self, **options)
 
+    @property
+    def tables(self) -> dict[str, Any]:
+        """Its tables, a part each, by name."""
+        return dict(self.database.tables)
+
     def query(self, sql: str) -> Answer:
         """Return what a query gives on what is committed; it is no step."""
         return self.database.query(sql)

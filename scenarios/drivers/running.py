@@ -7,7 +7,7 @@ are open when it ends are closed, as those of a process that ends.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from inspect import iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, Final
 
 from wavecheck.scenarios.sql.session import Session
@@ -51,6 +51,8 @@ async def run_code(function: Callable[..., Any], args: Sequence[Any] = ()) -> An
             result = await function(*given)
         else:
             result = await run_blocking(function, *given)
+            if iscoroutine(result):  # a lambda around a coroutine function
+                result = await result
     except GeneratorExit:  # the process has died, or the execution is over
         for session in held.get(_SESSIONS, ()):
             session.cut_off()

@@ -5,18 +5,12 @@ it to trigger the next wave of the job. Whether a batch is sent, and how often, 
 from the tables, which have the published report's names.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from dataclasses import replace
+from typing import Any, Final
 
-from annotated_types import Ge, Le
-
-from wavecheck.scenarios.scenario import Scenario
-from wavecheck.sim.faults import Adversary, FaultPlan
-from wavecheck.sim.kernel import Kernel
-from wavecheck.sim.property import Moment, Property
-
-if TYPE_CHECKING:
-    from wavecheck.scenarios.drivers.postgresql import PostgreSQL
+from wavecheck.scenarios.worlds.declaration import world
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.worlds.builder import WorldBuilder
 
 SCHEMA: Final = """
 CREATE TABLE jobs (
@@ -51,64 +45,6 @@ _LOST: Final = (
     " AND NOT EXISTS (SELECT 1 FROM dispatch_queue q WHERE q.batch_id = b.batch_id)"
 )
 
-Count = Annotated[int, Ge(1), Le(20)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OwnSqlSettings:
-    """What can be set.
-
-    Attributes:
-        callers: processes that trigger the next wave at once.
-        batches: pending batches of the wave.
-        driver: whose connections the coordinator is made with.
-    """
-
-    callers: Count = 2
-    batches: Count = 2
-    driver: Literal["psycopg", "psycopg2"] = "psycopg"
-
-
-class OwnSqlWorld:
-    """One job with one wave of pending batches, and the callers."""
-
-    def __init__(
-        self, kernel: Kernel, code: type[Any], settings: OwnSqlSettings
-    ) -> None:
-        # Imported here: no other scenario waits for the model of PostgreSQL.
-        from wavecheck.scenarios.drivers.postgresql import PostgreSQL
-
-        self.kernel = kernel
-        self.settings = settings
-        self.under_test: object | None = None
-        self._code = code
-        self._database = PostgreSQL(kernel, SCHEMA, rows=_rows(settings.batches))
-        self.store: object = self._database
-        self.properties = _properties(self._database)
-        kernel.mark()
-
-    def start(self) -> None:
-        """Spawn the callers."""
-        from wavecheck.scenarios.drivers.running import run_code
-
-        is_psycopg2 = self.settings.driver == "psycopg2"
-        database = self._database
-        connection = database.connect_psycopg2() if is_psycopg2 else database.connect()
-
-        def call(connection: Any) -> None:
-            self._code(connection).check_and_trigger_next_wave("job-1")
-
-        for number in range(self.settings.callers):
-            self.kernel.spawn(run_code(call, [connection]), f"caller-{number}")
-
-    def plan_faults(self, plan: FaultPlan) -> None:
-        """Refuse any fault."""
-        Adversary(self.kernel, {}, plan)
-
-    def heal(self) -> bool:
-        """Return False: there is nothing to recover."""
-        return False
-
 
 def _rows(batches: int) -> dict[str, list[dict[str, Any]]]:
     wave = {"job_id": "job-1", "wave_number": 1}
@@ -129,18 +65,6 @@ def _rows(batches: int) -> dict[str, list[dict[str, Any]]]:
             for number in range(1, batches + 1)
         ],
     }
-
-
-def _properties(database: "PostgreSQL") -> tuple[Property, ...]:
-    from wavecheck.scenarios.drivers.judging import sql_property
-
-    model = database.database
-    end = Moment.AT_QUIESCENCE
-    return (
-        sql_property("no_double_dispatch", _SENT_TWICE, model),
-        sql_property("no_lost_message", _LOST, model, end),
-        sql_property("no_stranded_batch", _STRANDED, model, end),
-    )
 
 
 class Unlocked:
@@ -189,15 +113,30 @@ class Locked(Unlocked):
     LOCK = " FOR UPDATE SKIP LOCKED"
 
 
-OWN_SQL: Final = Scenario(
+@world(
     name="own-sql",
     summary="own SQL on the pipeline's tables, by PostgreSQL's rules",
-    settings_type=OwnSqlSettings,
-    coordinators={"unlocked": Unlocked, "locked": Locked},
+    sizes={"batches": 2, "callers": 2},
+    parameters={"driver": "psycopg"},
+    code={"unlocked": Unlocked, "locked": Locked},
     methods=("check_and_trigger_next_wave", "dispatch_wave"),
-    build=OwnSqlWorld,
-    small={},
-    sizes={"batches": 1, "callers": 1},
-    is_timed=False,
-    takes="connection",
 )
+def _own_sql(w: WorldBuilder) -> None:
+    """Build one job with one wave of pending batches, and the callers."""
+    if w.driver not in ("psycopg", "psycopg2"):
+        raise InvalidScenario(f"driver {w.driver!r}\n  expected  psycopg or psycopg2")
+    db = w.postgresql(SCHEMA, rows=_rows(w.batches))
+    is_psycopg2 = w.driver == "psycopg2"
+    connection = db.connect_psycopg2() if is_psycopg2 else db.connect()
+
+    def call(connection: Any) -> None:
+        w.code(connection).check_and_trigger_next_wave("job-1")
+
+    for number in range(w.callers):
+        w.task(f"caller-{number}", call, connection)
+    w.never("no_double_dispatch", _SENT_TWICE)
+    w.at_the_end("no_lost_message", _LOST)
+    w.at_the_end("no_stranded_batch", _STRANDED)
+
+
+OWN_SQL: Final = replace(_own_sql, takes="connection")

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, overload
 from annotated_types import Ge
 
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.worlds.building import Builder
 from wavecheck.sim.errors import InvalidScenario, WavecheckError
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
@@ -127,7 +128,7 @@ class _Build:
         self._function = function
 
     def __call__(self, kernel: Kernel, code: Any, settings: Any) -> World:
-        builder = WorldBuilder(kernel, code, settings)
+        builder = Builder(kernel, code, settings)
         try:
             made = self._function(builder)
         except WavecheckError:

@@ -32,13 +32,20 @@ LIBRARY: Final = frozenset(
         *("signal", "stat", "statistics", "string", "struct", "sys", "textwrap"),
         *("threading", "time", "token", "tokenize", "traceback", "types", "typing"),
         *("unicodedata", "urllib", "uuid", "warnings", "weakref", "zoneinfo"),
-        *("typing_extensions", "simpy", "greenlet"),
+        *("typing_extensions", "simpy", "greenlet", "psycopg", "psycopg_binary"),
+        *("psycopg_pool", "psycopg2", "sqlalchemy", "socket"),
     }
 )
 """Top-level names: Python's own library as far as it is pure or looked into, and
 packages that the engine itself rests on."""
 
-_RESTS_ON: Final = frozenset({"typing_extensions", "simpy", "greenlet"})
+_RESTS_ON: Final = frozenset(
+    {
+        *("typing_extensions", "simpy", "greenlet"),
+        # Drivers: what they keep of a task is in the objects that the task holds.
+        *("psycopg", "psycopg_binary", "psycopg_pool", "psycopg2", "sqlalchemy"),
+    }
+)
 _PATHS: Final = sysconfig.get_paths()
 _STDLIB: Final = (_PATHS["stdlib"], _PATHS["platstdlib"])
 _SITE: Final = (_PATHS["purelib"], _PATHS["platlib"])
@@ -46,7 +53,8 @@ _ENGINE_NAME: Final = wavecheck.sim.__name__
 _PRODUCT: Final = _ENGINE_NAME.partition(".")[0]
 _HOME: Final = Path(wavecheck.sim.__path__[0]).parent
 _OURS: Final = tuple(
-    f"{_PRODUCT}.{one}." for one in ("sim", "scenarios.sql", "scenarios.drivers")
+    f"{_PRODUCT}.{one}."
+    for one in ("sim", "scenarios.sql", "scenarios.drivers", "scenarios.worlds")
 )
 """The engine, and the model of a database that runs on it."""
 

@@ -353,7 +353,8 @@ class WorldBuilder(Judging):
             one.renew()
         self.under_test = tuple(one.made for one in self._fresh) or None
         for name, function, args, is_daemon, _ in self._tasks:
-            self.kernel.spawn(_running(function, args), name, is_daemon=is_daemon)
+            coroutine = self.running(function, args)
+            self.kernel.spawn(coroutine, name, is_daemon=is_daemon)
         if self._adversary is not None:
             self._adversary.start()
 
@@ -369,8 +370,14 @@ class WorldBuilder(Judging):
         name = task.name.removesuffix(_AGAIN)
         for known, function, args, is_daemon, restarts in self._tasks:
             if known == name and restarts and name == task.name:
-                again = _running(function, args)
+                again = self.running(function, args)
                 self.kernel.spawn(again, f"{name}{_AGAIN}", is_daemon=is_daemon)
+
+    def running(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Return the coroutine that runs a function, whichever kind it is."""
+        if inspect.iscoroutinefunction(function):
+            return function(*args)
+        return _blocking(function, args)
 
     def heal(self) -> bool:
         """Return False: there is nothing to recover."""
@@ -402,13 +409,6 @@ def _unique_rule(rule: Any) -> Callable[[Any], Hashable]:
         return None if None in found else found  # NULLs are all different
 
     return values
-
-
-def _running(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Return the coroutine that runs a function, whichever kind it is."""
-    if inspect.iscoroutinefunction(function):
-        return function(*args)
-    return _blocking(function, args)
 
 
 async def _blocking(function: Callable[..., Any], args: tuple[Any, ...]) -> None:

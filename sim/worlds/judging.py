@@ -128,8 +128,8 @@ class Judging:
             InvalidScenario: it names the property.
         """
         for name, checks in self._of_any_part.items():
-            checks.update(dict.fromkeys(self.kernel.parts, partial(_message, name)))
-            message = _message(name, self)
+            checks.update(dict.fromkeys(self.kernel.parts, partial(message_of, name)))
+            message = message_of(name, self)
             if message is not None:
                 raise InvalidScenario(
                     f"property {name!r} is violated before the first step: {message}\n"
@@ -175,7 +175,7 @@ class Judging:
             self.risks[name] = at_risk
             options["is_at_risk"] = partial(_is_at_risk, name)
         if on_change is None:
-            options["at_end"] = partial(_message, name)
+            options["at_end"] = partial(message_of, name)
         self.judged.append(
             Property(
                 name=name,
@@ -187,7 +187,8 @@ class Judging:
         )
 
 
-def _message(name: str, world: Judging, *_: object) -> str | None:
+def message_of(name: str, world: Judging, *_: object) -> str | None:
+    """Return what is wrong in a world, in words; None: nothing is."""
     return told(name, world.looks[name]())
 
 

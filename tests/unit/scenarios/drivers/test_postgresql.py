@@ -3,12 +3,10 @@
 import psycopg
 import pytest
 
-from wavecheck.scenarios.drivers.judging import sql_property
 from wavecheck.scenarios.drivers.postgresql import PostgreSQL
 from wavecheck.scenarios.drivers.running import run_code
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
-from wavecheck.sim.property import Moment
 
 JOBS = "CREATE TABLE jobs (id int PRIMARY KEY, state text NOT NULL DEFAULT 'new')"
 ROWS = {"jobs": [{"id": 1}, {"id": 2}]}
@@ -122,44 +120,6 @@ def test_calls_may_fail_or_lose_their_answer(kernel):
     run(kernel, (code, []))
     assert raised == [ConnectionError, TimeoutError]
     assert len(db.database.rows("carrier")) == 2
-
-
-def finish(conn):
-    conn.execute("UPDATE jobs SET state = 'done'")
-
-
-def test_rows_of_a_query_are_violations(kernel):
-    """The message names the rows; at risk is what changes a table of the query."""
-    db = PostgreSQL(kernel, JOBS + "; CREATE TABLE other (id int)", rows=ROWS)
-    never = sql_property(
-        "done alone", "SELECT id FROM jobs WHERE state = 'done'", db.database
-    )
-    (check,) = never.on_change.values()
-    assert not never.is_at_risk(None)
-    assert check(None, None, None, None) is None
-    run(kernel, (finish, [db.connect(autocommit=True)]))
-    assert check(None, None, None, None) == "done alone: id 1; id 2"
-    assert never.is_at_risk(None)
-    at_end = sql_property("x", "SELECT 1 FROM other", db.database, Moment.AT_QUIESCENCE)
-    assert at_end.at_end(None) is None
-    assert not at_end.is_at_risk(None)
-
-
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("DELETE FROM jobs", "would change it"),
-        ("SELECT id FROM jobs FOR UPDATE", "would change it"),
-        ("SELECT nope FROM jobs", "nope"),
-        ("SELECT 1", "asks of no table"),
-    ],
-)
-def test_a_property_that_is_no_question_is_refused(kernel, query, said):
-    """What changes something, fails or asks of nothing is said when it is made."""
-    db = PostgreSQL(kernel, JOBS, rows=ROWS)
-    with pytest.raises(InvalidScenario, match=said) as caught:
-        sql_property("bad", query, db.database)
-    assert "property 'bad'" in str(caught.value)
 
 
 def test_what_is_no_schema_is_refused(kernel):
