@@ -171,7 +171,14 @@ def is_defined_once(value: Any) -> bool:
 
 def is_engines(kind: type) -> bool:
     """Return whether a class is the engine's own, or one derived from it."""
-    return any(one in mro_of(kind) for one in _ENGINE)
+    known = _ENGINES.get(kind)
+    if known is None:
+        known = any(one in mro_of(kind) for one in _ENGINE)
+        _ENGINES.set(kind, known)
+    return known
+
+
+_ENGINES: Final[IdentityMap[bool]] = IdentityMap()
 
 
 def _dict_children(value: dict[Any, Any], label: str) -> Children:

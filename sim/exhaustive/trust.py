@@ -97,17 +97,17 @@ def is_trusted_function(function: FunctionType) -> bool:
     return module is not None and vars(module) is held and is_trusted(module)
 
 
-_MADE_BY_THE_ENGINE: Final[IdentityMap[None]] = IdentityMap()
+_TRUSTED: Final[IdentityMap[None]] = IdentityMap()
 
 
 def trust_class(kind: type) -> None:
     """Note that the engine has made a class at run time."""
-    _MADE_BY_THE_ENGINE.set(kind, None)
+    _TRUSTED.set(kind, None)
 
 
 def is_trusted_class(kind: type) -> bool:
     """Return whether a class is one that a trusted module defines."""
-    if kind in _MADE_BY_THE_ENGINE:
+    if kind in _TRUSTED:
         return True
     if not _flags_of(kind) & _HEAP_TYPE:
         return True  # no class statement made it, and nobody can add to it
@@ -117,6 +117,8 @@ def is_trusted_class(kind: type) -> bool:
     found: Any = module
     for part in _qualified_name_of(kind).split("."):
         found = vars(found).get(part) if hasattr(found, "__dict__") else None
+    if found is kind:
+        _TRUSTED.set(kind, None)
     return found is kind
 
 
