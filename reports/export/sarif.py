@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import wavecheck
 from wavecheck import __version__
 from wavecheck.reports.export.judged import judged
 from wavecheck.reports.export.story import ToldSchedule, one_line, tell
@@ -116,6 +117,10 @@ def _uri(file: str) -> str:
     No absolute path: the same code gives the same bytes on every machine.
     """
     path = Path(file).resolve()  # a checkout of ours imports through links
+    for folder in sorted(Path(wavecheck.__path__[0]).iterdir()):
+        if path.is_relative_to(folder.resolve()):
+            inner = path.relative_to(folder.resolve()).as_posix()
+            return quote(f"wavecheck/{folder.name}/{inner}")
     roots = [Path.cwd(), *(Path(entry).resolve() for entry in sys.path if entry)]
     inside = [root for root in roots if path.is_relative_to(root)]
     here = path.relative_to(inside[0]) if inside else Path(path.name)

@@ -91,7 +91,7 @@ def test_sarif_places_every_step_in_the_code(found, schedule):
     assert run["properties"]["verdicts"][result["ruleId"]] == "VIOLATED"
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
     place = result["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == "coordinator/trigger.py"
+    assert place["artifactLocation"]["uri"] == "wavecheck/coordinator/trigger.py"
     source = Path(import_module("wavecheck.coordinator.trigger").__file__).read_text()
     line = source.splitlines()[place["region"]["startLine"] - 1]
     assert "await db.enqueue(" in line
