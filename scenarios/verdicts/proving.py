@@ -16,6 +16,7 @@ from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.evidence import whole_graph
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.result import CheckResult, Explored
+from wavecheck.sim.deadline import OutOfTime
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive import Exploration, Limits, Progress
 from wavecheck.sim.exhaustive.explore import INTERRUPTED, Search
@@ -90,14 +91,28 @@ def prove(
             reduces=effort.leaves_out,
             progress=tell,
         )
-        exploration = conclude(search, stopped_by)
-        known = _ask_graph(search, exploration, names, effort)
+        exploration, known = _concluded(search, stopped_by, names, effort)
         if known.has_cycle and exploration.merged:
             search, stopped_by = in_full(search, _LOOPS, tell)
-            exploration = conclude(search, stopped_by)
-            known = _ask_graph(search, exploration, names, effort)
+            exploration, known = _concluded(search, stopped_by, names, effort)
     seconds = time.monotonic() - began
     return _result(subject, effort, exploration, known, seconds)
+
+
+def _concluded(
+    search: Search, stopped_by: str, names: Sequence[str], effort: Effort
+) -> "tuple[Exploration, _GraphAnswers]":
+    """Return what was explored, and what its graph says.
+
+    Where the budget ends while the graph is asked, nothing is proved: whether a fair
+    loop violates a property is not known then.
+    """
+    exploration = conclude(search, stopped_by)
+    try:
+        return exploration, _ask_graph(search, exploration, names, effort)
+    except OutOfTime:
+        ended = f"the budget of {effort.seconds or 0:g} s"
+        return conclude(search, ended), _GraphAnswers()
 
 
 @dataclass(slots=True)
