@@ -1,9 +1,15 @@
 import sys
 import types
+from dataclasses import replace
 
-from wavecheck.sim.exhaustive import explore
+import pytest
+
+from wavecheck.sim.exhaustive import CannotLearn, Limits, explore
+from wavecheck.sim.exhaustive import locals as locals_of_tasks
+from wavecheck.sim.exhaustive.explore import Search
 from wavecheck.sim.exhaustive.frames import stands_of
 from wavecheck.sim.exhaustive.identity import Identity
+from wavecheck.sim.exhaustive.learning import Learner
 from wavecheck.sim.exhaustive.liveness import live_at
 
 
@@ -188,3 +194,22 @@ def test_no_method_of_a_class_is_asked():
 
     identity = Identity()
     assert identity.key(Trap()) == identity.key(Trap())
+
+
+def test_a_second_history_of_a_local_state_is_compared(toys, monkeypatch):
+    """Where two places are taken for one, the second goes on otherwise: refused."""
+
+    async def flow(store, shared):
+        value = await store.guess()
+        await store.read("x")
+        if value == 1:
+            await store.add("x")
+
+    def without_values(coroutine):
+        return [replace(one, values=()) for one in stands_of(coroutine)]
+
+    monkeypatch.setattr(locals_of_tasks, "stands_of", without_values)
+    search = Search(Learner(toys.World(flow)), Limits())
+    search.run()
+    with pytest.raises(CannotLearn, match="differently from the same local state"):
+        search.learner.recheck()
