@@ -88,8 +88,6 @@ BREAKS = (
           "self.enabled.remove(task)", "pass", GUARDED),
     Break("a killed task takes its next step", "kernel.py", "Kernel.kill",
           "self._withdraw(task)", "pass", (*KERNEL, *FAULTS)),
-    Break("a killed task is not ended", "kernel.py", "Kernel.kill",
-          "task.coroutine.close()", "pass", (*KERNEL, *DYING)),
     Break("a choice is not recorded", "kernel.py", "Kernel.choose",
           "self.choices.append(choice)", "pass", KERNEL),
     Break("a statement may change something and fail", "kernel.py", "Kernel._fail",
@@ -207,8 +205,6 @@ BREAKS = (
     Break("a dying process leaves its transaction open in proofs",
           "exhaustive/crowd.py", "Crowd.kill", 'if self.look(number, "is guarded"):',
           "if False:", DYING),
-    Break("an error remembers the other histories", "exhaustive/locals.py",
-          "Executions.resume", "error.__context__ = context", "pass", DYING),
     Break("an error while healing is the end of it", "exhaustive/healing.py",
           "HealingLocals.is_over", "if error is not None:", "if False:", FAULTS),
     # Checkpoints ---------------------------------------------------------------------
