@@ -117,7 +117,7 @@ class Transactions:
         self._numbers = Counter(kernel, f"{name}: numbers") if counts else None
         self._refused = refused
         # Between two steps it is the same object again: it is no state.
-        self._is_committing = False
+        self._is_committing = self._rekeys = False
         self._idle = self._statement = UnderWay(0, {})
 
     @property
@@ -273,7 +273,9 @@ class Transactions:
     def _keeps_key(self, image: Image, strength: Strength) -> bool:
         """Return whether a newer version does not matter: the key is as it was."""
         key_of = self._key_of.get(image.table)
-        if strength is not Strength.KEY_SHARE or key_of is None or image.is_gone:
+        if strength is not Strength.KEY_SHARE or key_of is None:
+            return False
+        if image.is_gone or image.is_rekeyed:
             return False
         row = self._tables[image.table].find(image.key)
         return (
@@ -458,9 +460,10 @@ class Transactions:
         try:
             for lock in changed:
                 is_reborn = any(one.is_reborn for one in lock.versions)
+                self._rekeys = lock.held_by(slot) == Strength.UPDATE
                 self._put(self._tables[lock.table], lock.key, lock.row, is_reborn)
         finally:
-            self._is_committing = False
+            self._is_committing = self._rekeys = False
         return tuple([item for _, item in current.deferred])
 
     def roll_back(self, slot: int) -> None:
@@ -492,9 +495,13 @@ class Transactions:
         for current in self._open.select(has_snapshot=True):
             image = self.images.find((current.slot, *place))
             if image is None:
-                self.images.insert(Image(current.slot, *place, before, is_gone))
+                self.images.insert(
+                    Image(current.slot, *place, before, is_gone, self._rekeys)
+                )
             elif is_gone and not image.is_gone:
                 self.images.update((current.slot, *place), is_gone=True)
+            elif self._rekeys and not image.is_rekeyed:
+                self.images.update((current.slot, *place), is_rekeyed=True)
 
     def _leave_behind(self) -> None:
         """Note that snapshots of SQLite are no longer the newest: they cannot write."""

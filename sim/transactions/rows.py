@@ -147,6 +147,7 @@ class Image(NamedTuple):
         key: of the row.
         row: as it was; None: there was none.
         is_gone: the row that was there is deleted, whatever has its key now.
+        is_rekeyed: who changed it had it FOR UPDATE, as who changes its key has.
     """
 
     slot: int
@@ -154,3 +155,4 @@ class Image(NamedTuple):
     key: Hashable
     row: Row
     is_gone: bool
+    is_rekeyed: bool = False

@@ -289,6 +289,14 @@ CASES = {
         (2, "SELECT key, a FROM c ORDER BY key"),
         (2, "commit"),
     ],
+    "a parent that was had FOR UPDATE": [
+        (1, ALL),
+        (2, GET.format(1) + " FOR UPDATE"),
+        (2, PUT.format(11, 1)),
+        (1, "INSERT INTO c (a) VALUES (1)"),
+        (2, "commit"),
+        (1, "commit"),
+    ],
     "a parent that must stay": [
         (1, "INSERT INTO b VALUES (1, 1)"),
         (1, "commit"),
