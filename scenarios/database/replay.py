@@ -29,6 +29,7 @@ from wavecheck.scenarios.pipeline.facts import Finding, RowFacts
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.event_loop import left
 from wavecheck.sim.faults import FAULT_TASK_PREFIX
 from wavecheck.sim.kernel import StepListener
 from wavecheck.sim.lockstep import Disagreement, Lockstep, WaitsForLock
@@ -144,7 +145,8 @@ def follow(
 
             def listener(*details: Any) -> None:
                 if lockstep.statements_count == 0:
-                    runner.run(_connect(twin, world))
+                    with left():
+                        runner.run(_connect(twin, world))
                 lockstep.follow(*details)
 
             clock = runner.get_loop().time

@@ -7,7 +7,7 @@ import pytest
 
 from wavecheck import find_scenario
 from wavecheck.reports.export.sql_steps import sql_script
-from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.evidence import Evidence
 
 STEP = re.compile(r"step (s\d+)_(\d+)\n\{\n(.*?)\n\}\n", re.DOTALL)
 
@@ -58,8 +58,7 @@ def test_the_specification_doubles_the_dispatch(command, doubled_file, postgres_
 def test_plain_sql_is_numbered_by_session(doubled, command, doubled_file):
     """Each statement has its number, its session and the model's answer."""
     _, out, _ = command("export", doubled_file, "--format", "sql")
-    world = Subject.of_schedule(doubled).world()
-    script = sql_script(world, doubled)
+    script = sql_script(Evidence.of(doubled))
     heads = re.findall(r"^-- (\d+)\. in session (\S+); answers ", out, re.MULTILINE)
     assert heads == [(str(one.number), one.session) for one in script.steps]
 

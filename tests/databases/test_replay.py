@@ -110,8 +110,8 @@ async def slow(self, *details):
     await asyncio.sleep(0.2)
     return await honest(self, *details)
 twin.PipelineTwin.perform = slow
-from wavecheck.reports.cli import run_command
-sys.exit(run_command(sys.argv[1:]))
+from wavecheck.reports.entry import main
+main()
 """
 
 
