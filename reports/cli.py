@@ -29,7 +29,7 @@ EXIT_INTERRUPTED: Final = 130
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "list": (
         "names:list_names",
-        "List coordinators, scenarios, strategies, properties, and the zoo.",
+        "List coordinators, scenarios, strategies, properties, the zoo, or a file.",
     ),
     "run": (
         "runs:run",

@@ -11,6 +11,7 @@ from wavecheck.sim.errors import HarnessBug, NondeterminismError
 
 RULES = """\
 import asyncio
+import types
 from wavecheck.coordinator import Claiming
 
 
@@ -20,17 +21,22 @@ class Raises(Claiming):
         raise ValueError("boom")
 
 
-class Sleeps(Claiming):
+class Threads(Claiming):
     async def dispatch_wave(self, job_id, wave_number):
         await self.db.wave_status(job_id, wave_number)
-        await asyncio.sleep(1)
+        await asyncio.to_thread(len, job_id)
         return 0
+
+
+@types.coroutine
+def bare():
+    yield "something foreign"
 
 
 class Yields(Claiming):
     async def dispatch_wave(self, job_id, wave_number):
         await self.db.wave_status(job_id, wave_number)
-        await asyncio.sleep(0)
+        await bare()
         return 0
 
 
@@ -148,8 +154,8 @@ def test_a_wrong_command_line_is_refused_and_nothing_is_written(
     ("name", "expected"),
     [
         ("Raises", ("ValueError('boom') after step 2", 'raise ValueError("boom")')),
-        ("Sleeps", ("used asyncio after step 2", "await asyncio.sleep(1)")),
-        ("Yields", ("something foreign after step 2", "await asyncio.sleep(0)")),
+        ("Threads", ("needs a real event loop", "await asyncio.to_thread(")),
+        ("Yields", ("something foreign after step 2", 'yield "something foreign"')),
         ("Exits", ("SystemExit(0) after step 2", "raise SystemExit(0)")),
         ("Unmade", ("ValueError('no config')", 'raise ValueError("no config")')),
     ],
