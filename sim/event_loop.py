@@ -27,6 +27,7 @@ a proof of it ends by its limits only.
 """
 
 import asyncio
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
@@ -305,7 +306,7 @@ class Process:
     def wait_for(self, operation: Operation[Any]) -> Any:
         """Return a future of what an operation will give."""
         if making.listeners:
-            making.awaited.append(operation)
+            making.awaited.setdefault(get_ident(), []).append(operation)
         future = LOOP.create_future()
         future._asyncio_future_blocking = True
         self._waiting.append(_Waiting(operation, future))

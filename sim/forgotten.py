@@ -12,6 +12,7 @@ recorded or compared, and where a proof learns; elsewhere it costs one look-up.
 
 import re
 import sys
+import threading  # noqa: TID251 - to see whether this is the main thread
 import warnings
 from _thread import get_ident
 from collections.abc import Callable
@@ -42,6 +43,8 @@ class Forgotten:
         self._tasks = tasks
         self._current = current
         self._made: list[tuple[Operation[Any], Task | None, Place | None]] = []
+        # Warnings are noted for the whole process: two threads would undo each other's.
+        self._is_main = threading.current_thread() is threading.main_thread()
         self._catching = warnings.catch_warnings(record=True)
         self._warned: list[warnings.WarningMessage] = []
         self._before: tuple[Any, int] = (None, 0)
@@ -53,8 +56,9 @@ class Forgotten:
             making.listeners.get(thread),
             sys.get_coroutine_origin_tracking_depth(),
         )
-        self._warned = self._catching.__enter__()
-        warnings.simplefilter("always", RuntimeWarning)
+        if self._is_main:
+            self._warned = self._catching.__enter__()
+            warnings.simplefilter("always", RuntimeWarning)
         sys.set_coroutine_origin_tracking_depth(1)
         making.listeners[thread] = self._note
         return self
@@ -71,9 +75,10 @@ class Forgotten:
             del making.listeners[get_ident()]
         else:
             making.listeners[get_ident()] = listener
-        making.awaited.clear()
+        making.awaited.pop(get_ident(), None)
         sys.set_coroutine_origin_tracking_depth(depth)
-        self._catching.__exit__(kind, error, traceback)
+        if self._is_main:
+            self._catching.__exit__(kind, error, traceback)
 
     def _note(self, operation: Operation[Any]) -> None:
         if not is_of_a_user(sys._getframe(2).f_code.co_filename):
@@ -87,8 +92,8 @@ class Forgotten:
             CoordinatorError: it names the task, the statement and the line.
         """
         if self._made:
-            awaited = [*making.awaited, *(task.operation for task in self._tasks)]
-            making.awaited.clear()
+            awaited = making.awaited.pop(get_ident(), [])
+            awaited.extend(task.operation for task in self._tasks if task.operation)
             made, self._made = self._made, []
             while made:
                 operation, task, place = made.pop()

@@ -135,13 +135,14 @@ class Making:
 
     Attributes:
         listeners: by thread; empty: nobody.
-        awaited: operations that a flow of a process awaits, while there is a listener.
+        awaited: by thread, operations that a flow of a process awaits, while there is a
+            listener.
     """
 
     __slots__ = ("awaited", "listeners")
 
     def __init__(self) -> None:
-        self.awaited: list[Operation[Any]] = []
+        self.awaited: dict[int, list[Operation[Any]]] = {}
         self.listeners: dict[int, Callable[[Operation[Any]], None]] = {}
 
 

@@ -67,17 +67,14 @@ _EPOCH_TICKS: Final = int(EPOCH.timestamp()) * 1_000_000
 _FIRST_PID: Final = 1_000
 
 
-class Running:
-    """Whose code runs now.
+class Running(threading.local):
+    """Whose code runs now, in each thread: a cluster runs worlds in several.
 
     Attributes:
         kernel: of the task that is running; None between two tasks.
     """
 
-    __slots__ = ("kernel",)
-
-    def __init__(self) -> None:
-        self.kernel: TaskClock | None = None
+    kernel: "TaskClock | None" = None
 
 
 RUNNING: Final = Running()
