@@ -7,6 +7,7 @@ its statements is a step that the kernel can put in any order.
 Knows greenlets and awaitables only.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -87,7 +88,7 @@ async def run_blocking(
     """
     running = Blocking(function)
     running.owner = owner
-    handed = running.switch(*args)
+    handed = _enter(running.switch, *args)
     try:
         while not running.dead:
             try:
@@ -95,11 +96,21 @@ async def run_blocking(
             except WavecheckError as error:
                 raise _with_line(error, running) from error.__cause__
             except Exception as error:
-                handed = running.throw(type(error), error, error.__traceback__)
+                handed = _enter(running.throw, type(error), error, error.__traceback__)
             else:
-                handed = running.switch(result)
+                handed = _enter(running.switch, result)
     finally:
         if not running.dead:
             running.is_over = True
-            running.throw(GreenletExit)
+            _enter(running.throw, GreenletExit)
     return handed
+
+
+def _enter(switch: Callable[..., Any], *args: Any) -> Any:
+    """Go on with blocking code, which is in no event loop (Django asks)."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        return switch(*args)
+    finally:
+        asyncio._set_running_loop(loop)

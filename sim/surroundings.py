@@ -19,6 +19,7 @@ class for `datetime` (a lookup by exact type, as adapters of drivers make, fails
 replacing and restoring at each question (names imported in between keep stand-ins).
 """
 
+import asyncio
 import ctypes
 import datetime as datetimes
 import gc
@@ -195,6 +196,13 @@ def _started(kernel: TaskClock, thread: threading.Thread) -> None:
     )
 
 
+def _looped(kernel: TaskClock) -> None:
+    refuse_here(
+        "the code under test starts an event loop of its own",
+        "give the world the coroutine function; the world's tasks may be coroutines",
+    )
+
+
 def _connected(kernel: TaskClock, connecting: socket.socket, address: object) -> None:
     refuse_here(
         f"the code under test opens a connection to {address!r}",
@@ -224,6 +232,8 @@ def _replacements() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """Yield (owner, name, what is called in a task)."""
     for name, replacement in _TIMES.items():
         yield time, name, replacement
+    yield asyncio, "new_event_loop", _looped
+    yield asyncio.events, "new_event_loop", _looped
     yield os, "urandom", drawn_bytes
     yield os, "getpid", _pid
     yield random, "_urandom", drawn_bytes

@@ -255,7 +255,7 @@ def test_a_loop_without_end_meets_the_step_limit(toy_type):
     assert lines[1].endswith(" in loop")
     assert lines[2:] == [
         "likely: a loop in the coordinator that never ends",
-        "next: raise the limit with --steps if the run is really that long",
+        "next: smaller sizes, with --set, if an execution is really that long",
     ]
 
 

@@ -1,5 +1,6 @@
 """The clock and the chance of the code under test."""
 
+import asyncio
 import datetime
 import os
 import random
@@ -144,6 +145,7 @@ def connects():
         (starts_a_thread, "starts a thread, helper"),
         (connects, "opens a connection to ('127.0.0.1', 5432)"),
         (lambda: random.seed(1), "random.seed sets one source"),
+        (lambda: asyncio.run(None), "starts an event loop of its own"),
     ],
 )
 def test_what_leaves_the_world_is_refused_with_its_line(code, said):
