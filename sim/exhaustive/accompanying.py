@@ -111,7 +111,11 @@ def accompany(search: Search) -> Accompaniment:
     ]
     kept: list[Choices] = []
     walk = _Walk(search)
-    while found.executions < EXECUTIONS_MIN - _AGAIN or found.steps < budget:
+    # An execution without any step (all end at their start) counts as one.
+    while (
+        found.executions < EXECUTIONS_MIN - _AGAIN
+        or max(found.steps, found.executions) < budget
+    ):
         strategy = strategies[found.executions % len(strategies)]
         strategy.begin(learner.world.kernel)
         choices, steps = walk.execute(strategy)
