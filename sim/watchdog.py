@@ -19,6 +19,7 @@ import asyncio
 import atexit
 import os
 import signal
+import threading  # noqa: TID251 - to see whether this is the main thread
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Final
@@ -81,20 +82,19 @@ class Watchdog:
 
     def arm(self) -> None:
         """Start the timer, if it does not run."""
-        if self._before is not None:
+        if self._before is not None and _is_main_thread():
             return
         if not hasattr(signal, "setitimer"):
             self.why_not = f"no timers of the system here: {_NOT_ENDED}"
+            return
+        if not _is_main_thread():
+            self.why_not = f"outside of the main thread {_NOT_ENDED}"
             return
         is_free = signal.getsignal(signal.SIGALRM) is signal.SIG_DFL and not any(
             signal.getitimer(signal.ITIMER_REAL)
         )
         number = signal.SIGALRM if is_free else signal.SIGVTALRM
-        try:
-            before = signal.signal(number, self._tick)
-        except ValueError:
-            self.why_not = f"outside of the main thread {_NOT_ENDED}"
-            return
+        before = signal.signal(number, self._tick)
         self.why_not, self._idle_ticks = "", 0
         self._before = number, before
         signal.setitimer(_TIMERS[number], TICK_SECONDS, TICK_SECONDS)
@@ -132,6 +132,10 @@ class Watchdog:
             raise Stuck(calling_at(frame))
 
 
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 def _is_debugged(frame: FrameType | None) -> bool:
     while frame is not None:
         if os.path.basename(frame.f_code.co_filename) in _DEBUGGERS:
@@ -153,20 +157,22 @@ class watched:
         CoordinatorError: its code did not come back; file and line are named.
     """
 
-    __slots__ = ("_before", "_kernel")
+    __slots__ = ("_before", "_is_watched", "_kernel")
 
     def __init__(self, kernel: object) -> None:
         self._kernel = kernel
+        self._is_watched = _is_main_thread()  # whose runs end in the order they nest
 
     def __enter__(self) -> None:
         """Begin to watch; within another one of the same kernel that goes on."""
-        if WATCHDOG.kernel is self._kernel:
+        if self._is_watched and WATCHDOG.kernel is self._kernel:
             self._before = None
             return
         WATCHDOG.arm()
-        WATCHDOG.entered_count += 1
         self._before = WATCHDOG.kernel, asyncio._get_running_loop()
-        WATCHDOG.kernel = self._kernel
+        if self._is_watched:
+            WATCHDOG.entered_count += 1
+            WATCHDOG.kernel = self._kernel
         asyncio._set_running_loop(LOOP)  # type: ignore[arg-type]  # it stands in for one
 
     def __exit__(
@@ -178,7 +184,9 @@ class watched:
         """Stop watching."""
         if self._before is None:
             return
-        WATCHDOG.kernel, loop = self._before
+        before, loop = self._before
+        if self._is_watched:
+            WATCHDOG.kernel = before
         asyncio._set_running_loop(loop)
         if isinstance(error, Stuck):
             state = vars(self._kernel)

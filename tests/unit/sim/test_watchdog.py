@@ -161,6 +161,27 @@ def test_the_timer_is_gone_soon_after_the_last_run():
     assert signal.getsignal(signal.SIGALRM) is before
 
 
+def test_runs_in_other_threads_are_not_watched():
+    """Runs of two threads end in any order, and leave nothing behind."""
+    meet = threading.Barrier(2)
+
+    async def together(world):
+        meet.wait()
+        await world.look()
+
+    def run(wait):
+        execute(World(together), FirstInFirstOut())
+        time.sleep(wait)
+
+    threads = [threading.Thread(target=run, args=[wait]) for wait in (0, 0.1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert watchdog.WATCHDOG.kernel is None
+    assert "outside of the main thread" in watchdog.WATCHDOG.why_not
+
+
 def test_another_owner_of_the_alarm_keeps_it():
     """The process's own time is counted instead."""
 
