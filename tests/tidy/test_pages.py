@@ -100,18 +100,6 @@ def test_the_code_runs(page, pages_folder, monkeypatch):
         exec(compile(block, str(page), "exec"), module.__dict__)
 
 
-LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)?(?:#[^)\s]*)?\)")
-
-
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
-    """Every link inside the repository names a file that is there."""
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    targets = [one for one in LINK.findall(text) if one]
-    dead = [one for one in targets if not (page.parent / one).exists()]
-    assert not dead
-
-
 def test_a_line_that_is_not_printed_is_noticed():
     """The comparison itself can fail: another line, another order, a silent cut."""
     printed = ["a", "b", "c"]
