@@ -218,6 +218,8 @@ def _working_in(url: str) -> Iterator[tuple[asyncio.Runner, Workspace]]:
     stack = AsyncExitStack()
     try:
         with asyncio.Runner() as runner:
+            # How a statement fails that Ctrl-C has cut off is of no use to anybody.
+            runner.get_loop().set_exception_handler(lambda loop, context: None)
             place = runner.run(stack.enter_async_context(workspace(url)))
             try:
                 yield runner, place

@@ -138,16 +138,16 @@ def test_an_object_that_is_no_operation_is_shown_by_type(untimed):
 
 def test_an_operation_of_a_real_driver_is_foreign(untimed):
     """A future of asyncio is refused, and the loop is not needed to say so."""
+    loop = asyncio.new_event_loop()
 
     async def task():
-        loop = asyncio.new_event_loop()
-        try:
-            await loop.create_future()
-        finally:
-            loop.close()
+        await loop.create_future()
 
-    with pytest.raises(CoordinatorError, match="awaited something foreign"):
-        untimed.kernel.spawn(task(), "task-1")
+    try:
+        with pytest.raises(CoordinatorError, match="awaited something foreign"):
+            untimed.kernel.spawn(task(), "task-1")
+    finally:
+        loop.close()
 
 
 def test_a_call_is_written_with_its_arguments(untimed):
