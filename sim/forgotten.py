@@ -8,6 +8,9 @@ killed, or ended by an error, was not forgotten.
 
 Listening costs a walk of the stack for each operation. It is on where an execution is
 recorded or compared, and where a proof learns; elsewhere it costs one look-up.
+
+Known gap: in other threads than the main one only forgotten operations are found, and
+no coroutines, since Python's warnings belong to the whole process.
 """
 
 import re
