@@ -14,7 +14,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint bench notebooks reference screenshots format clean
+.PHONY: help demo test lint bench notebooks reference docs screenshots format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -40,7 +40,10 @@ notebooks: $(DEV_READY) ## run the notebooks and keep copies with outputs, also 
 reference: $(DEV_READY) ## write docs/reference.md from the code
 	$(BIN)/python docs/make_reference.py
 
-screenshots: $(DEV_READY) ## take the README's pictures of pages, from real results
+docs: $(DEV_READY) ## build the documentation as a site, in site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+screenshots: $(DEV_READY) ## take the pictures of pages, from real results
 	$(BIN)/python docs/screenshots.py
 
 format: $(DEV_READY) ## rewrite the code in the house style
@@ -48,7 +51,7 @@ format: $(DEV_READY) ## rewrite the code in the house style
 	$(BIN)/ruff format .
 
 clean: ## remove the virtual environment, caches and build results
-	rm -rf $(VENV) build dist .coverage htmlcov .hypothesis
+	rm -rf $(VENV) build dist site .coverage htmlcov .hypothesis
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,6 +1,6 @@
-"""The README's pictures of pages, made from real results: `make screenshots`.
+"""The pictures of pages, made from real results: `make screenshots`.
 
-Needs Chromium, Debian's or another. Searches and runs what the README talks about,
+Needs Chromium, Debian's or another. Searches and runs what the pages talk about,
 opens the pages and takes their pictures into docs/images.
 """
 

@@ -110,7 +110,7 @@ def test_a_line_that_is_not_printed_is_noticed():
     assert missing_line(["d"], printed) == "d"
 
 
-def fenced(language, start, page="README.md"):
+def fenced(language, start, page="docs/pipeline.md"):
     """The fenced block of a language in a page whose text begins so."""
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
@@ -126,8 +126,8 @@ def pages_folder(tmp_path, monkeypatch):
         ("calls.csv", "csv", "call_number"),
     ):
         (tmp_path / name).write_text(fenced(language, start), encoding="utf-8")
-    data = "scenarios/incident/data"
-    shutil.copytree(ROOT / data, tmp_path / data)
+    for data in ("scenarios/incident/data", "examples"):
+        shutil.copytree(ROOT / data, tmp_path / data)
     ported = fenced("python", '"""The tasks', "docs/tutorial.md")
     (tmp_path / "ported.py").write_text(ported, encoding="utf-8")
     lockers = fenced("python", '"""Couriers', "docs/own-world.md")
@@ -135,10 +135,17 @@ def pages_folder(tmp_path, monkeypatch):
     (tmp_path / "myapp").mkdir()
     (tmp_path / "myapp" / "dispatch.py").write_text(fenced("python", '"""My own'))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    for folder in (tmp_path, tmp_path / "examples" / "psycopg_worker"):
+        monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "myapp", raising=False)
     monkeypatch.delitem(sys.modules, "myapp.dispatch", raising=False)
     return tmp_path
+
+
+def test_the_readme_shows_the_example_as_it_is():
+    """The world file that the README shows is the one that is in the folder."""
+    shown = fenced("python", '"""What is checked', "README.md")
+    assert shown == (ROOT / "examples/psycopg_worker/world.py").read_text()
 
 
 def test_the_own_coordinator_is_short_and_holds(pages_folder, capsys):
