@@ -1,10 +1,14 @@
 """Run the differential fuzzer: python -m tests.fuzz --minutes 60."""
 
 import argparse
+import signal
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 from tests.fuzz import transactions
 from tests.fuzz.comparing import compare
@@ -13,6 +17,12 @@ from tests.fuzz.enumeration import TooLarge
 
 TRANSACTIONS = "transactions"
 ALL_KINDS = (*KINDS, TRANSACTIONS)
+CASE_SECONDS_MAX = 120
+"""Of processor time, so that a busy machine makes no finds."""
+
+
+class DoesNotEnd(BaseException):
+    """One case takes too long; no handler of the code under test may take it."""
 
 
 def compared(kind: str, seed: int) -> int:
@@ -20,11 +30,27 @@ def compared(kind: str, seed: int) -> int:
 
     Raises:
         Differs, AssertionError: the two sides do not say the same.
+        DoesNotEnd: it takes longer than `CASE_SECONDS_MAX`.
         TooLarge: it has too many.
     """
-    if kind == TRANSACTIONS:
-        return transactions.compare(seed)
-    return len(compare(draw(kind, seed)).states)
+    with _limited():
+        if kind == TRANSACTIONS:
+            return transactions.compare(seed)
+        return len(compare(draw(kind, seed)).states)
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    def over(*details: Any) -> None:
+        raise DoesNotEnd(f"it took over {CASE_SECONDS_MAX} s")
+
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, CASE_SECONDS_MAX)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def main() -> int:
@@ -46,7 +72,7 @@ def main() -> int:
                 done[kind] += 1
             except TooLarge:
                 done[f"{kind}, too large"] += 1
-            except Exception as error:
+            except (Exception, DoesNotEnd) as error:
                 finds.append(f"{kind} {seed}")
                 text = str(error).splitlines() or [""]
                 print(
@@ -56,7 +82,8 @@ def main() -> int:
                     traceback.print_exc()
                     return 1
         if seed % 100 == 99:
-            print(f"{sum(done.values())} cases, {len(finds)} finds", flush=True)
+            so_far = " ".join(f"{one} {number}" for one, number in sorted(done.items()))
+            print(f"to seed {seed}, {len(finds)} finds: {so_far}", flush=True)
         is_over = time.monotonic() - began > given.minutes * 60
         if is_over or sum(done.values()) + len(finds) >= given.cases:
             break
