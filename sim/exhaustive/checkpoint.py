@@ -189,7 +189,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _fingerprint(search: Search) -> str:
     """Return a checksum of what was learned, of which values, and what judges it."""
     learner, found = search.learner, Fingerprint()
-    found.add(learner.answers.text())
+    found.add(learner.answers)
     for component in learner.shared.components:
         found.add(component.part.name, component.key, component.values)
     for one in learner.effects.operations:

@@ -21,7 +21,7 @@ from wavecheck.sim.exhaustive.decisions import (
     ReadsDiffer,
     grow,
 )
-from wavecheck.sim.exhaustive.identity import Identity, Key
+from wavecheck.sim.exhaustive.identity import Identity, Key, names_passing
 from wavecheck.sim.exhaustive.performing import LearnedOperation, Performer, Prepare
 from wavecheck.sim.exhaustive.recording import Projection, Recorder
 from wavecheck.sim.exhaustive.reduction import Reduction
@@ -67,6 +67,8 @@ class Effects:
     Attributes:
         operations: by number.
         results: of all statements.
+        names_passing: some operation belongs to, or mentions, an object that each
+            execution makes anew and its tasks share.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Effects:
         identity: Callable[[], Identity],
     ) -> None:
         self.operations: list[LearnedOperation] = []
+        self.names_passing = False
         self.results = Results(identity)
         self._numbers: dict[Key, int] = {}
         self._performed: Thinning[_Performed] = Thinning(RERUNS_MAX)
@@ -114,6 +117,7 @@ class Effects:
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = self.add(operation, task)
+            self.names_passing |= names_passing(key)
         return number
 
     def known_number(self, operation: Operation[Any]) -> int:

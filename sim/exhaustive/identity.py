@@ -108,6 +108,51 @@ class Identity:
         return (shape.kind, content, frozenset(keys))
 
 
+def names_passing(key: Key) -> bool:
+    """Return whether a key holds the number of a constant of the second map."""
+    if type(key) not in (tuple, frozenset):
+        return False
+    if type(key) is tuple and key[:1] == ("constant",):
+        return bool(key[1][0])
+    return any(map(names_passing, key))
+
+
+def is_fixed(value: object) -> bool:
+    """Return whether a value is surely one that never changes: tuples of plain ones."""
+    kind = type(value)
+    return kind in ATOMS or (_is_tuple(kind) and all(map(is_fixed, _items(value))))
+
+
+def is_surely_equal(one: object, other: object) -> bool:
+    """Return whether two values that never change have one key; False: perhaps."""
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind in ATOMS:
+        return one == other
+    return (
+        _is_tuple(kind)
+        and _length(one) == _length(other)
+        and all(map(is_surely_equal, _items(one), _items(other)))
+    )
+
+
+_items: Final[Any] = tuple.__iter__
+_length: Final[Any] = tuple.__len__
+
+
+def _is_tuple(kind: type) -> bool:
+    """Return whether values of a type are a tuple and nothing else."""
+    if kind is tuple:
+        return True
+    if tuple not in mro_of(kind):
+        return False
+    shape = shape_of(kind)
+    return shape.base is tuple and shape.adds_nothing
+
+
 _ITSELF: Final = frozenset({*BY_ITSELF, Statement})
 
 

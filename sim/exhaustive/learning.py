@@ -72,7 +72,6 @@ class Learner:
         asked: every question that something was learned from, in order: (task, number
             of each local state and component), or (`ENDS`, of each component). It makes
             the same numbers again in another process.
-        answers: a checksum of what was answered.
     """
 
     def __init__(self, world: World, *, reduces: bool = False) -> None:
@@ -117,7 +116,8 @@ class Learner:
         self.fails_at_start = self._executions.has_failed
         self.tasks: list[TaskLocals] = []
         self.asked: list[tuple[int, tuple[int, ...]]] = []
-        self.answers = Fingerprint()
+        self._answers = Fingerprint()
+        self._answered: list[tuple[int, list[int], list[Step]]] = []
         self.healing: int | None = None
         self._crowd.begin = self._executions.begin
         for index, task in enumerate(started):
@@ -152,8 +152,9 @@ class Learner:
         self.groups = tuple(merged)
 
     def take_constants(self, tasks: list[Task]) -> None:
-        """Note what the tasks of an execution on the kernel share."""
-        self._watch.start(tasks)
+        """Note what the tasks of an execution on the kernel share, if any step asks."""
+        if self.effects.names_passing:
+            self._watch.start(tasks)
 
     def break_symmetry(self, why: str) -> None:
         """Explore interchangeable tasks in full from here on; what is learned stays."""
@@ -217,13 +218,22 @@ class Learner:
             SymmetryBroken: the step tells interchangeable tasks apart.
         """
         self.asked.append((task, (*places, *shared)))
-        reads, steps = self._resolve(task, places, shared)
-        self.answers.add(task, reads, [astuple(one) for one in steps])
+        reads, steps = self.known(task, places, shared)
+        self._answered.append((task, reads, steps))
         return reads, steps
 
-    def _resolve(
+    @property
+    def answers(self) -> str:
+        """A checksum of all answers so far; for checkpoints."""
+        answered, self._answered = self._answered, []
+        for task, reads, steps in answered:
+            self._answers.add(task, reads, [astuple(one) for one in steps])
+        return self._answers.text()
+
+    def known(
         self, task: int, places: Sequence[int], shared: Sequence[int]
     ) -> tuple[list[int], list[Step]]:
+        """Return what `resolve` does, of a step that was asked for before."""
         locals_ = self.tasks[task]
         operation = locals_.states[places[task]].operation
         if operation is None:

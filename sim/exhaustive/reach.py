@@ -22,6 +22,7 @@ from types import (
     AsyncGeneratorType,
     CellType,
     ClassMethodDescriptorType,
+    CodeType,
     CoroutineType,
     FunctionType,
     GeneratorType,
@@ -341,14 +342,22 @@ def _label(value: Any, name: str) -> str:
 @functools.cache
 def _assigned_by(kind: Any) -> frozenset[str]:
     """Return the attributes that the engine's code assigns on objects of a class."""
+    return frozenset().union(
+        *[
+            _stored_by(function.__code__)
+            for one in mro_of(kind)
+            if is_trusted_class(one)
+            for function in vars_of(one).values()
+            if type(function) is FunctionType and is_trusted_function(function)
+        ]
+    )
+
+
+@functools.cache
+def _stored_by(code: CodeType) -> frozenset[str]:
+    """Return the attributes that code assigns on anything."""
     return frozenset(
-        instruction.argval
-        for one in mro_of(kind)
-        if is_trusted_class(one)
-        for function in vars_of(one).values()
-        if type(function) is FunctionType and is_trusted_function(function)
-        for instruction in dis.get_instructions(function)
-        if instruction.opname == "STORE_ATTR"
+        one.argval for one in dis.get_instructions(code) if one.opname == "STORE_ATTR"
     )
 
 

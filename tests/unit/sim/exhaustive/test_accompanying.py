@@ -65,15 +65,35 @@ def test_values_that_are_wrongly_taken_for_equal_are_found(
         explore(toys.World(remembers, remembers))
 
 
-def test_a_proof_says_how_many_executions_accompanied_it(toys):
-    """Hundreds, whatever the size, and some are handed on for another process."""
+@pytest.mark.parametrize(
+    ("steps", "tasks", "executions"),
+    [(1, 2, 2 * 2), (2, 2, 2 * 6), (4, 2, 2 * 70), (5, 2, 200), (1, 0, 2), (1, 5, 200)],
+)
+def test_a_proof_is_accompanied_by_all_executions_or_by_hundreds(
+    toys, steps, tasks, executions
+):
+    """All schedules twice, where they are few; some are handed on for later."""
 
     async def alone(store, shared):
+        for _ in range(steps):
+            await store.add("x")
+
+    result = explore(toys.World(*[alone] * tasks))
+    assert result.accompanied == executions
+    assert result.samples
+
+
+def test_an_endless_world_is_accompanied_by_hundreds_of_executions(toys):
+    """A loop has no number of schedules, however few states it has."""
+
+    async def waits(store, shared):
+        while await store.read("x") < 1:
+            pass
+
+    async def adds(store, shared):
         await store.add("x")
 
-    result = explore(toys.World(alone, alone))
-    assert result.accompanied == 200
-    assert result.samples
+    assert explore(toys.World(waits, adds)).accompanied == 200
 
 
 def test_the_same_world_is_accompanied_by_the_same_executions(toys):
