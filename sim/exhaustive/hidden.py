@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from wavecheck.sim.exhaustive.anatomy import IdentityMap
 from wavecheck.sim.exhaustive.identity import Identity
+from wavecheck.sim.exhaustive.libraries import is_of_library, listeners
 from wavecheck.sim.exhaustive.program import Program
 from wavecheck.sim.exhaustive.reach import (
     Children,
@@ -28,6 +29,7 @@ from wavecheck.sim.exhaustive.refusal import refuse
 from wavecheck.sim.exhaustive.watched import (
     NOTHING,
     Globals,
+    InLibrary,
     Node,
     Snapshot,
     differs_at_start,
@@ -50,6 +52,7 @@ class Watch:
 
     def __init__(self, world: object) -> None:
         self._program = Program()
+        self._owned: IdentityMap[int] = IdentityMap()
         self._lasting: IdentityMap[int] = IdentityMap()
         self._passing: IdentityMap[int] = IdentityMap()
         self._nodes: list[Node] = []
@@ -60,19 +63,24 @@ class Watch:
         self._known_namespaces = 0
         self._checks = count(1)
         self._expects_changes = False
-        self.identity = Identity(self._lasting, self._passing)
+        self.identity = Identity(self._owned, self._lasting, self._passing)
         self._extend([("world", world)])
 
     def _extend(self, roots: Iterable[tuple[str, Any]]) -> None:
         """Add lasting objects, and what the code among them can look up."""
-        reach = Reach(self._program, self._lasting)
+        reach = Reach(self._program, self._lasting, self._owned)
         found = list(roots)
+        reach.add(listeners(), owned=True)
         while found:
             reach.add(found)
             found = self._program.take_found()
         fresh = self._program.namespaces[self._known_namespaces :]
-        if not reach.objects and not fresh:
+        if not reach.objects and not fresh and not len(reach.owned):
             return
+        for owned, label in reach.owned.items():
+            self._owned.set(owned, len(self._owned))
+            if is_of_library(type(owned)):
+                self._library.append(InLibrary(owned, label))
         for value, label in reach.objects:
             self._lasting.set(value, len(self._lasting))
             self._nodes.append(Node(value, label))
@@ -90,7 +98,7 @@ class Watch:
         shared: list[tuple[object, str]] = []
         lasting: Children = []
         for is_worlds, roots in self._roots(tasks):
-            reach = Reach(self._program, self._lasting)
+            reach = Reach(self._program, self._lasting, self._owned)
             reach.add(roots)
             for value, label in reach.objects:
                 if is_defined_once(value):
@@ -105,7 +113,7 @@ class Watch:
         self._passing = IdentityMap()
         for value, _ in shared:
             self._passing.set(value, len(self._passing))
-        self.identity = Identity(self._lasting, self._passing)
+        self.identity = Identity(self._owned, self._lasting, self._passing)
         self._passing_now = Snapshot([Node(value, label) for value, label in shared])
 
     def _roots(self, tasks: list[Task]) -> Iterator[tuple[bool, Children]]:
@@ -126,7 +134,7 @@ class Watch:
     def _renewed(self) -> Children:
         """Return what the world's start has put in the place of something equal."""
         found: Children = []
-        lasting = Identity(self._lasting)
+        lasting = Identity(self._owned, self._lasting)
         touched = self._lasting_now.touched()
         for node in touched:
             found.extend(node.fresh())

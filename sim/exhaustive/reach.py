@@ -51,9 +51,18 @@ from wavecheck.sim.exhaustive.anatomy import (
     shape_of,
     vars_of,
 )
+from wavecheck.sim.exhaustive.libraries import (
+    behind,
+    compared,
+    is_by_library,
+    is_of_library,
+    is_users,
+    own_and_added,
+)
 from wavecheck.sim.exhaustive.program import Program
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.trust import (
+    MODEL_OF_SQL,
     is_machinery,
     is_trusted_class,
     is_trusted_function,
@@ -120,6 +129,8 @@ def look_into(value: Any, label: str) -> tuple[Hashable, Children]:
         return None, _attributes(value, kind)
     if is_engines(kind):
         return None, _put_there(value)
+    if is_of_library(kind):
+        return None, _labelled(kind, compared(value))
     if logging.Logger in mro_of(kind):
         held = [one for one in _attributes(value, kind) if one[0] not in _SKIPPED]
         return None, held
@@ -229,14 +240,21 @@ def _statement(value: Statement, label: str) -> tuple[Hashable, Children]:
 
 
 def _operation(value: "Operation[Any]", label: str) -> tuple[Hashable, Children]:
-    return None, [(label, value.statement), (label, value.owner), (label, value.args)]
+    args = () if is_machinery(type(value.owner)) else value.args
+    return None, [(label, value.statement), (label, value.owner), (label, args)]
 
 
 def _suspended(value: Any, label: str) -> tuple[Hashable, Children]:
     frame = frame_of(value)
     if frame is not None:
-        return frame.f_lasti, [(label, one) for one in frame.f_locals.values()]
+        held = [] if _is_of_model(frame) else frame.f_locals.values()
+        return frame.f_lasti, [(label, one) for one in held]
     return "ended", []
+
+
+def _is_of_model(frame: Any) -> bool:
+    """Return whether a frame is one of the model of SQL, which keeps no state there."""
+    return str(frame.f_globals.get("__name__")).startswith(MODEL_OF_SQL)
 
 
 def frame_of(value: Any) -> Any:
@@ -290,6 +308,15 @@ _SPECIAL: Final[dict[type, Any]] = {
     ModuleType: _namespace,
     **dict.fromkeys(_SUSPENDED, _suspended),
 }
+
+
+def _labelled(kind: type, held: list[tuple[str, Any]]) -> Children:
+    return [(f"attribute {name!r} of {kind.__name__}", one) for name, one in held]
+
+
+def added_by_user(value: Any) -> Children:
+    """Return what code under test has put on an object that a library holds."""
+    return _labelled(type(value), own_and_added(value)[1])
 
 
 def _put_there(value: Any) -> Children:
@@ -367,48 +394,71 @@ class Reach:
     Args:
         program: is told of the code that may run.
         beyond: objects that are known already; the search stops at them.
+        owned: what is known already to be a library's own.
 
     Attributes:
         found: the label of each object.
         objects: what may hold state, with its label.
+        owned: what a library holds of its own, with its label.
     """
 
-    def __init__(self, program: Program, *beyond: IdentityMap[int]) -> None:
+    def __init__(
+        self, program: Program, beyond: IdentityMap[int], owned: IdentityMap[int]
+    ) -> None:
         self.found: IdentityMap[str] = IdentityMap()
         self.objects: list[tuple[object, str]] = []
+        self.owned: IdentityMap[str] = IdentityMap()
         self._program = program
         self._beyond = beyond
+        self._owned_before = owned
 
-    def add(self, roots: Iterable[tuple[str, Any]]) -> None:
-        """Add everything reachable from some labelled roots."""
-        todo = list(roots)[::-1]
+    def add(self, roots: Iterable[tuple[str, Any]], *, owned: bool = False) -> None:
+        """Add everything reachable from some labelled roots.
+
+        Args:
+            roots: where to begin.
+            owned: they are a library's own.
+        """
+        todo = [(label, value, owned) for label, value in roots][::-1]
         while todo:
-            label, value = todo.pop()
+            label, value, is_owned = todo.pop()
             kind = type(value)
             if kind in _HARMLESS or is_machinery(kind) or _is_sink(value):
                 continue
             if is_module(value):
-                self._program.meet_module(value)
+                if not is_owned:
+                    self._program.meet_module(value)
                 continue
-            if value in self.found or any(value in one for one in self._beyond):
+            if value in self.found or value in self._beyond:
+                continue
+            if is_owned and not is_users(value):
+                if value not in self.owned and value not in self._owned_before:
+                    self.owned.set(value, label)
+                    todo.extend(reversed(_inside_library(value, kind, label)))
                 continue
             if kind is not tuple and kind is not frozenset and not _is_plain(kind):
-                self.found.set(value, label)
-                self.objects.append((value, label))
-                if len(self.objects) > OBJECTS_MAX:
-                    raise refuse(
-                        f"what tasks share leads to more than {OBJECTS_MAX:,} objects,"
-                        f" the last of them by {label}",
-                        task="(any)",
-                        likely="a large library in the reach of what tasks share",
-                    )
+                self._note(value, label)
             self._note_code(value)
-            try:
-                _, held = look_into(value, label)
-            except CannotCompare:
-                held = []  # who watches it will refuse it
-            todo.extend(reversed(held))
-            todo.extend((one.__name__, one) for one in self._classes(value))
+            if is_of_library(kind) and not is_class(value):
+                todo.extend(reversed(_inside_library(value, kind, label)))
+            else:
+                try:
+                    _, held = look_into(value, label)
+                except CannotCompare:
+                    held = []  # who watches it will refuse it
+                todo.extend((name, one, False) for name, one in reversed(held))
+            todo.extend((one.__name__, one, False) for one in self._classes(value))
+
+    def _note(self, value: object, label: str) -> None:
+        self.found.set(value, label)
+        self.objects.append((value, label))
+        if len(self.objects) > OBJECTS_MAX:
+            raise refuse(
+                f"what tasks share leads to more than {OBJECTS_MAX:,} objects,"
+                f" the last of them by {label}",
+                task="(any)",
+                likely="a large library in the reach of what tasks share",
+            )
 
     def _note_code(self, value: Any) -> None:
         if type(value) is FunctionType and not is_trusted_function(value):
@@ -424,6 +474,25 @@ class Reach:
         if is_class(value):
             kinds += mro_of(value)
         return [one for one in kinds[::-1] if not is_trusted_class(one)]
+
+
+def _inside_library(value: Any, kind: type, label: str) -> list[tuple[str, Any, bool]]:
+    """Return what an object of a library leads to, and whether that is its own."""
+    if is_class(value):
+        return []
+    if not is_of_library(kind):
+        return [(label, one, True) for one in behind(value)]
+    own, added = own_and_added(value)
+    shown = [(own, True), (added, False)]
+    return [
+        (
+            f"attribute {name!r} of {kind.__name__}",
+            one,
+            is_own or is_by_library(one),
+        )
+        for held, is_own in shown
+        for name, one in held
+    ]
 
 
 def _is_plain(kind: type) -> bool:
@@ -474,11 +543,12 @@ def roots_of(task: Task, program: Program) -> Children:
                 )
             elif isinstance(one, CellType):
                 own_cells.set(one, 0)
-        roots.extend(
-            (f"variable {name!r} of {code.co_name}", value)
-            for name, value in frame.f_locals.items()
-            if name not in code.co_freevars
-        )
+        if not _is_of_model(frame):
+            roots.extend(
+                (f"variable {name!r} of {code.co_name}", value)
+                for name, value in frame.f_locals.items()
+                if name not in code.co_freevars
+            )
         current = getattr(current, "cr_await", None) or getattr(
             current, "gi_yieldfrom", None
         )

@@ -18,6 +18,18 @@ from typing import Any, Final
 import wavecheck.sim
 from wavecheck.sim.exhaustive.anatomy import IdentityMap, vars_of
 
+LIBRARIES: Final = frozenset(
+    {
+        *("psycopg", "psycopg_binary", "psycopg_pool", "psycopg2", "asyncpg"),
+        *("sqlalchemy", "django", "asgiref"),
+    }
+)
+"""Database libraries, see `libraries`: what they keep of a task is in objects that the
+task holds."""
+
+_NOT_TRUSTED: Final = ("django.core.cache", "django.contrib")
+"""Modules of theirs that keep what code under test gives them."""
+
 LIBRARY: Final = frozenset(
     {
         *("_collections_abc", "_operator", "_weakrefset", "abc", "argparse", "array"),
@@ -32,20 +44,13 @@ LIBRARY: Final = frozenset(
         *("signal", "stat", "statistics", "string", "struct", "sys", "textwrap"),
         *("threading", "time", "token", "tokenize", "traceback", "types", "typing"),
         *("unicodedata", "urllib", "uuid", "warnings", "weakref", "zoneinfo"),
-        *("typing_extensions", "simpy", "greenlet", "psycopg", "psycopg_binary"),
-        *("psycopg_pool", "psycopg2", "sqlalchemy", "socket"),
+        *("typing_extensions", "simpy", "greenlet", "socket", *LIBRARIES),
     }
 )
 """Top-level names: Python's own library as far as it is pure or looked into, and
 packages that the engine itself rests on."""
 
-_RESTS_ON: Final = frozenset(
-    {
-        *("typing_extensions", "simpy", "greenlet"),
-        # Drivers: what they keep of a task is in the objects that the task holds.
-        *("psycopg", "psycopg_binary", "psycopg_pool", "psycopg2", "sqlalchemy"),
-    }
-)
+_RESTS_ON: Final = frozenset({"typing_extensions", "simpy", "greenlet", *LIBRARIES})
 _PATHS: Final = sysconfig.get_paths()
 _STDLIB: Final = (_PATHS["stdlib"], _PATHS["platstdlib"])
 _SITE: Final = (_PATHS["purelib"], _PATHS["platlib"])
@@ -57,6 +62,9 @@ _OURS: Final = tuple(
     for one in ("sim", "scenarios.sql", "scenarios.drivers", "scenarios.worlds")
 )
 """The engine, and the model of a database that runs on it."""
+
+MODEL_OF_SQL: Final = f"{_PRODUCT}.scenarios.sql."
+"""Its plans and sessions hold what parts and the text of a statement say."""
 
 
 def is_trusted(module: ModuleType) -> bool:
@@ -74,6 +82,8 @@ def _is_known(name: str) -> bool:
         file = _HOME.joinpath(*name.split(".")[1:])
         return origin in (str(file / "__init__.py"), f"{file}.py")
     if top.lstrip("_") not in LIBRARY and top not in LIBRARY:
+        return False
+    if name.startswith(_NOT_TRUSTED):
         return False
     if origin in ("built-in", "frozen"):
         return True
@@ -133,8 +143,9 @@ def is_machinery(kind: type) -> bool:
 
 
 _MACHINERY: Final[IdentityMap[bool]] = IdentityMap()
-_TOOLS: Final = tuple(
-    f"{_ENGINE_NAME}.{one}" for one in ("exhaustive.", "search.", "watchdog")
+_TOOLS: Final = (
+    *[f"{_ENGINE_NAME}.{one}" for one in ("exhaustive.", "search.", "watchdog")],
+    MODEL_OF_SQL,
 )
 
 _flags_of: Final = type.__dict__["__flags__"].__get__

@@ -25,9 +25,11 @@ from typing import Any, Final
 
 from wavecheck.sim.exhaustive.anatomy import VALUES, is_class, shape_of, vars_of
 from wavecheck.sim.exhaustive.identity import Identity
+from wavecheck.sim.exhaustive.libraries import is_of_library
 from wavecheck.sim.exhaustive.program import Namespace
 from wavecheck.sim.exhaustive.reach import (
     Children,
+    added_by_user,
     added_to,
     is_engines,
     look_into,
@@ -116,6 +118,16 @@ class Node:
         for name, _, _ in self.differences(identity):
             return name
         return self.label
+
+
+class InLibrary(Node):
+    """An object that a library holds: what the user has put on it must stay."""
+
+    __slots__ = ()
+
+    def look(self) -> tuple[Hashable, Children]:
+        """Return what the user has put on it."""
+        return None, added_by_user(self.owner)
 
 
 class Globals(Node):
@@ -208,6 +220,8 @@ class Snapshot:
         elif is_engines(kind):
             if added_to(value):
                 self._others.append(node)
+        elif is_of_library(kind):
+            return  # see `_is_rare`
         elif kind not in _FIXED:
             self._sort_instance(value, kind, node)
 
@@ -332,4 +346,6 @@ def _is_rare(node: Node) -> bool:
     kind = type(node.owner)
     if type(node) is Globals:
         return node.is_library
-    return kind is FunctionType or is_class(node.owner) or is_engines(kind)
+    if kind is FunctionType or is_class(node.owner):
+        return True
+    return is_engines(kind) or is_of_library(kind)
