@@ -1,7 +1,9 @@
 """The terminal that results are printed on."""
 
+import re
 from collections.abc import Iterator
-from typing import Final
+from io import TextIOBase
+from typing import IO, Final, cast
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.control import Control
@@ -29,6 +31,19 @@ class _Printable:
             yield one if one.control else Segment(printable(one.text), one.style)
 
 
+class _Unpadded(TextIOBase):
+    """A file that gets the lines of a table without the spaces that fill them up."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
 class _Cleaning(RenderHook):
     def process_renderables(
         self, renderables: list[ConsoleRenderable]
@@ -44,4 +59,5 @@ def make_console(*, is_error: bool = False) -> Console:
     console.push_render_hook(_Cleaning())
     if not console.is_terminal:
         console.width = PIPED_WIDTH
+        console.file = cast("IO[str]", _Unpadded(console.file))
     return console

@@ -21,7 +21,7 @@ from wavecheck.reports.verdicts.search import (
     statistics_lines,
 )
 from wavecheck.scenarios.verdicts.result import CheckResult
-from wavecheck.sim.verdict import Verdict
+from wavecheck.sim.verdict import Outcome, Verdict
 
 
 def strength(result: CheckResult, verdict: Verdict) -> str:
@@ -37,8 +37,30 @@ def sizes(result: CheckResult) -> str:
     return sizes_text(result) if result.explored is None else sizes_of(result)
 
 
+def answer(result: CheckResult) -> str:
+    """Return the answer in one sentence: what is violated, or how sure it is."""
+    named: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
+    for verdict in result.verdicts:
+        named[verdict.outcome].append(verdict.property_name)
+    who = f"{result.subject.coordinator} in {result.subject.scenario.name}"
+    total, violated = len(result.verdicts), named[Outcome.VIOLATED]
+    if violated:
+        of = "the property" if total == 1 else f"{len(violated)} of {total} properties"
+        return f"{who} violates {of}: {', '.join(violated)}"
+    said = []
+    if named[Outcome.NOT_FOUND]:
+        said.append("nothing found, nothing proved")
+    if named[Outcome.PROVED]:
+        count = len(named[Outcome.PROVED])
+        of = "" if count == total else f", {count} of {total} properties"
+        said.append(f"proved{of}, within these sizes")
+    if named[Outcome.NOT_TESTED]:
+        said.append(f"not tested: {', '.join(named[Outcome.NOT_TESTED])}")
+    return f"{who}: {'; '.join(said) or 'nothing was judged'}"
+
+
 def verdict_table(result: CheckResult) -> RenderableType:
-    """Return one row per property with verdict and strength, and what was seen."""
+    """Return the answer, a row per property with its strength, and what was seen."""
     subject = result.subject
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("property", style="bold", no_wrap=True)
@@ -54,16 +76,17 @@ def verdict_table(result: CheckResult) -> RenderableType:
     if result.explored is not None:
         lines += proof_lines(result.explored)
     return Group(
-        Text(f"{subject.coordinator} in {subject.scenario.name}, {sizes(result)}"),
-        Text(f"faults: {struck or 'none'}"),
+        Text(answer(result), style="bold"),
+        Text(f"{sizes(result)}; faults: {struck or 'none'}"),
         table,
         *map(Text, lines),
     )
 
 
 def result_data(result: CheckResult) -> dict[str, Any]:
-    """Return an answer as data."""
+    """Return an answer as data; the sentence comes first."""
+    said = {"answer": answer(result)}
     if result.explored is not None:
-        return proof_data(result, result.explored)
+        return said | proof_data(result, result.explored)
     assert result.searched is not None
-    return search_data(result, result.searched)
+    return said | search_data(result, result.searched)

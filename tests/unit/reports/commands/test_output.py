@@ -40,6 +40,33 @@ def test_json_in_a_file_is_the_same_document(cli, small, tmp_path):
     assert not report.startswith("{")
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "sentence"),
+    [
+        (
+            "check",
+            "progressive",
+            "progressive in wd violates 1 of 2 properties: no_double_dispatch",
+        ),
+        ("check", "claiming", "claiming in wd: nothing found, nothing proved"),
+        ("prove", "claiming", "claiming in wd: proved, within these sizes"),
+    ],
+)
+def test_the_answer_is_the_first_line_and_the_first_field(cli, command, code, sentence):
+    """One sentence, on the terminal and as data, before anything else."""
+    effort = ("--executions", "300") if command == "check" else ()
+    _, output, _ = cli(command, "wd", "-c", code, *effort)
+    assert output.splitlines()[0] == sentence
+    _, output, _ = cli(command, "wd", "-c", code, *effort, "--json", "-")
+    assert next(iter(json.loads(output).items())) == ("answer", sentence)
+
+
+def test_what_is_piped_is_not_filled_up_with_spaces(cli):
+    """No line of a table ends in spaces where nobody's terminal is as wide."""
+    _, output, _ = cli("check", "wd", "-c", "progressive", "--executions", "300")
+    assert output.splitlines() == [one.rstrip() for one in output.splitlines()]
+
+
 def test_the_trace_has_a_line_for_each_step(cli, small, tmp_path):
     """JSON lines, as many as the document says steps."""
     cli("run", "import-job", *small, "--trace", "t.jsonl", "--json", "r.json")
