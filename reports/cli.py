@@ -6,7 +6,7 @@ in the code under test, 4 a fault of Wavecheck itself.
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from wavecheck import __version__
+from wavecheck.reports.defaults import project_defaults, with_defaults
 from wavecheck.sim.errors import (
     HarnessBug,
     NondeterminismError,
@@ -128,17 +129,40 @@ class _Commands(TyperGroup):
         only.command(cmd_name)(getattr(loaded, function))
         return typer.main.get_command(only)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, with_defaults(str(name), rest, _Loaded(self))
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
 
 
+class _Loaded(Mapping[str, Any]):
+    """The commands by name, each loaded when it is asked for."""
+
+    def __init__(self, group: _Commands) -> None:
+        self._group = group
+
+    def __getitem__(self, name: str) -> Any:
+        return self._group.get_command(None, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
 app = typer.Typer(
     name="wavecheck",
     cls=_Commands,
-    help="Find the interleaving that strands a batch before production does.",
+    help="Find the order of statements that breaks your code, before production does.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -167,7 +191,9 @@ def run_command(arguments: list[str]) -> int:
         result = app(arguments, prog_name="wavecheck", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         result = EXIT_INTERRUPTED
-    except (BrokenPipeError, SystemExit):
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not error.code:
+            return 0  # names were completed for a shell
         # The reader of our output has gone, which typer answers with an exit of its
         # own; there is nobody to tell.
         sys.stdout = None
@@ -184,6 +210,9 @@ def run_command(arguments: list[str]) -> int:
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             error.show()  # a usage error of the command line library
+            path, table = project_defaults()
+            if table:
+                _tell(f"note: [tool.wavecheck] in {path} adds options to yours")
             return EXIT_BAD_INPUT
         where = error.__traceback__
         while where is not None and where.tb_next is not None:

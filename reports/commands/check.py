@@ -30,7 +30,7 @@ from wavecheck.reports.console import make_console
 from wavecheck.reports.explanation.text import explanation_text
 from wavecheck.reports.progress import showing_answer
 from wavecheck.reports.regressions import save_schedules
-from wavecheck.reports.verdicts.answer import result_data, verdict_table
+from wavecheck.reports.verdicts.answer import answer, result_data, verdict_table
 from wavecheck.reports.verdicts.hash_seeds import compare_hash_seeds
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.questions import ask
@@ -40,6 +40,9 @@ from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder
 
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print one sentence for each code.")
+]
 SaveFolder = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Write counterexamples as schedules.")
 ]
@@ -60,6 +63,7 @@ def check_command(
     canary: Annotated[
         bool, typer.Option("--canary", help="Plant faults too: does it find them?")
     ] = False,
+    quiet: Quiet = False,
     save: SaveFolder = None,
     junit: JUnitFile = None,
     sarif: SARIFFile = None,
@@ -89,7 +93,7 @@ def check_command(
         from wavecheck.reports.commands.canary import show_canary
 
         return show_canary(subjects[0], effort, json_file)
-    results = _answers(subjects, effort, save, json_file)
+    results = _answers(subjects, effort, save, json_file, is_quiet=quiet)
     files.write(results[0])
     write_page(html_file, *results, json_file=json_file)
     if any(one.was_interrupted for one in results):
@@ -115,6 +119,7 @@ def prove_command(
     settings: Settings = None,
     faults: FaultsText = None,
     effort: Effort,
+    quiet: Quiet = False,
     save: SaveFolder = None,
     json_file: JSONFile = None,
     html_file: HTMLFile = None,
@@ -126,7 +131,7 @@ def prove_command(
     subjects = subjects_of(
         scenario, coordinator, settings, faults=faults, properties=properties
     )
-    results = _answers(subjects, effort, save, json_file)
+    results = _answers(subjects, effort, save, json_file, is_quiet=quiet)
     write_page(html_file, *results, json_file=json_file)
     if any(one.was_interrupted for one in results):
         raise KeyboardInterrupt
@@ -138,6 +143,8 @@ def _answers(
     effort: Effort,
     save: Path | None,
     json_file: Path | None,
+    *,
+    is_quiet: bool,
 ) -> list[CheckResult]:
     """Search or prove each subject, and show each answer; Ctrl-C ends with it."""
     results: list[CheckResult] = []
@@ -153,7 +160,7 @@ def _answers(
         saved = {} if save is None else save_schedules(result.schedules, save)
         results.append(result)
         if str(json_file) != "-":
-            _show(result, saved, left_out)
+            _show(result, saved, left_out, is_quiet=is_quiet)
         if result.was_interrupted:
             break
     documents = [result_data(one) for one in results]
@@ -162,8 +169,13 @@ def _answers(
     return results
 
 
-def _show(result: CheckResult, saved: Mapping[str, Path], left_out: str) -> None:
+def _show(
+    result: CheckResult, saved: Mapping[str, Path], left_out: str, *, is_quiet: bool
+) -> None:
     console = make_console()
+    if is_quiet:
+        console.print(answer(result), soft_wrap=True)
+        return
     console.print(verdict_table(result))
     if left_out:
         console.print(left_out)

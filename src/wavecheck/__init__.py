@@ -1,4 +1,4 @@
-"""Find the interleaving that strands a batch before production does.
+"""Find the order of statements that breaks your code, before production does.
 
 This is the front door: `import wavecheck as wc`. What a test, a script or a notebook
 needs is listed in `__init__.pyi`, and no other name is promised to stay. A scenario is

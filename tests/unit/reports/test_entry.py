@@ -28,6 +28,7 @@ SCRIPT = {
         "",
         ".reports",
         ".reports.cli",
+        ".reports.defaults",
         ".reports.entry",
         ".sim",
         ".sim.errors",

@@ -61,6 +61,29 @@ def test_the_answer_is_the_first_line_and_the_first_field(cli, command, code, se
     assert next(iter(json.loads(output).items())) == ("answer", sentence)
 
 
+def test_quiet_prints_the_answer_alone(cli):
+    """One line for each code, and the status as ever."""
+    codes = ("-c", "progressive", "-c", "claiming")
+    status, output, _ = cli("check", "wd", *codes, "--executions", "300", "--quiet")
+    assert status == 1
+    assert output.splitlines() == [
+        "progressive in wd violates 1 of 2 properties: no_double_dispatch",
+        "claiming in wd: nothing found, nothing proved",
+    ]
+
+
+def test_a_shell_can_complete_names(monkeypatch, cli):
+    """Commands and options, by the protocol of bash."""
+    monkeypatch.setenv("_WAVECHECK_COMPLETE", "complete_bash")
+    for words, completed in (
+        ("wavecheck ch", "check"),
+        ("wavecheck run --js", "--json"),
+    ):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+        assert cli()[1].split() == [completed]
+
+
 def test_what_is_piped_is_not_filled_up_with_spaces(cli):
     """No line of a table ends in spaces where nobody's terminal is as wide."""
     _, output, _ = cli("check", "wd", "-c", "progressive", "--executions", "300")
