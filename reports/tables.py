@@ -66,7 +66,7 @@ def _one_row_each(comparison: Comparison) -> Table:
             _calls(run),
             _times(run),
             _alerts(run),
-            Group(*(_verdict(verdict) for verdict in run.verdicts)),
+            Group(*map(verdict_text, run.verdicts)),
         )
     return table
 
@@ -88,7 +88,7 @@ def run_report(run: TimedRun) -> RenderableType:
     for verdict in run.verdicts:
         violation = verdict.violation
         why = "" if violation is None else f"{violation.message}"
-        properties.add_row(_verdict(verdict), why)
+        properties.add_row(verdict_text(verdict), why)
     table.add_row("properties", properties)
     table.add_row("", "")
     return table
@@ -218,7 +218,8 @@ def _alerts(run: TimedRun) -> RenderableType:
     return Group(*lines)
 
 
-def _verdict(verdict: Verdict) -> Text:
+def verdict_text(verdict: Verdict) -> Text:
+    """Return a verdict's word and property, in its colour."""
     return Text(
         f"{verdict.outcome.word:<11} {verdict.property_name}",
         style=OUTCOME_STYLE[verdict.outcome],

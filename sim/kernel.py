@@ -400,7 +400,17 @@ class Kernel(simpy.Environment):
         """Let SimPy process an event of its own, which a world may use beside tasks."""
         entry: Any = (self._now, _FIRST, next(self._eid), event)
         heappush(self._due, entry)
-        super().step()
+        try:
+            super().step()
+        except (WavecheckError, StopSimulation):
+            raise
+        except CODE_FAILURES as error:
+            task = getattr(event, "task", None)  # of the process that has failed
+            if task is None:
+                raise CoordinatorError(
+                    f"an event of SimPy failed, and no process waits for it: {error!r}"
+                ) from error
+            self._end_badly(task, error.__cause__ or error)
         self.is_stopped = self.is_stopped or self._is_single
 
     def _may_act(self, task: Task) -> bool:

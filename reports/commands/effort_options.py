@@ -16,8 +16,12 @@ from wavecheck.scenarios.effort import Effort, Spelling, spellings
 from wavecheck.sim.errors import InvalidScenario
 
 
-def seconds_of(text: str) -> float:
-    """Read a budget such as 10s, 2m or 1.5 (seconds).
+def seconds_of(text: str, option: str = "--budget") -> float:
+    """Read a time such as 10s, 2m or 1.5 (seconds).
+
+    Args:
+        text: as given.
+        option: by which it was given.
 
     Raises:
         InvalidScenario: it is none.
@@ -28,7 +32,7 @@ def seconds_of(text: str) -> float:
         return float(number) * units[unit]
     except ValueError:
         raise InvalidScenario(
-            f"--budget {text!r}: expected a time such as 10s, 2m or 0.5h"
+            f"{option} {text!r}: expected a time such as 10s, 2m or 0.5h"
         ) from None
 
 

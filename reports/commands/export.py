@@ -12,17 +12,25 @@ from wavecheck.reports.commands.options import (
     CoordinatorName,
     Seed,
     Settings,
+    Until,
     check_outputs,
     collect_settings,
+    timing_of,
 )
 from wavecheck.reports.export.sql_steps import sql_script
-from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.comparison import (
+    Timing,
+    build_timed_world,
+    run_world,
+    timed_world,
+)
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
 from wavecheck.scenarios.questions import state_graph
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.schedule_files import read_schedule
+from wavecheck.scenarios.worlds.timed import WorldRun
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import write_whole
 from wavecheck.sim.kernel import STEPS_MAX
@@ -36,6 +44,7 @@ class Format(StrEnum):
     MERMAID = "mermaid"
     GRAPHML = "graphml"
     CSV = "csv"
+    VIDIGI = "vidigi"
     ISOLATION_SPEC = "isolation-spec"
     SQL = "sql"
 
@@ -74,12 +83,13 @@ def export_command(
     coordinator: CoordinatorName = None,
     settings: Settings = None,
     seed: Seed = None,
+    until: Until = None,
 ) -> int:
     """Write a schedule, a timed run or a state graph in another tool's format."""
     if str(output) != "-":
         check_outputs(None, output)
     path = Path(source)
-    if path.is_file():
+    if path.is_file() and path.suffix != ".py":
         if settings or seed is not None:
             raise InvalidScenario(
                 f"{source} is a schedule, which holds its own settings\n"
@@ -90,7 +100,12 @@ def export_command(
         raise InvalidScenario(f"{source}: no such file")
     else:
         text = _of_scenario(
-            find_scenario(source), coordinator, settings, seed, form=form, rows=rows
+            find_scenario(source),
+            coordinator,
+            settings,
+            timing_of(seed, until, STEPS_MAX),
+            form=form,
+            rows=rows,
         )
     if str(output) == "-":
         typer.echo(text, nl=False)
@@ -107,6 +122,7 @@ def _of_schedule(evidence: Evidence, form: Format) -> str:
         Format.SHIVIZ: export.shiviz,
         Format.MERMAID: export.mermaid,
         Format.GRAPHML: lambda one: export.graphml(one.happens_before),
+        Format.VIDIGI: _no_time,
         Format.CSV: lambda one: export.csv_text(one.replayed.to_records()),
         Format.ISOLATION_SPEC: lambda one: export.isolation_spec(sql_script(one)),
         Format.SQL: lambda one: export.sql_text(sql_script(one)),
@@ -114,11 +130,18 @@ def _of_schedule(evidence: Evidence, form: Format) -> str:
     return writers[form](evidence)
 
 
+def _no_time(evidence: Evidence) -> str:
+    raise InvalidScenario(
+        "--format vidigi shows a timed run, and a schedule has no time\n"
+        f"next: wavecheck export {evidence.schedule.scenario} --format vidigi"
+    )
+
+
 def _of_scenario(
     scenario: Scenario,
     coordinator: str | None,
     settings: list[str] | None,
-    seed: int | None,
+    timing: Timing,
     *,
     form: Format,
     rows: RunTable,
@@ -133,17 +156,38 @@ def _of_scenario(
         )
     coordinator = coordinator or scenario.default_coordinator
     is_small = form is Format.GRAPHML
-    given = collect_settings(scenario, settings, is_small=is_small, seed=seed)
+    given = collect_settings(
+        scenario, settings, is_small=is_small, seed=timing.seed or None
+    )
     if is_small:
         return export.graphml(state_graph(scenario, coordinator, settings=given))
-    world = comparisons.build_timed_world(
-        scenario, coordinator, scenario.settings(given), steps_max=STEPS_MAX
+    settings_of = scenario.settings(given)
+    if not scenario.is_timed:
+        world = timed_world(scenario, coordinator, settings_of, timing)
+        return _of_world(run_world(world, coordinator, timing, keeps=True), form)
+    if form is Format.VIDIGI:
+        raise InvalidScenario(
+            f"--format vidigi is for worlds of tasks, and {scenario.name!r} is a"
+            " pipeline\nnext: --format csv"
+        )
+    pipeline = build_timed_world(
+        scenario, coordinator, settings_of, steps_max=STEPS_MAX
     )
     trace = StringIO()
-    run = simulate(world, coordinator, trace_lines=trace)
+    run = simulate(pipeline, coordinator, trace_lines=trace)
     if form is Format.PERFETTO:
         return export.perfetto_of_run(run, trace.getvalue().splitlines())
     return export.csv_text(_records(run, rows))
+
+
+def _of_world(run: WorldRun, form: Format) -> str:
+    from wavecheck.reports import export
+
+    if form is Format.PERFETTO:
+        return export.perfetto_of_world(run)
+    return (
+        export.vidigi_csv(run) if form is Format.VIDIGI else export.statements_csv(run)
+    )
 
 
 def _records(run: TimedRun, rows: RunTable) -> list[dict[str, object]]:

@@ -1,5 +1,6 @@
 """What the commands share: options, how settings are read, how results are written."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -7,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from wavecheck.reports import data
+from wavecheck.reports.commands.effort_options import seconds_of
 from wavecheck.reports.console import make_console
+from wavecheck.scenarios.comparison import Timing
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.errors import InvalidScenario
@@ -24,7 +27,7 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A parameter; repeatable."),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="Short for --set seed=N.", min=0)
+    int | None, typer.Option("--seed", help="Of what is drawn in a timed run.", min=0)
 ]
 Batches = Annotated[
     str | None,
@@ -38,6 +41,10 @@ Calls = Annotated[
 ]
 Steps = Annotated[
     int, typer.Option("--steps", help="Step limit of one execution.", min=1)
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="End a world's run there: 10s, 8h."),
 ]
 JSONFile = Annotated[
     Path | None,
@@ -95,6 +102,18 @@ def assignments(settings: list[str] | None) -> dict[str, str]:
             raise InvalidScenario(f"--set {text!r}: expected KEY=VALUE")
         given[name] = value
     return given
+
+
+def timing_of(seed: int | None, until: str | None, steps_max: int) -> Timing:
+    """Return how a timed run is made.
+
+    Raises:
+        InvalidScenario: the time is none.
+    """
+    end = None if until is None else seconds_of(until, "--until")
+    if end is not None and not 0 < end < math.inf:
+        raise InvalidScenario(f"--until {until!r}: expected more than no time")
+    return Timing(seed=seed or 0, until=end, steps_max=steps_max)
 
 
 def faults_of(text: str) -> dict[str, int]:
@@ -168,9 +187,10 @@ def collect_settings(
     """
     given = assignments(settings)
     for name, chosen in named.items():
-        if chosen is None:
-            continue
-        if name not in scenario.settings_type.__dataclass_fields__:
+        known = scenario.settings_type.__dataclass_fields__
+        if chosen is None or (name == "seed" and name not in known):
+            continue  # what a world draws has a seed of its own
+        if name not in known:
             raise InvalidScenario(
                 f"--{name} does not fit scenario {scenario.name!r}: it has no {name}"
             )

@@ -2,7 +2,7 @@
 
 from io import StringIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,25 +11,35 @@ from wavecheck.reports.commands.options import (
     CLASS_HELP,
     Batches,
     Calls,
-    CoordinatorName,
+    CoordinatorNames,
     HTMLFile,
     JSONFile,
     ScenarioName,
     Seed,
     Settings,
     Steps,
+    Until,
     check_outputs,
     collect_settings,
+    timing_of,
     write_json,
     write_page,
 )
 from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_progress
+from wavecheck.reports.world_runs import (
+    world_comparison_data,
+    world_comparison_report,
+    world_run_data,
+    world_run_report,
+)
 from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
-from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.comparison import Comparison, Timing, WorldComparison
 from wavecheck.scenarios.database.run import run_on_database
 from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
+from wavecheck.scenarios.scenario import Scenario
+from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder, write_whole
 from wavecheck.sim.kernel import STEPS_MAX, StepListener
 
@@ -37,9 +47,10 @@ from wavecheck.sim.kernel import STEPS_MAX, StepListener
 def run(
     scenario: ScenarioName,
     *,
-    coordinator: CoordinatorName = None,
+    coordinator: CoordinatorNames = None,
     settings: Settings = None,
     seed: Seed = None,
+    until: Until = None,
     batches: Batches = None,
     calls: Calls = None,
     steps: Steps = STEPS_MAX,
@@ -62,55 +73,126 @@ def run(
     json_file: JSONFile = None,
     html_file: HTMLFile = None,
 ) -> int:
-    """Run one timed simulation."""
+    """Run one timed simulation of each code that is named."""
     found = find_scenario(scenario)
-    coordinator = coordinator or found.default_coordinator
+    names = coordinator or [found.default_coordinator]
     given = collect_settings(found, settings, seed=seed, batches=batches, calls=calls)
     check_outputs(json_file, trace, html_file)
-    lines = StringIO() if trace is not None else None
-    with showing_progress([coordinator]) as progress:
-        world = comparisons.build_timed_world(
-            found, coordinator, found.settings(given), steps_max=steps
+    if len(names) > 1 and (trace is not None or db is not None):
+        raise InvalidScenario(
+            f"-c is given {len(names)} times\n"
+            "  expected  once, with --trace or --db\n"
+            "next: one command for each -c"
         )
+    timing = timing_of(seed, until, steps)
+    one_run = _run_pipeline if found.is_timed else _run_world
+    validated = found.settings(given)
+    results = [
+        one_run(found, name, validated, timing, db=db, replaces=replace, trace=trace)
+        for name in names
+    ]
+    documents = [_run_document(one) for one in results]
+    alone = documents[0] if len(documents) == 1 else {"runs": documents}
+    if not write_json(json_file, alone):
+        make_console().print(f"{found.name}: {found.summary}")
+        for result, performed in results:
+            _print_run(result, with_log=log)
+            if db is not None:
+                typer.echo(
+                    f"database: {performed} statements, every answer is the model's"
+                )
+    write_page(html_file, *(one for one, _ in results), json_file=json_file)
+    return int(any(one.has_violation() for one, _ in results))
+
+
+def _run_pipeline(
+    found: Scenario,
+    name: str,
+    validated: Any,
+    timing: Timing,
+    *,
+    db: str | None,
+    replaces: bool,
+    trace: Path | None,
+) -> tuple[Comparison, int]:
+    """Run a pipeline; return it alone, and how many statements a database did."""
+    if timing.until is not None:
+        comparisons.timed_world(found, name, validated, timing)
+    world = comparisons.build_timed_world(
+        found, name, validated, steps_max=timing.steps_max
+    )
+    lines = StringIO() if trace is not None else None
+    with showing_progress([name]) as progress:
 
         def perform(listener: StepListener | None = None) -> TimedRun:
             return simulate(
                 world,
-                coordinator,
+                name,
                 trace_lines=lines,
                 collects_log=True,
-                progress=lambda steps_count: progress(coordinator, steps_count),
+                progress=lambda steps_count: progress(name, steps_count),
                 listener=listener,
             )
 
         if db is None:
             result, performed = perform(), 0
         else:
-            result, performed = run_on_database(world, perform, db, replaces=replace)
-    if trace is not None and lines is not None:
-        write_whole(trace, lines.getvalue().encode())
-    document = {
-        **data.header("run", found.name, world.settings),
-        "run": data.run_data(result) | {"log": data.log_data(result)},
-    }
+            result, performed = run_on_database(world, perform, db, replaces=replaces)
+    _write_trace(trace, lines)
     alone = Comparison(
         scenario=found, settings=world.settings, runs=(result,), claims=()
     )
-    if not write_json(json_file, document):
-        _print_run(alone, with_log=log)
-        if db is not None:
-            typer.echo(f"database: {performed} statements, every answer is the model's")
-    write_page(html_file, alone, json_file=json_file)
-    return int(result.has_violation())
+    return alone, performed
 
 
-def _print_run(alone: Comparison, *, with_log: bool) -> None:
+def _run_world(
+    found: Scenario,
+    name: str,
+    validated: Any,
+    timing: Timing,
+    *,
+    db: str | None,
+    replaces: bool,
+    trace: Path | None,
+) -> tuple[WorldComparison, int]:
+    """Run any other world, as `_run_pipeline` does a pipeline."""
+    world = comparisons.timed_world(found, name, validated, timing)
+    lines = StringIO() if trace is not None else None
+    with showing_progress([name]) as progress:
+        result = comparisons.run_world(
+            world,
+            name,
+            timing,
+            trace_lines=lines,
+            progress=lambda steps_count: progress(name, steps_count),
+        )
+    _write_trace(trace, lines)
+    return WorldComparison(scenario=found, settings=validated, runs=(result,)), 0
+
+
+def _write_trace(trace: Path | None, lines: StringIO | None) -> None:
+    if trace is not None and lines is not None:
+        write_whole(trace, lines.getvalue().encode())
+
+
+def _run_document(made: tuple[Comparison | WorldComparison, int]) -> dict[str, Any]:
+    alone = made[0]
+    begin = data.header("run", alone.scenario.name, alone.settings)
+    if isinstance(alone, WorldComparison):
+        return {**begin, "run": world_run_data(alone.runs[0])}
+    run = alone.runs[0]
+    return {**begin, "run": data.run_data(run) | {"log": data.log_data(run)}}
+
+
+def _print_run(alone: Comparison | WorldComparison, *, with_log: bool) -> None:
     """Print what the only run of a comparison showed."""
-    console, result = make_console(), alone.runs[0]
-    console.print(f"{alone.scenario.name}: {alone.scenario.summary}")
-    console.print(tables.run_report(result))
+    console = make_console()
+    if isinstance(alone, WorldComparison):
+        console.print(world_run_report(alone.runs[0]))
+        return
+    console.print(tables.run_report(alone.runs[0]))
     if with_log:
-        console.print(tables.log_table(result))
+        console.print(tables.log_table(alone.runs[0]))
 
 
 def compare(
@@ -122,6 +204,7 @@ def compare(
     ] = None,
     settings: Settings = None,
     seed: Seed = None,
+    until: Until = None,
     batches: Batches = None,
     calls: Calls = None,
     steps: Steps = STEPS_MAX,
@@ -143,19 +226,34 @@ def compare(
     names = coordinator or list(found.coordinators)
     with showing_progress(names) as progress:
         comparison = comparisons.compare(
-            found, names, settings=given, steps_max=steps, progress=progress
+            found,
+            names,
+            settings=given,
+            seed=seed or 0,
+            until=timing_of(seed, until, steps).until,
+            steps_max=steps,
+            progress=progress,
         )
         written = [] if no_pictures else _draw(comparison, pictures)
-    if not write_json(json_file, data.comparison_data(comparison)):
+    if isinstance(comparison, WorldComparison):
+        document = world_comparison_data(comparison)
+    else:
+        document = data.comparison_data(comparison)
+    if not write_json(json_file, document):
         console = make_console()
-        console.print(tables.comparison_report(comparison, console.width))
+        if isinstance(comparison, WorldComparison):
+            console.print(world_comparison_report(comparison))
+        else:
+            console.print(tables.comparison_report(comparison, console.width))
         for path in written:
             console.print(f"picture: {path}")
     write_page(html_file, comparison, json_file=json_file)
     return int(comparison.has_violation())
 
 
-def _draw(comparison: Comparison, folder: Path) -> list[Path]:
+def _draw(comparison: Comparison | WorldComparison, folder: Path) -> list[Path]:
+    if isinstance(comparison, WorldComparison):
+        return []  # pictures are of batches
     from wavecheck.reports.pictures import write_pictures  # matplotlib is slow to load
 
     return write_pictures(comparison, folder)

@@ -16,6 +16,7 @@ from wavecheck.reports.export.story import tell
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.observation import BATCH_STATES
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.worlds.timed import WorldRun
 from wavecheck.sim.search.schedule import Schedule
 
 STEP_TICKS: Final = 1_000
@@ -89,6 +90,25 @@ def perfetto_of_run(run: TimedRun, trace_lines: Iterable[str]) -> str:
             {"name": f"{alert.name}, wave {alert.wave_number}: {kind}", "cat": "alert"}
             | {"ph": "i", "s": "g", "ts": alert.fired_at, "pid": _BATCHES, "tid": 0}
         )
+    return _document(events, f"{run.coordinator_name}, virtual time")
+
+
+def perfetto_of_world(run: WorldRun) -> str:
+    """Return a timed run of a world as trace event JSON: who waits, and who acts."""
+    lanes = [one.name for one in run.tasks]
+    threads = {lane: number for number, lane in enumerate(lanes, start=1)}
+    events = _names(_TASKS, f"tasks of {run.coordinator_name}", threads)
+    for one in run.performed:
+        place = {"pid": _TASKS, "tid": threads[one.task]}
+        for name, began, ended in (
+            (f"waits for {one.statement}", one.asked_at, one.began_at),
+            (one.statement, one.began_at, one.acted_at),
+        ):
+            if ended > began or name == one.statement:
+                events.append(
+                    {"name": name, "cat": "statement", "ph": "X", "ts": began}
+                    | {"dur": ended - began, **place}
+                )
     return _document(events, f"{run.coordinator_name}, virtual time")
 
 

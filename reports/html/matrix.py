@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from wavecheck.reports.verdicts.answer import sizes, strength
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.scenarios.worlds.timed import WorldRun
 from wavecheck.sim.property import Property, with_no_error
 from wavecheck.sim.verdict import Outcome, Verdict
 
@@ -133,7 +134,11 @@ def _brief(result: CheckResult, verdict: Verdict) -> str:
 
 
 def timed_row(
-    run: TimedRun, row_id: str, properties: Sequence[Property], *, scenario: str
+    run: TimedRun | WorldRun,
+    row_id: str,
+    properties: Sequence[Property],
+    *,
+    scenario: str,
 ) -> MatrixRow:
     """Return the verdicts of one timed run, which proves nothing."""
     cells = []

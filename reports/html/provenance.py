@@ -11,7 +11,7 @@ from typing import Any
 
 from wavecheck import __version__
 from wavecheck.reports.regressions import file_name
-from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.comparison import Comparison, WorldComparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.schedule_files import schedule_text
@@ -147,6 +147,30 @@ def of_comparisons(alike: Sequence[Comparison]) -> Provenance:
                 ]
             )
             for one in alike
+        ),
+    )
+
+
+def of_world_runs(comparison: WorldComparison) -> Provenance:
+    """Return what was run in time, in a world that is no pipeline."""
+    scenario, runs = comparison.scenario, comparison.runs
+    names = [run.coordinator_name for run in runs]
+    return Provenance(
+        facts=(
+            *_begin(scenario.name, asdict(comparison.settings)),
+            ("code", ", ".join(names)),
+            ("seed", str(runs[0].seed)),
+        ),
+        commands=(
+            shlex.join(
+                [
+                    *("wavecheck", "run", scenario.name),
+                    *(word for name in names for word in ("-c", name)),
+                    *_changed(scenario, comparison.settings, is_small=False),
+                    *(["--seed", str(runs[0].seed)] if runs[0].seed else []),
+                    *runs[0].ended_by.split(),
+                ]
+            ),
         ),
     )
 

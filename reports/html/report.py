@@ -27,11 +27,12 @@ from wavecheck.reports.html.provenance import (
     of_result,
     of_run,
     of_schedule,
+    of_world_runs,
 )
-from wavecheck.reports.html.timed import end_of, run_view, side_by_side
+from wavecheck.reports.html.timed import end_of, run_view, side_by_side, world_run_view
 from wavecheck.reports.tables import comparison_notes
 from wavecheck.reports.verdicts.proof import sizes_of
-from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.comparison import Comparison, WorldComparison
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.incident.claims import Claim
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
@@ -43,7 +44,7 @@ from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.schedule import Schedule
 
 Recorded = Schedule | Explanation | Evidence
-Result = CheckResult | Sweep | Comparison | TimedRun | Recorded
+Result = CheckResult | Sweep | Comparison | WorldComparison | TimedRun | Recorded
 """What a page can show."""
 
 OPEN_MAX: Final = 1
@@ -70,6 +71,8 @@ def report(*results: Result, title: str = "") -> bytes:
                 _add_result(draft, proof, walks=proof is result.proofs[0])
         elif isinstance(result, TimedRun):
             _add_runs(draft, [result], of_run(result), scenario=None)
+        elif isinstance(result, WorldComparison):
+            _add_world_runs(draft, result)
         elif isinstance(result, Recorded):
             _add_counterexample(draft, Evidence.of(result), with_provenance=True)
     for alike in _same_but_for_seed(results):
@@ -166,6 +169,29 @@ def _add_explorer(draft: _Draft, result: CheckResult, explored: Exploration) -> 
             is_open=number == 1,
         )
     )
+
+
+def _add_world_runs(draft: _Draft, comparison: WorldComparison) -> None:
+    """Show timed runs of a world, each with its statements and tasks."""
+    scenario = comparison.scenario
+    draft.summaries[scenario.name] = scenario.summary
+    for run in comparison.runs:
+        row_id = f"r{len(draft.rows) + 1}"
+        draft.rows.append(
+            timed_row(run, row_id, scenario.properties(), scenario=scenario.name)
+        )
+        draft.timed.append(
+            Section(
+                template="world_run.html",
+                title=f"{short(run.coordinator_name)}: the run in detail",
+                id=row_id,
+                it=world_run_view(run),
+                is_open=len(comparison.runs) == 1,
+            )
+        )
+    names = ", ".join(short(run.coordinator_name) for run in comparison.runs)
+    draft.headlines.append(f"{names} in {scenario.name}, timed")
+    _add_provenance(draft, of_world_runs(comparison))
 
 
 def _same_but_for_seed(results: Sequence[Result]) -> list[list[Comparison]]:

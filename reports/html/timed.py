@@ -14,6 +14,7 @@ from wavecheck.scenarios.incident.claims import Claim
 from wavecheck.scenarios.pipeline.alerts import Alert
 from wavecheck.scenarios.pipeline.observation import BATCH_STATES
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
+from wavecheck.scenarios.worlds.timed import WorldRun
 from wavecheck.sim.kernel import TICKS_PER_SECOND
 
 _MARGIN: Final = 1.02
@@ -52,6 +53,47 @@ class RunView:
     gantt: Gantt
     alerts: tuple[AlertLine, ...]
     log: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldRunView:
+    """One run of a world that is no pipeline.
+
+    Attributes:
+        facts: (name, value).
+        statements: of each its name, and as texts: how often, waited, took.
+        tasks: of each its name, and as texts: statements, end.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    statements: tuple[tuple[str, str, str, str, str], ...]
+    tasks: tuple[tuple[str, str, str], ...]
+
+
+def world_run_view(run: WorldRun) -> WorldRunView:
+    """Lay out one run of a world."""
+    return WorldRunView(
+        facts=(
+            ("makespan", seconds(run.makespan)),
+            ("ended by", run.ended_by or "nothing could happen any more"),
+            ("steps", f"{run.steps_count:,}"),
+            ("statements", f"{run.statements_count:,}"),
+        ),
+        statements=tuple(
+            (name, f"{count:,}", seconds(waited), seconds(longest), seconds(took))
+            for name, count, waited, longest, took in run.statements
+        ),
+        tasks=tuple(
+            (
+                one.name,
+                f"{one.statements:,}",
+                f"at {one.waits_for}"
+                if one.ended_at is None
+                else f"ended after {seconds(one.ended_at)}",
+            )
+            for one in run.tasks
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

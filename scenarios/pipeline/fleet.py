@@ -16,10 +16,10 @@ from typing import Final
 from wavecheck.coordinator import Batch, Coordinator
 from wavecheck.coordinator.listener import LISTENERS
 from wavecheck.coordinator.worker import WORKERS, Worker
-from wavecheck.scenarios.pipeline.draws import Draw
 from wavecheck.scenarios.pipeline.import_job import add_import_job, policy_of
 from wavecheck.scenarios.pipeline.settings import FleetSettings
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.sim.draws import Draw
 from wavecheck.sim.kernel import TICKS_PER_SECOND, Kernel, Latency
 from wavecheck.sim.operation import Kind, Operation
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from annotated_types import Ge, Gt, Le
 
-from wavecheck.scenarios.pipeline.draws import parse_samples
+from wavecheck.sim.draws import parse_samples
 from wavecheck.sim.errors import InvalidScenario
 
 COUNT_MAX: Final = 200_000

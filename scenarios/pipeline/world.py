@@ -10,17 +10,17 @@ from dataclasses import replace
 
 from wavecheck.coordinator import Batch, BatchState, Coordinator, ImportPlan
 from wavecheck.scenarios.pipeline.alerts import Alert, fired_alerts
-from wavecheck.scenarios.pipeline.draws import (
-    Draw,
-    drawn_from,
-    parse_samples,
-    spread_evenly,
-)
 from wavecheck.scenarios.pipeline.observation import Observation
 from wavecheck.scenarios.pipeline.properties import PIPELINE_PROPERTIES
 from wavecheck.scenarios.pipeline.settings import TimingSettings
 from wavecheck.scenarios.pipeline.store import PipelineStore
 from wavecheck.sim.blame import describe_failure
+from wavecheck.sim.draws import (
+    Draw,
+    drawn_from,
+    parse_samples,
+    spread_evenly,
+)
 from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.faults import Adversary, FaultPlan
 from wavecheck.sim.kernel import (

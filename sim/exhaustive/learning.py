@@ -80,6 +80,9 @@ class Learner:
             raise refuse(
                 "the world is timed", task="(none)", likely="a kernel with timed=True"
             )
+        unprovable = getattr(world, "unprovable", "")
+        if unprovable:
+            raise refuse(unprovable, task="(none)", likely="it is no task of the world")
         self.world = world
         self.properties: tuple[Property, ...] = tuple(
             with_no_error(

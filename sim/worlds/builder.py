@@ -6,7 +6,14 @@ engine's parts and no domain.
 """
 
 import inspect
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Generator,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from wavecheck.sim.blame import calling_at
@@ -40,11 +47,13 @@ from wavecheck.sim.parts import (
     Table,
     Timers,
 )
+from wavecheck.sim.processes import Resource, Surrounding
 from wavecheck.sim.property import Property
 from wavecheck.sim.task import Task
 from wavecheck.sim.worlds.faults import InjectedFailure, sources
 from wavecheck.sim.worlds.judging import Judging
 from wavecheck.sim.worlds.statements import OwnStatement, waiting
+from wavecheck.sim.worlds.timing import Duration, Latencies
 
 _AGAIN: Final = " again"  # after the name of a task that begins again
 _Planned = tuple[str, Callable[..., Any], tuple[Any, ...], bool, bool]
@@ -67,6 +76,9 @@ class WorldBuilder(Judging):
         code: what is under test: a function or a class; None where none is named.
         settings: all sizes and parameters.
         store: itself.
+        latencies: how long statements take in a timed run.
+        surrounding: SimPy's processes and resources; None: there are none.
+        unprovable: why no proof can be made; empty: nothing is known against it.
         under_test: what `fresh` has made for this execution.
     """
 
@@ -81,6 +93,10 @@ class WorldBuilder(Judging):
         self._adversary: Adversary | None = None
         self._fresh: list[_Fresh] = []
         self._alike: list[tuple[str, ...]] = []
+        self._processes: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = []
+        self.latencies = Latencies(kernel)
+        self.surrounding: Surrounding | None = None
+        self.unprovable = ""
 
     if TYPE_CHECKING:  # a world keeps its parts on the builder, by names of its own
 
@@ -251,6 +267,68 @@ class WorldBuilder(Judging):
         """Wait; without time the sleep may end at any moment."""
         return self.kernel.sleep(round(seconds * 1_000_000))
 
+    def latency(
+        self, seconds: Duration, *, spread: float = 0.0, of: Any = None
+    ) -> None:
+        """Say how long statements take in a timed run; a millisecond if not said.
+
+        Args:
+            seconds: a number; measured values, of which one is drawn; or a function
+                that draws one, such as `lambda: random.expovariate(1 / 3)`.
+            spread: a number lies evenly around itself, by at most this share.
+            of: whose: a part, a statement of the world's own, or the name of a
+                statement such as `"commit"`; every other statement's if not given.
+        """
+        name = of if isinstance(of, str) else ""
+        if isinstance(of, OwnStatement):
+            name = of.statement.name
+        elif of is not None and not name:
+            name = of.name
+        self.latencies.declare(name, seconds, spread)
+
+    # Surroundings -----------------------------------------------------------------
+
+    @property
+    def env(self) -> Surrounding:
+        """SimPy's environment for processes around the code under test, in seconds."""
+        if self.surrounding is None:
+            self.surrounding = Surrounding(self.kernel)
+        return self.surrounding
+
+    def process(
+        self, name: str, function: Callable[..., Generator[Any, Any, Any]], *args: Any
+    ) -> None:
+        """Add an ordinary SimPy process to what surrounds the code under test.
+
+        It yields events of SimPy, made by `w.env` or by resources, and may yield
+        statements of the world. It may begin others: `w.env.process(generator)`. In a
+        search each of its timeouts may end at any moment; a proof refuses it.
+
+        Args:
+            name: unique in the world.
+            function: a generator function, called anew in every execution.
+            args: of the function.
+        """
+        if not inspect.isgeneratorfunction(function):
+            raise self._refused(
+                f"process {name!r} is {function!r}",
+                "a generator function and its arguments: w.process(name, function,"
+                " *args)",
+            )
+        if any(name == known for known, *_ in (*self._tasks, *self._processes)):
+            raise self._refused(f"two processes are called {name!r}", "different names")
+        self._processes.append((name, function, args))
+
+    def resource(self, name: str, kind: Callable[..., Any], *args: Any) -> Resource:
+        """Return a resource of SimPy's for processes, new in each execution.
+
+        Args:
+            name: of it, in the event log of a timed run.
+            kind: `simpy.Resource`, `simpy.Store`, `simpy.Container` or the like.
+            args: of the class, after the environment.
+        """
+        return self.env.resource(name, kind, *args)
+
     # Tasks ------------------------------------------------------------------------
 
     def task(
@@ -317,8 +395,11 @@ class WorldBuilder(Judging):
         Raises:
             InvalidScenario: there is no task, or no part.
         """
-        if not self._tasks:
+        if not self._tasks and not self._processes:
             raise InvalidScenario("the world has no task\nnext: w.task(name, function)")
+        if self._processes:
+            name = self._processes[0][0]
+            self.unprovable = f"process {name} is SimPy's, which shows no state"
         parts = list(self.kernel.parts.values())
         for part in parts[1:]:
             part.wake_with(parts[0])  # a guard may look at any part
@@ -349,12 +430,19 @@ class WorldBuilder(Judging):
 
     def start(self) -> None:
         """Spawn the tasks of one execution."""
+        if self.surrounding is not None:
+            names = [one[0] for one in self._tasks] + [
+                one[0] for one in self._processes
+            ]
+            self.surrounding.renew(names)
         for one in self._fresh:
             one.renew()
         self.under_test = tuple(one.made for one in self._fresh) or None
         for name, function, args, is_daemon, _ in self._tasks:
             coroutine = self.running(function, args)
             self.kernel.spawn(coroutine, name, is_daemon=is_daemon)
+        for name, function, args in self._processes:
+            self.env.begin(function(*args), name)
         if self._adversary is not None:
             self._adversary.start()
 

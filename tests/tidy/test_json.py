@@ -13,10 +13,17 @@ EVIDENCE = ROOT / "scenarios" / "incident" / "data"
 FILES = f"--batches {EVIDENCE}/batches.csv --calls {EVIDENCE}/calls.csv"
 OF_DATA = {  # objects whose names are data: not theirs, but what they hold is described
     *("settings", "batches", "violations", "missing", "faults", "fits", "columns"),
-    *("batches_by_status", "derived_batches_by_status", "distributions", "parameters"),
+    *(
+        "state",
+        "batches_by_status",
+        "derived_batches_by_status",
+        "distributions",
+        "parameters",
+    ),
 }
 COMMANDS = {
     "A run": "run import-job -c stalling",
+    "A run of a world": "run zoo/rq-739",
     "`check --json`": "check wd -c progressive --executions 300",
     "`check --strategy exhaustive --json`": "check wd -c stalling"
     " --strategy exhaustive",

@@ -101,7 +101,7 @@ def test_a_state_graph(cli):
     [
         (("nowhere.json", "--format", "csv"), "nowhere.json: no such file"),
         (("import-jb", "--format", "csv"), "did you mean 'import-job'?"),
-        (("wd", "--format", "perfetto"), "no virtual time"),
+        (("import-job", "--format", "vidigi"), "--format csv"),
         (("wd", "--format", "mermaid"), "--save DIR"),
         (("wd", "--format", "graphml", "--set", "listeners=4"), "too many states"),
         (("import-job", "--format", "svg"), "--format"),

@@ -3,12 +3,12 @@
 import pytest
 
 from wavecheck.coordinator import VARIANTS
-from wavecheck.scenarios.pipeline.draws import drawn_from, parse_samples
 from wavecheck.scenarios.pipeline.fleet import FleetWorld
 from wavecheck.scenarios.pipeline.import_job import ImportJobWorld
 from wavecheck.scenarios.pipeline.measurement import SeededRuns
 from wavecheck.scenarios.pipeline.settings import FleetSettings, ImportJobSettings
 from wavecheck.scenarios.pipeline.timed_run import simulate
+from wavecheck.sim.draws import drawn_from, parse_samples
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.prng import Stream

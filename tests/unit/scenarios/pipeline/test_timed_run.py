@@ -9,12 +9,12 @@ import pytest
 from wavecheck.coordinator import VARIANTS, BatchState, Claiming, WaveState
 from wavecheck.coordinator.listener import LISTENERS, ProgressiveListener
 from wavecheck.coordinator.worker import WORKERS, Worker
-from wavecheck.scenarios.pipeline.draws import spread_evenly
 from wavecheck.scenarios.pipeline.import_job import ImportJobWorld, policy_of
 from wavecheck.scenarios.pipeline.incident import IncidentWorld, Timeline
 from wavecheck.scenarios.pipeline.observation import BATCH_STATES
 from wavecheck.scenarios.pipeline.settings import ImportJobSettings, IncidentSettings
 from wavecheck.scenarios.pipeline.timed_run import LOGGER_NAME, simulate
+from wavecheck.sim.draws import spread_evenly
 from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.prng import Stream

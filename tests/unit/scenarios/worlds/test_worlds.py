@@ -90,6 +90,9 @@ COMMANDS = [
     ["explain", "found/jobs-plain-a_job_is_done_once.json", "--html", "e.html"],
     ["explain", "found/jobs-plain-a_job_is_done_once.json", "--test", "test_it.py"],
     ["list", "shop.py"],
+    ["run", "WORLD", "-c", "plain", "-c", "guarded", "--html", "r.html"],
+    ["compare", "WORLD", "--until", "1h", "--json", "-"],
+    *(["export", "WORLD", "--format", form] for form in ("vidigi", "csv", "perfetto")),
     *(
         ["export", "found/jobs-plain-a_job_is_done_once.json", "--format", form]
         for form in ("perfetto", "shiviz", "mermaid", "graphml", "csv")

@@ -1,6 +1,6 @@
 """Where times come from: an even spread, or values that were measured.
 
-Knows streams of random numbers and nothing of a pipeline. Values that were measured are
+Knows streams of random numbers and no world. Values that were measured are
 drawn with replacement, each equally likely: an empirical distribution needs no formula,
 and the same seed draws the same values on every machine. A fitted formula comes in the
 same form, as a list of its quantiles.
