@@ -21,11 +21,14 @@ _DRIVERS: Final = {
     "psycopg2": "psycopg2",
     "sqlalchemy": "sqlalchemy",
     "django": "django",
+    "celery": "celery",
 }
 """Packages that code under test may use, each with the module that stands below it."""
 
 _ALWAYS: Final = ("psycopg", "psycopg2", "psycopg_pool")
 """Those that code may import late; the others take long to import."""
+
+_INSTALLED: Final = tuple(one for one in _DRIVERS if one != "celery")
 
 _FAMILY: Final = "postgresql"
 
@@ -74,9 +77,14 @@ class PostgreSQL:
         tables = [recorded.table_of(one) for one in calls]
         self._kernel = kernel
         self._isolation = isolation
-        self.database = Database(kernel, ";\n".join([ddl, *tables]), rows=completed)
+        self.database = Database(
+            kernel,
+            ";\n".join([ddl, *tables]),
+            rows=completed,
+            name=name or "database",
+        )
         make_reachable(kernel, _FAMILY, self, name)
-        for package in _DRIVERS:
+        for package in _INSTALLED:
             is_likely = package in _ALWAYS or package in sys.modules
             if is_likely and find_spec(package) is not None:
                 _driver(package, package).install()
@@ -132,6 +140,24 @@ class PostgreSQL:
                 f"next: w.postgresql(..., calls=[{name!r}])"
             )
         return recorded.RecordedCalls(self._kernel, self.database, name, **options)
+
+    def celery(self, app: Any, name: str = "celery", **options: Any) -> None:
+        """Let Celery's tasks, as the code under test calls them, be tasks of the world.
+
+        Each `delay` and `apply_async` is a row of a table, and starts the task; whether
+        it is acknowledged early or late is what the task's `acks_late` says.
+
+        Args:
+            app: Celery's.
+            name: of the table, one of those that the database was made with.
+            options: `fails` and `loses`, of `RecordedCalls`.
+        """
+        celery = _driver("celery", "db.celery()")
+        told = {
+            "runs": celery.runs_of(app),
+            "acknowledges": celery.acknowledges_of(app),
+        }
+        celery.install(self._kernel, self.calls(name, **told, **options))
 
 
 def _read(schema: Any, rows: Rows) -> tuple[str, Rows]:

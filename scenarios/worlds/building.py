@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wavecheck.sim.task import Task
 from wavecheck.sim.worlds.builder import WorldBuilder
 from wavecheck.sim.worlds.judging import message_of
 
@@ -111,3 +112,13 @@ class Builder(WorldBuilder):
         from wavecheck.scenarios.drivers.running import run_code
 
         return run_code(function, args)
+
+    def _restart(self, task: Task) -> None:
+        """Let a task that has died begin again, if it does; also one of a call's."""
+        if self.databases:
+            from wavecheck.scenarios.drivers.recorded import redelivered
+
+            again = redelivered(self.kernel, task)
+            if again is not None:
+                self.kernel.spawn(again, f"{task.name} again")
+        super()._restart(task)

@@ -21,7 +21,7 @@ from wavecheck.sim.exhaustive.anatomy import IdentityMap, vars_of
 LIBRARIES: Final = frozenset(
     {
         *("psycopg", "psycopg_binary", "psycopg_pool", "psycopg2", "asyncpg"),
-        *("sqlalchemy", "django", "asgiref"),
+        *("sqlalchemy", "django", "asgiref", "celery", "kombu", "vine"),
     }
 )
 """Database libraries, see `libraries`: what they keep of a task is in objects that the
