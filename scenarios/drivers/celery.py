@@ -8,7 +8,7 @@ Known gap: `retry`, chains and results are Celery's own, and need a worker.
 from collections.abc import Callable
 from typing import Any, Final
 
-from celery.app.task import Task
+from celery.app.task import Task  # type: ignore[import-untyped]  # has no types
 
 from wavecheck.scenarios.drivers.reaching import replace
 from wavecheck.scenarios.drivers.recorded import EARLY, LATE, RecordedCalls

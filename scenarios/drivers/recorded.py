@@ -137,7 +137,9 @@ class RecordedCalls:
         """Run the task that a call names."""
         args = json.loads(given)
         named = args.pop() if args and isinstance(args[-1], dict) else {}
-        run = partial(self._run_by(method), *args, **named)  # type: ignore[arg-type]  # asked before
+        function = self._run_by(method)
+        assert function is not None, "a call that names no task"
+        run = partial(function, *args, **named)
         await run_code(run)
         if self._late(method) and await Operation[int](_ACKNOWLEDGE, self, (method,)):
             await run_code(run)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from wavecheck.scenarios.sql.frame import Frame
+from wavecheck.scenarios.sql.frame import Deferred, Frame
 from wavecheck.scenarios.sql.schema import (
     ForeignKey,
     TableSchema,
@@ -234,6 +234,10 @@ class Constraints:
                 [before[one] for one in key.columns]
             ):
                 continue
+            if key.is_deferred:
+                late = Deferred(self.table.name, key.name, values, is_left=False)
+                frame.deferred.append(late)
+                continue
             frame.checks.append(partial(self._check_parent, frame, key, values))
 
     def _check_parent(self, frame: Frame, key: ForeignKey, values: Row) -> None:
@@ -274,7 +278,11 @@ class Constraints:
             if None in old:
                 continue
             new = None if after is None else tuple([after[one] for one in columns])
-            if old != new:
+            action = key.on_delete if new is None else key.on_update
+            if old != new and key.is_deferred and action == "no action":
+                late = Deferred(child.name, key.name, old, is_left=True)
+                frame.deferred.append(late)
+            elif old != new:
                 frame.checks.append(partial(self._let_go, frame, child, key, old, new))
 
     def _let_go(

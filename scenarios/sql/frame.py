@@ -24,6 +24,22 @@ class SessionFacts(NamedTuple):
     currvals: tuple[tuple[str, int], ...] = ()
 
 
+class Deferred(NamedTuple):
+    """A foreign key that is to be checked when the transaction commits.
+
+    Attributes:
+        child: the table that refers.
+        constraint: the name of its foreign key.
+        values: that are referred to.
+        is_left: the row with these values has gone; else one that refers has come.
+    """
+
+    child: str
+    constraint: str
+    values: tuple[Any, ...]
+    is_left: bool
+
+
 class Surroundings(Protocol):
     """What a database offers to statements, beside its rows."""
 
@@ -62,6 +78,7 @@ class Frame(list[Any]):
         currvals: sequences that the statement has moved.
         touched: rows that the statement has changed: table and key.
         checks: what is left to do when all rows are changed.
+        deferred: what is left to check at the end of the transaction.
         cascades: what deletes or changes rows that refer to others, by table.
     """
 
@@ -70,6 +87,7 @@ class Frame(list[Any]):
         "cascades",
         "checks",
         "currvals",
+        "deferred",
         "facts",
         "params",
         "results",
@@ -100,6 +118,7 @@ class Frame(list[Any]):
         self.snapshot = ""
         self.touched: set[tuple[str, Any]] = set()
         self.checks: list[Callable[[], None]] = []
+        self.deferred: list[Deferred] = []
         self.cascades: Mapping[str, Any] = {}
 
     def cascade(self, table: str, *arguments: Any) -> None:

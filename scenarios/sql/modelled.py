@@ -7,6 +7,8 @@ own and no part; what others could see is in the parts of its database.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from wavecheck.scenarios.sql.deferring import questions, violation
+from wavecheck.scenarios.sql.frame import Deferred
 from wavecheck.scenarios.sql.parsing import (
     Fields,
     NotModelled,
@@ -86,6 +88,7 @@ class ModelSession:
         self._began = -1
         self._savepoints: tuple[str, ...] = ()
         self._currvals: tuple[tuple[str, int], ...] = ()
+        self._deferred: tuple[Deferred, ...] = ()
         self._is_closed = False
 
     async def execute(self, sql: str, parameters: Sequence[object] = ()) -> Answer:
@@ -216,6 +219,8 @@ class ModelSession:
 
     def _note(self, done: Performed) -> None:
         self._slot, self._number = done.slot, done.number
+        if done.deferred:
+            self._deferred = tuple(dict.fromkeys([*self._deferred, *done.deferred]))
         if self.status is not TransactionStatus.IDLE:
             self._began = done.began
         if done.currvals:
@@ -227,9 +232,49 @@ class ModelSession:
         """Commit a statement that was a transaction of its own."""
         if not done.slot:
             return
+        await self._check_deferred()
         slot, self._slot = self._slot, 0
         ended = await self._commit(slot)
         self._raise(ended)
+
+    async def _check_deferred(self) -> None:
+        """Check what was left for the end of the transaction.
+
+        Raises:
+            SQLError: a row refers to none; the transaction is rolled back.
+        """
+        late, self._deferred = self._deferred, ()
+        schema = self._database.schema
+        try:
+            for one in late:
+                if one.is_left and self._next_level is not Level.READ_COMMITTED:
+                    what = "a deferred foreign key to a row that goes, at this level"
+                    raise refusal(NotModelled(what), one.constraint)
+                still, question = questions(schema, one)
+                if bool(await self._ask(still, one.values)) is one.is_left:
+                    continue
+                if bool(await self._ask(question, one.values)) is one.is_left:
+                    raise violation(schema, one)
+        except SQLError:
+            slot = self._slot
+            self._forget()
+            await take(named(rollback_step, "rollback"), self._database, slot)
+            raise
+
+    async def _ask(self, sql: str, params: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the rows of a query of the database's own, in the transaction."""
+        call = Call(
+            sql,
+            params,
+            self._slot,
+            self._next_level,
+            self._number,
+            len(self._savepoints),
+            False,
+            self._began,
+        )
+        plan = plan_of(self._database, sql, params)
+        return (await self.go_on(call, named(statement_step, plan.command))).rows
 
     async def _commit(self, slot: int) -> Performed:
         try:
@@ -301,8 +346,10 @@ class ModelSession:
                 raise refusal(NotModelled(f"a transaction with {name}"), sql)
 
     async def _end(self, *, is_commit: bool) -> Answer:
-        slot, status = self._slot, self.status
-        is_failed = status is TransactionStatus.FAILED
+        is_failed = self.status is TransactionStatus.FAILED
+        if is_commit and self._slot and not is_failed:
+            await self._check_deferred()
+        slot = self._slot
         self._forget()
         command = "COMMIT" if is_commit and not is_failed else "ROLLBACK"
         if not slot:
@@ -316,6 +363,7 @@ class ModelSession:
     def _forget(self, *, closed: bool = False) -> None:
         self.status = TransactionStatus.IDLE
         self._slot, self._began, self._savepoints = 0, -1, ()
+        self._deferred = ()
         self._next_level = self._level
         if closed:
             self._number, self._is_closed = 0, True

@@ -93,6 +93,7 @@ class ForeignKey:
         references: names of its columns; empty: its primary key.
         on_delete: what becomes of the rows: a value of `ACTIONS`.
         on_update: likewise.
+        is_deferred: it is checked when the transaction commits.
     """
 
     name: str
@@ -101,6 +102,7 @@ class ForeignKey:
     references: tuple[str, ...]
     on_delete: str
     on_update: str
+    is_deferred: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -307,9 +309,21 @@ def _column(
             "CONSTR_FOREIGN",
         ):
             later.append((body, (name,)))
+        elif kind_of in _DEFERRING and later:
+            constraint, names = later.pop()
+            later.append(({**constraint, **_DEFERRING[kind_of]}, names))
         elif kind_of != "CONSTR_NULL":
             raise NotModelled(_constraint_words(kind_of), body.get("location", -1))
     return later
+
+
+_DEFERRING: Final[dict[str, Fields]] = {
+    "CONSTR_ATTR_DEFERRABLE": {"deferrable": True},
+    "CONSTR_ATTR_DEFERRED": {"deferrable": True, "initdeferred": True},
+    "CONSTR_ATTR_NOT_DEFERRABLE": {},
+    "CONSTR_ATTR_IMMEDIATE": {},
+}
+"""What follows a constraint of a column, as a constraint of a table says it."""
 
 
 def _constraint_words(contype: str) -> str:
@@ -326,7 +340,8 @@ def _give_sequence(made: Schema, table: TableSchema, column: TableColumn) -> Non
 def _constrain(table: TableSchema, fields: Fields, columns: Sequence[str]) -> None:
     """Add a constraint to a table."""
     kind = fields["contype"]
-    if fields.get("deferrable") or fields.get("initdeferred"):
+    is_deferrable = fields.get("deferrable") or fields.get("initdeferred")
+    if is_deferrable and kind != "CONSTR_FOREIGN":
         raise NotModelled("a DEFERRABLE constraint", fields.get("location", -1))
     if kind in ("CONSTR_PRIMARY", "CONSTR_UNIQUE"):
         only(fields, "contype", "conname", "keys", "nulls_not_distinct", of="a key")
@@ -380,6 +395,8 @@ def _refer(table: TableSchema, fields: Fields, columns: Sequence[str]) -> None:
         "fk_del_action",
         "initially_valid",
         "skip_validation",
+        "deferrable",
+        "initdeferred",
         of="a foreign key",
     )
     if fields.get("fk_matchtype", "s") != "s":
@@ -393,6 +410,7 @@ def _refer(table: TableSchema, fields: Fields, columns: Sequence[str]) -> None:
             references=tuple(strings(fields.get("pk_attrs", []))),
             on_delete=ACTIONS[fields.get("fk_del_action", "a")],
             on_update=ACTIONS[fields.get("fk_upd_action", "a")],
+            is_deferred=bool(fields.get("initdeferred")),
         )
     )
 

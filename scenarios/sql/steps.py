@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from wavecheck.scenarios.sql.acting import Notice
 from wavecheck.scenarios.sql.compiling import Plan, compiled
-from wavecheck.scenarios.sql.frame import Frame, SessionFacts
+from wavecheck.scenarios.sql.frame import Deferred, Frame, SessionFacts
 from wavecheck.scenarios.sql.parsing import NotModelled, refusal
 from wavecheck.scenarios.sql.session import SQLError
 from wavecheck.scenarios.sql.values import kept, type_of
@@ -89,6 +89,7 @@ class Performed(NamedTuple):
         began: ticks that had passed when the transaction began.
         currvals: sequences that the statement has moved.
         error: SQLSTATE, message, detail and constraint; empty: it did not fail.
+        deferred: foreign keys that are to be checked when the transaction commits.
     """
 
     rows: tuple[tuple[Any, ...], ...] = ()
@@ -98,6 +99,7 @@ class Performed(NamedTuple):
     began: int = -1
     currvals: tuple[tuple[str, int], ...] = ()
     error: tuple[str, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
 
     def __str__(self) -> str:
         if self.error:
@@ -158,7 +160,10 @@ def statement_step(database: "Database", call: Call) -> Any:
     if isinstance(result, Unfinished):
         return result, number, began
     currvals = tuple(frames[-1].currvals.items()) if frames else ()
-    done = Performed(slot=slot, number=number, began=began, currvals=currvals)
+    deferred = tuple(frames[-1].deferred) if frames else ()
+    done = Performed(
+        slot=slot, number=number, began=began, currvals=currvals, deferred=deferred
+    )
     return _concluded(database, call, done, result)
 
 

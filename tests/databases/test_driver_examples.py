@@ -1,5 +1,7 @@
 """The examples on drivers: code that knows nothing of us, and one world file each."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,26 @@ def test_the_fixed_code_is_proved(world):
     """No schedule of the fixed code violates anything, within the world's sizes."""
     found = outcomes(prove(f"{EXAMPLES}/{world}", "fixed"))
     assert set(found.values()) == {Outcome.PROVED}
+
+
+def test_the_queue_in_django():
+    """In a process of its own, for its settings: faulty now, and proved once fixed."""
+
+    def run(*arguments):
+        command = [Path(sys.executable).parent / "wavecheck", *arguments]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=EXAMPLES
+        )
+        assert not done.stderr
+        return done.returncode, done.stdout
+
+    world = "django_jobs/world.py"
+    status, shown = run("check", world, "-c", "now", "--executions", "60")
+    assert status == 1
+    assert "violates 2 of 2 properties: notified twice, charged wrongly" in shown
+    status, shown = run("prove", world, "-c", "fixed")
+    assert status == 0
+    assert "PROVED    no state of 249 violates it" in shown
 
 
 def test_the_world_file_of_the_orders_is_short():

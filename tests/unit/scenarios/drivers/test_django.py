@@ -5,17 +5,18 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
-settings.configure(
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": "shop",
-            "HOST": "db.example",
-        }
-    },
-    USE_TZ=True,
-    SECRET_KEY="none",
-)
+if not settings.configured:  # another test of this process has done it
+    settings.configure(
+        DATABASES={
+            "default": {
+                "ENGINE": "django.db.backends.postgresql",
+                "NAME": "shop",
+                "HOST": "db.example",
+            }
+        },
+        USE_TZ=True,
+        SECRET_KEY="none",
+    )
 django.setup()
 
 from django.db import models  # noqa: E402 - it needs the settings
