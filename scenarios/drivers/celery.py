@@ -50,12 +50,16 @@ def _apply_async(task: Any, args: Any = None, kwargs: Any = None, **_: Any) -> A
     return calls.perform(task.name, tuple(args or ()), kwargs or {})
 
 
-def install(kernel: Kernel, calls: RecordedCalls) -> None:
-    """Let tasks that are called in a world's task be recorded.
+def attach(kernel: Kernel, calls: RecordedCalls) -> None:
+    """Let the tasks that are called in a kernel's tasks be recorded.
 
     Args:
         kernel: whose.
         calls: record them.
     """
     kernel.services[_SERVICE] = calls
+
+
+def install() -> None:
+    """Let no task of Celery's that is called in a world's task reach a broker."""
     replace(Task, "apply_async", _apply_async)

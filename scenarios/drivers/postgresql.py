@@ -19,16 +19,15 @@ _DRIVERS: Final = {
     "psycopg": "psycopg3",
     "psycopg_pool": "psycopg_pool",
     "psycopg2": "psycopg2",
+    "asyncpg": "asyncpg",
     "sqlalchemy": "sqlalchemy",
     "django": "django",
     "celery": "celery",
 }
 """Packages that code under test may use, each with the module that stands below it."""
 
-_ALWAYS: Final = ("psycopg", "psycopg2", "psycopg_pool")
+_ALWAYS: Final = ("psycopg", "psycopg2", "psycopg_pool", "asyncpg")
 """Those that code may import late; the others take long to import."""
-
-_INSTALLED: Final = tuple(one for one in _DRIVERS if one != "celery")
 
 _FAMILY: Final = "postgresql"
 
@@ -84,7 +83,7 @@ class PostgreSQL:
             name=name or "database",
         )
         make_reachable(kernel, _FAMILY, self, name)
-        for package in _INSTALLED:
+        for package in _DRIVERS:
             is_likely = package in _ALWAYS or package in sys.modules
             if is_likely and find_spec(package) is not None:
                 _driver(package, package).install()
@@ -108,6 +107,11 @@ class PostgreSQL:
         """Return a psycopg2 connection, a new one for each task that is given it."""
         psycopg2 = _driver("psycopg2", "db.connect_psycopg2()")
         return running.Fresh(lambda: psycopg2.connection_to(self, **options))
+
+    def connect_asyncpg(self) -> running.Fresh:
+        """Return an asyncpg connection, a new one for each task that is given it."""
+        asyncpg = _driver("asyncpg", "db.connect_asyncpg()")
+        return running.Fresh(lambda: asyncpg.connection_to(self))
 
     def engine(self, **options: Any) -> Any:
         """Return an engine of SQLAlchemy's, on psycopg.
@@ -157,7 +161,8 @@ class PostgreSQL:
             "runs": celery.runs_of(app),
             "acknowledges": celery.acknowledges_of(app),
         }
-        celery.install(self._kernel, self.calls(name, **told, **options))
+        celery.install()
+        celery.attach(self._kernel, self.calls(name, **told, **options))
 
 
 def _read(schema: Any, rows: Rows) -> tuple[str, Rows]:

@@ -8,10 +8,12 @@ not ask the server for its version and settings, which are known; and `scoped_se
 has a session for each task, as for each thread.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Engine, MetaData, create_engine, dialects
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_cursor
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.postgresql.psycopg import (
     PGDialect_psycopg,
@@ -158,7 +160,24 @@ def install() -> None:
     replace(PGDialect, "_set_backslash_escapes", _escape_as_standard)
     for kind in (PGDialect_psycopg, PGDialectAsync_psycopg):
         replace(kind, "_type_info_fetch", lambda dialect, line, name: None)
+    replace(AsyncAdapt_asyncpg_cursor, "_prepare_and_execute", _perform_on_asyncpg)
     replace(PGDialect_psycopg2, "_hstore_oids", lambda dialect, line: None)
+
+
+async def _perform_on_asyncpg(cursor: Any, operation: str, parameters: Any) -> None:
+    """Perform a statement; asyncpg's own would ask for its columns before it runs."""
+    adapted = cursor._adapt_connection
+    async with adapted._execute_mutex:
+        if adapted._transaction is None:
+            await adapted._start_transaction()
+        try:
+            answer = await adapted._connection.answer(operation, parameters or ())
+        except Exception as error:
+            cursor._handle_exception(error)
+        columns = [(one.name, *[None] * 6) for one in answer.columns]
+        cursor._description = columns or None
+        cursor._rows = deque(adapted._connection.records(answer))
+        cursor._rowcount = answer.rows_count
 
 
 def _escape_as_standard(dialect: Any, connection: Any) -> None:

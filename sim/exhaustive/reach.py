@@ -39,6 +39,7 @@ from typing import Any, Final, TypeVar
 
 from numpy.random import BitGenerator
 
+from wavecheck.sim.event_loop import LOOP
 from wavecheck.sim.exhaustive.anatomy import (
     ATOMS,
     BY_ITSELF,
@@ -504,12 +505,12 @@ def _is_plain(kind: type) -> bool:
 
 
 def _is_sink(value: object) -> bool:
-    """Return whether something is where the process writes to, or all its modules."""
+    """Return whether this is where the process writes to, all modules, or the loop."""
     return any(
         value is one
         for one in (
             *(sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__),
-            sys.modules,
+            *(sys.modules, LOOP),
         )
     )
 

@@ -23,6 +23,7 @@ def outcomes(result):
         ("psycopg2_worker/world.py:jobs", "run twice"),
         ("sqlalchemy_orders/world.py:dispatching", "labelled twice"),
         ("sqlalchemy_orders/world.py:delivering", "mailed twice"),
+        ("asyncio_service/world.py:paying", "paid twice"),
     ],
 )
 def test_the_first_code_is_faulty_and_the_fixed_one_is_not(world, broken):
@@ -39,6 +40,7 @@ def test_the_first_code_is_faulty_and_the_fixed_one_is_not(world, broken):
         "psycopg_worker/world.py:mailer",
         "sqlalchemy_orders/world.py:dispatching",
         "sqlalchemy_orders/world.py:delivering",
+        "asyncio_service/world.py:paying",
     ],
 )
 def test_the_fixed_code_is_proved(world):
