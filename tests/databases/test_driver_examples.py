@@ -57,7 +57,6 @@ def test_the_queue_in_django():
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, cwd=EXAMPLES
         )
-        assert not done.stderr
         return done.returncode, done.stdout
 
     world = "django_jobs/world.py"
