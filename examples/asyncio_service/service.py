@@ -35,7 +35,7 @@ async def _pay(pool, bank, invoice_id):
 
 
 async def pay_due_fixed(bank):
-    """The same: an invoice is claimed first, and one whose answer is late is not due."""
+    """The same: an invoice is claimed first; one whose answer is late is not due."""
     async with asyncpg.create_pool(DATABASE_URL) as pool:
         due = await pool.fetch("SELECT id FROM invoices WHERE state = 'due'")
         async with asyncio.TaskGroup() as group:
