@@ -56,6 +56,7 @@ class EffortOptions(TypedDict, total=False):
     threads: int
     jobs: int
     cluster: str | None
+    db: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ class Effort:
         threads: how many look up states at once in a proof.
         jobs: processes of this machine; 0: one for each core.
         cluster: address of a Dask scheduler, instead of `jobs`.
+        db: address of a PostgreSQL server, on which worlds with a PostgreSQL database
+            run, with the drivers themselves; None: in the model.
     """
 
     strategy: Annotated[
@@ -146,6 +149,14 @@ class Effort:
         Spelling(
             flag="--cluster",
             meaning="A Dask scheduler: tcp://HOST:8786.",
+            metavar="URL",
+        ),
+    ] = None
+    db: Annotated[
+        str | None,
+        Spelling(
+            flag="--db",
+            meaning="Run on this PostgreSQL itself: postgresql://USER@HOST/DB.",
             metavar="URL",
         ),
     ] = None

@@ -105,6 +105,8 @@ class Evidence:
         )
         if told.no_return is None or told.no_return.is_exact or deadline.is_over():
             return told
+        if self.subject.server is not None:
+            return told  # the states on a server are no tables that could be learnt
         exact = exact_no_return(self.subject, self.schedule, deadline)
         if exact is None:
             return told

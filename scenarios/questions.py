@@ -80,6 +80,10 @@ def ask(
         CannotLearn: the code under test hides state from a proof.
     """
     approach_of(effort)  # what does not fit is said before a process is started
+    if effort.db is not None:
+        from wavecheck.scenarios.server.asking import ask_on_server
+
+        return ask_on_server(subject, effort, watch, deadline)
     if effort.jobs == 1 and effort.cluster is None:
         return answer(subject, effort, watch, deadline)
     from wavecheck.scenarios.campaign.cluster import engine_of

@@ -8,9 +8,10 @@ smaller ones, and a recorded schedule; searches nothing.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.catalogue import find_scenario
+from wavecheck.scenarios.drivers.postgresql import SERVER
 from wavecheck.scenarios.loading import coordinator_name, load_coordinator
 from wavecheck.scenarios.scenario import Scenario, plain_settings
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
@@ -31,6 +32,9 @@ from wavecheck.sim.search.search import Sizes, WorldFamily
 from wavecheck.sim.task import Rule
 from wavecheck.sim.world import World
 
+if TYPE_CHECKING:
+    from wavecheck.scenarios.server.serving import Server
+
 STEPS_MAX: Final = 100_000
 _FAULT: Final = "fault "  # before a kind of fault, in the names of sizes
 
@@ -46,6 +50,7 @@ class Subject:
         settings: validated.
         faults: the fault plan.
         properties: names of what is judged; empty: all that need no time.
+        server: on which its databases are; None: in the model.
     """
 
     scenario: Scenario
@@ -54,6 +59,7 @@ class Subject:
     settings: Any
     faults: FaultPlan
     properties: tuple[str, ...] = ()
+    server: "Server | None" = None
 
     @classmethod
     def of(
@@ -164,6 +170,8 @@ class Subject:
     def world(self) -> World:
         """Return the scenario's world on an untimed kernel."""
         kernel = Kernel(timed=False, steps_max=STEPS_MAX)
+        if self.server is not None:
+            kernel.services[SERVER] = self.server.place()
         world = self.scenario.build(kernel, self.coordinator_type, self.settings)
         if self.faults:
             world.plan_faults(self.faults)

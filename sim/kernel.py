@@ -96,6 +96,8 @@ class Kernel(simpy.Environment):
         is_fair: that has happened in this execution.
         was_cut: this execution went on after `steps_max` steps, or went round in a loop
             though it was fair, and was ended there.
+        was_known: this execution came to a state whose futures are explored, and was
+            ended there.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class Kernel(simpy.Environment):
         self.fair_after: int | None = None
         self.is_fair = False
         self.was_cut = False
+        self.was_known = False
         self._state: tuple[Any, ...] = ()  # at the last pause of a fair execution
         self.refuses_waking: Callable[[str], None] | None = None
         self.processes: dict[str, event_loop.Process] = {}
@@ -252,7 +255,7 @@ class Kernel(simpy.Environment):
         self.steps_count = 0
         self._pause_at = self._next_pause()
         self.choices = []
-        self.is_stopped = self.is_fair = self.was_cut = False
+        self.is_stopped = self.is_fair = self.was_cut = self.was_known = False
         for part in self.parts.values():
             part.waiters.clear()
             part.rewind()

@@ -34,38 +34,24 @@ from wavecheck.coordinator.sql.scripting import (
     statement_text,
     tables_text,
 )
-from wavecheck.coordinator.sql.sessions import LockstepSession, open_session
 from wavecheck.coordinator.sql.store import Clock, SQLStore, Wait
 from wavecheck.coordinator.sql.transactions import in_one_transaction
-from wavecheck.coordinator.sql.waiting import (
-    backend_of,
-    blockers_of,
-    break_circle,
-    version_of,
-)
-from wavecheck.coordinator.sql.workspace import Workspace, workspace
 
 __all__ = [
     "REFUSALS",
     "Clock",
     "Connection",
     "DatabaseUnusable",
-    "LockstepSession",
     "Rows",
     "SQLStore",
     "TableNames",
     "Wait",
-    "Workspace",
     "add_rows",
     "as_unusable",
-    "backend_of",
-    "blockers_of",
-    "break_circle",
     "connected",
     "create_tables",
     "in_one_transaction",
     "make_engine",
-    "open_session",
     "parse_url",
     "read_batches",
     "read_job",
@@ -79,6 +65,4 @@ __all__ = [
     "rows_text",
     "statement_text",
     "tables_text",
-    "version_of",
-    "workspace",
 ]

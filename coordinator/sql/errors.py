@@ -10,7 +10,7 @@ are searched for it.
 from typing import Final
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DBAPIError
 
 from wavecheck.coordinator.protocol import (
     Deadlock,
@@ -27,6 +27,9 @@ _PASSING: Final[dict[str, tuple[type[StatementFailed], str]]] = {
     "25P02": (StatementFailed, "the transaction has failed already"),
 }
 _BUSY: Final = (SerializationFailure, "database is locked")
+_UNREACHABLE: Final = frozenset(
+    {"OperationalError", "InterfaceError", "TimeoutError", "OSError"}
+)
 _NEXT: Final = {
     "28P01": "the password is wrong, or missing in the URL",
     "28000": "this user may not connect from here",
@@ -99,7 +102,8 @@ def _advice(words: str, error: Exception, url: URL) -> str:
         return "make room on the disk that holds the file, or give another place"
     if url.get_backend_name() == "sqlite":
         return "check the file, its folder, and that no other program holds it"
-    if isinstance(error, OperationalError | InterfaceError | TimeoutError | OSError):
+    kinds = {kind.__name__ for kind in type(error).__mro__}  # of whichever driver
+    if kinds & _UNREACHABLE:
         return "check that the server runs there and that host, port and user are right"
     return "check the address, and that user's rights"
 

@@ -109,6 +109,7 @@ def check_command(
     "reduces",
     "checkpoint",
     "threads",
+    "db",
     strategy=EXHAUSTIVE,
 )
 def prove_command(

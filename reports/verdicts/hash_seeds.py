@@ -56,6 +56,8 @@ def compare_hash_seeds(result: CheckResult, deadline: Deadline = NO_DEADLINE) ->
     """
     if is_built_in(result.subject.scenario, result.subject.coordinator):
         return ""  # tests/determinism runs all of these under other hash seeds
+    if result.effort.db is not None:
+        return "other hash seeds were not tried: on a server all runs in one process"
     samples = _samples(result)
     if result.explored is not None and not samples:
         return ""

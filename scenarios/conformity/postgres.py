@@ -10,7 +10,6 @@ decide the order of rows and what SERIALIZABLE locks), no parallel workers, no v
 the tables, and a deadlock timeout so short that whoever closes a circle is the victim.
 """
 
-from collections.abc import Mapping, Sequence
 from select import select
 from time import monotonic, sleep
 from typing import Any, Final
@@ -18,23 +17,29 @@ from typing import Any, Final
 import psycopg
 from psycopg import pq
 
+from wavecheck.coordinator.sql import DatabaseUnusable
 from wavecheck.scenarios.conformity.database import DatabaseTrouble, PatienceLost
 from wavecheck.scenarios.conformity.world import (
     BLOCKED,
     COMMITTED,
     MORE_TABLES,
     ROLLED_BACK,
-    SCHEMA,
     TABLES,
     SessionStep,
     TableWorld,
     failure_of,
     outcome_of,
 )
+from wavecheck.scenarios.conformity.world import SCHEMA as WORLD_TABLES
+from wavecheck.scenarios.server.place import SCHEMA, OwnPlace
+from wavecheck.scenarios.server.watching import (
+    circle_of,
+    is_settled,
+    terminate,
+    who_waits,
+)
 from wavecheck.sim.transactions.level import Level
 
-NAME: Final = "wavecheck_conform"
-_MARK: Final = "made by wavecheck conform, which may drop it"
 _LOCK: Final = 0x57415645  # an advisory lock: one conform at a time
 _PATIENCE_SECONDS: Final = 20.0
 _GLANCE_SECONDS: Final = 0.001
@@ -49,14 +54,7 @@ _PINS: Final = (
     " SET enable_bitmapscan = off; SET enable_tidscan = off;"
     " SET enable_nestloop = off; SET enable_mergejoin = off;"
     " SET max_parallel_workers_per_gather = 0; SET jit = off;"
-    " SET synchronous_commit = off; SET deadlock_timeout = '1ms';"
-    f" SET search_path = {NAME}"
-)
-_WHO_WAITS: Final = (
-    "SELECT pid, pg_blocking_pids(pid) FROM unnest(%s::int[]) AS pids(pid)"
-)
-_END_THEM: Final = (
-    "SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pids(pid)"
+    " SET synchronous_commit = off; SET deadlock_timeout = '1ms'"
 )
 
 
@@ -83,77 +81,42 @@ class PostgresSessions:
     can_lock_rows = True
 
     def __init__(self, url: str) -> None:
-        self._url = url
         self._sessions: list[_Session] = []
         self.blocked_seconds: list[float] = []
-        self._watcher = self._connect()
         try:
+            self._place = OwnPlace(url, SCHEMA)
+        except DatabaseUnusable as error:
+            raise DatabaseTrouble(str(error)) from error
+        try:
+            self._watcher = self._connect()
             self._prepare()
         except BaseException:
-            self._watcher.close()
+            self._place.close()
             raise
 
     def _connect(self) -> psycopg.Connection[Any]:
+        connection = self._place.connect()
         try:
-            connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=10, prepare_threshold=1
-            )
             connection.execute(_PINS)
         except psycopg.errors.InsufficientPrivilege as error:
             raise DatabaseTrouble(
                 f"PostgreSQL: {error.diag.message_primary}\nnext: connect as a"
                 " superuser, or let one GRANT SET ON PARAMETER deadlock_timeout"
             ) from error
-        except psycopg.ProgrammingError as error:
-            raise DatabaseTrouble(
-                "--db: not a PostgreSQL URL\n"
-                "  expected  postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-            ) from error
-        except psycopg.OperationalError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise DatabaseTrouble(
-                f"PostgreSQL cannot be reached: {reason}\n"
-                "next: check host, port, user and password, and that the server runs"
-            ) from error
+        connection.execute(f"SET search_path = {self._place.name}")
         return connection
 
     def _prepare(self) -> None:
-        """Make the schema, unless something foreign is there."""
+        """Make the tables of all worlds."""
         run = self._watcher.execute
-        if not _first(run("SELECT pg_try_advisory_lock(%s)", [_LOCK])):
+        if run("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
             raise DatabaseTrouble(
                 "another wavecheck conform is at work in this database\n"
                 "next: wait for its end, or name another database"
             )
-        is_there = _first(
-            run("SELECT count(*) FROM pg_namespace WHERE nspname = %s", [NAME])
-        )
-        if is_there:
-            mark = _first(
-                run(
-                    "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace"
-                    " WHERE nspname = %s",
-                    [NAME],
-                )
-            )
-            if mark != _MARK:
-                raise DatabaseTrouble(
-                    f"the schema {NAME!r} exists and was not made by wavecheck"
-                    " conform; it is left alone\nnext: name another database"
-                )
-            run(f"DROP SCHEMA {NAME} CASCADE")
-        try:
-            with self._watcher.transaction():
-                run(f"CREATE SCHEMA {NAME}")
-                run(f"COMMENT ON SCHEMA {NAME} IS '{_MARK}'")
-                run(SCHEMA.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"))
-                for name in (*TABLES, *MORE_TABLES):
-                    run(f"ALTER TABLE {name} SET (autovacuum_enabled = false)")
-        except psycopg.Error as error:
-            raise DatabaseTrouble(
-                f"PostgreSQL: {error.diag.message_primary or error}\n"
-                "next: connect as a role that may create a schema in this database"
-            ) from error
+        run(WORLD_TABLES.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"))
+        for name in (*TABLES, *MORE_TABLES):
+            run(f"ALTER TABLE {name} SET (autovacuum_enabled = false)")
 
     def start(self, world: TableWorld) -> None:
         """Put a world's rows into the tables; no session is in a transaction."""
@@ -209,9 +172,11 @@ class PostgresSessions:
             if not busy:
                 return monotonic()
             self._check_patience(began)
-            waits = self._who_waits([one.pid for one in busy])
+            waits = who_waits(self._watcher, [one.pid for one in busy])
             looks += 1
-            if self._collect(shown) or not _is_settled(waits):
+            # A circle is for the server to break.
+            is_circle = any(circle_of(waits, one) for one in waits)
+            if self._collect(shown) or is_circle or not is_settled(waits):
                 settled_at, looks = None, 0
             elif settled_at is None:
                 settled_at = monotonic()
@@ -226,9 +191,6 @@ class PostgresSessions:
             if one.pending is not None and one.answered(0):
                 shown[number], has_any = one.outcome, True
         return has_any
-
-    def _who_waits(self, pids: list[int]) -> dict[int, list[int]]:
-        return dict(self._watcher.execute(_WHO_WAITS, [pids]).fetchall())
 
     def _check_patience(self, began: float) -> None:
         if monotonic() - began > _PATIENCE_SECONDS:
@@ -251,13 +213,13 @@ class PostgresSessions:
         pids = [one.pid for one in self._sessions]
         self._sessions.clear()
         # A backend that waits does not notice that its client has gone.
-        self._watcher.execute(_END_THEM, [pids])
+        terminate(self._watcher, pids)
 
     def close(self) -> None:
         """Drop the schema and disconnect."""
         self.abandon()
-        self._watcher.execute(f"DROP SCHEMA IF EXISTS {NAME} CASCADE")
         self._watcher.close()
+        self._place.close()
 
 
 class _Session:
@@ -331,24 +293,3 @@ def _outcome(result: pq.abc.PGresult, step: SessionStep) -> Any:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode()
-
-
-def _first(cursor: psycopg.Cursor[Any]) -> Any:
-    row = cursor.fetchone()
-    return row and row[0]
-
-
-def _is_settled(waits: Mapping[int, Sequence[int]]) -> bool:
-    """Return whether each session waits for one that does not run, in no circle."""
-    for pid, blockers in waits.items():
-        if not blockers:
-            return False
-        seen, todo = {pid: None}, list(blockers)
-        while todo:
-            other = todo.pop()
-            if other == pid:
-                return False
-            if other not in seen:
-                seen[other] = None
-                todo.extend(waits.get(other, ()))
-    return True

@@ -14,20 +14,18 @@ from typing import Any
 from wavecheck.coordinator.sql import (
     REFUSALS,
     DatabaseUnusable,
-    Workspace,
     as_unusable,
     parse_url,
     read_batches,
     read_jobs,
     read_sends,
     read_waves,
-    version_of,
-    workspace,
 )
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.facts import Finding, RowFacts
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.server.workspace import Workspace, version_of, workspace
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.event_loop import left
 from wavecheck.sim.faults import FAULT_TASK_PREFIX

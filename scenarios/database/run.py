@@ -14,7 +14,6 @@ from wavecheck.coordinator.sql import (
     REFUSALS,
     Connection,
     DatabaseUnusable,
-    Workspace,
     as_unusable,
     connected,
     create_tables,
@@ -27,6 +26,7 @@ from wavecheck.coordinator.sql import (
 from wavecheck.scenarios.pipeline.incident import IncidentWorld
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.server.workspace import Workspace
 from wavecheck.sim.errors import HarnessBug, InvalidScenario
 from wavecheck.sim.kernel import StepListener
 from wavecheck.sim.lockstep import Lockstep

@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.drivers import recorded, running
 from wavecheck.scenarios.drivers.reaching import make_reachable
@@ -12,6 +12,12 @@ from wavecheck.scenarios.sql.database import Database
 from wavecheck.scenarios.sql.session import Answer, Session
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
+
+if TYPE_CHECKING:
+    from wavecheck.scenarios.server.place_of_worlds import WorldPlace
+
+SERVER: Final = "server"
+"""The service of a kernel whose worlds are on a server."""
 
 Rows = Mapping[str, Iterable[Mapping[str, Any]]]
 
@@ -59,7 +65,8 @@ class PostgreSQL:
         calls: names of stand-ins whose calls are recorded in tables.
 
     Attributes:
-        database: the model.
+        database: the model, or the tables on a server.
+        on_server: the same, if it is on a server.
     """
 
     def __init__(
@@ -76,12 +83,21 @@ class PostgreSQL:
         tables = [recorded.table_of(one) for one in calls]
         self._kernel = kernel
         self._isolation = isolation
-        self.database = Database(
-            kernel,
-            ";\n".join([ddl, *tables]),
-            rows=completed,
-            name=name or "database",
-        )
+        text = ";\n".join([ddl, *tables])
+        place: WorldPlace | None = kernel.services.get(SERVER)
+        self.on_server: Any = None  # a ServerDatabase
+        self.database: Any
+        if place is None:
+            self.database = Database(
+                kernel, text, rows=completed, name=name or "database"
+            )
+        else:
+            # Imported here: a world in the model needs no server.
+            from wavecheck.scenarios.server.database import ServerDatabase
+
+            self.database = self.on_server = ServerDatabase(
+                kernel, place, text, completed, isolation
+            )
         make_reachable(kernel, _FAMILY, self, name)
         for package in _DRIVERS:
             is_likely = package in _ALWAYS or package in sys.modules
@@ -90,6 +106,7 @@ class PostgreSQL:
 
     def session(self) -> Session:
         """Return a session; it is closed with the task that it is opened in."""
+        assert isinstance(self.database, Database)
         session = self.database.session(isolation=self._isolation)
         running.note_session(session)
         return session
@@ -129,7 +146,8 @@ class PostgreSQL:
 
     def query(self, sql: str) -> Answer:
         """Return what a query gives on what is committed; it is no step."""
-        return self.database.query(sql)
+        answer: Answer = self.database.query(sql)
+        return answer
 
     def calls(self, name: str, **options: Any) -> recorded.RecordedCalls:
         """Return a stand-in whose calls are rows of the table of its name.

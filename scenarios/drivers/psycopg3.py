@@ -27,6 +27,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from wavecheck.scenarios.drivers.ownership import Ownership
 from wavecheck.scenarios.drivers.reaching import Sessions, reached, replace
+from wavecheck.scenarios.server import psycopg3 as server
 from wavecheck.scenarios.sql.session import (
     Answer,
     Session,
@@ -489,6 +490,16 @@ def connection_to(
         cursor_factory: as in psycopg.
         context: as in psycopg.
     """
+    on_server = getattr(database, "on_server", None)
+    if on_server is not None:
+        return server.connection_to(
+            on_server,
+            kind,
+            autocommit=autocommit,
+            row_factory=row_factory,
+            cursor_factory=cursor_factory,
+            context=context,
+        )
     connection = _connection_type(kind)(_Line(database.session()))
     connection._autocommit = bool(autocommit)
     if row_factory is not None:

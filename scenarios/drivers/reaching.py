@@ -20,7 +20,10 @@ _FUNCTIONS: Final = (BuiltinFunctionType, FunctionType, MethodType)
 
 
 class Sessions(Protocol):
-    """What gives sessions: a database of a world."""
+    """What gives sessions: a database of a world.
+
+    One on a real server says so by `on_server`: drivers connect to it themselves.
+    """
 
     def session(self) -> Session:
         """Return a new session; this is no step."""

@@ -10,10 +10,9 @@ is given goes through JSON, as through a broker.
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from wavecheck.scenarios.drivers.running import run_code
-from wavecheck.scenarios.sql.database import Database
 from wavecheck.sim.blocking import current_blocking, wait_for
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
@@ -28,6 +27,20 @@ Runs = Callable[..., Any]
 EARLY: Final = "early"
 LATE: Final = "late"
 _DELIVERIES: Final = "deliveries"
+
+
+class Inserting(Protocol):
+    """A database that keeps the calls.
+
+    Attributes:
+        tables: by name.
+    """
+
+    tables: Any
+
+    def insert(self, table: str, row: Mapping[str, Any], /) -> object:
+        """Insert a row that is there at once."""
+        ...
 
 
 def table_of(name: str) -> str:
@@ -61,7 +74,7 @@ class RecordedCalls:
     def __init__(
         self,
         kernel: Kernel,
-        database: Database,
+        database: Inserting,
         name: str,
         *,
         fails: Sequence[type[Exception]] = (),

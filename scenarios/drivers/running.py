@@ -8,13 +8,24 @@ are open when it ends are closed, as those of a process that ends.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import iscoroutine, iscoroutinefunction
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from wavecheck.scenarios.sql.session import Session
 from wavecheck.sim.blocking import run_blocking
 from wavecheck.sim.surroundings import RUNNING, task_locals
 
 _SESSIONS: Final = "sessions"
+
+
+class OpenSession(Protocol):
+    """What a task may leave behind."""
+
+    async def close(self) -> None:
+        """End the session; an open transaction is rolled back."""
+        ...
+
+    def cut_off(self) -> None:
+        """End it here and now: the process has died. No step."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +39,7 @@ class Fresh:
     make: Callable[[], Any]
 
 
-def note_session(session: Session) -> None:
+def note_session(session: OpenSession) -> None:
     """Let a session be closed with the running task, if one is running."""
     if RUNNING.kernel is not None:
         task_locals().setdefault(_SESSIONS, []).append(session)

@@ -20,16 +20,12 @@ from wavecheck.coordinator import (
     StatementFailed,
     Wave,
 )
-from wavecheck.coordinator.sql import (
-    LockstepSession,
-    Workspace,
-    add_rows,
-    blockers_of,
-    break_circle,
-    open_session,
-)
-from wavecheck.coordinator.sql import recording as put
+from wavecheck.coordinator.sql import add_rows
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.server import recording as put
+from wavecheck.scenarios.server.sessions import LockstepSession, open_session
+from wavecheck.scenarios.server.watching import circle_of
+from wavecheck.scenarios.server.workspace import Workspace
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.operation import Kind, Operation
 from wavecheck.sim.parts import Change
@@ -111,15 +107,21 @@ class PipelineTwin:
     async def blockers(self, task: str) -> tuple[str, ...]:
         """Return for which tasks a task's statement is waiting."""
         session = self.sessions.get(task if self._connects_each else "")
-        if session is None:  # it is still connecting
+        place = self._place.place
+        if session is None or place is None:  # still connecting; SQLite never waits
             return ()
         names = {one.backend: name for name, one in self.sessions.items()}
-        found = await blockers_of(self._place.control, session.backend)
+        found = place.who_waits([session.backend])[session.backend]
         return tuple(names.get(one, f"connection {one}") for one in found)
 
     async def give_way(self, task: str) -> None:
         """End a statement that waits in a circle: the model has made it the victim."""
-        if await break_circle(self._place.control, self.sessions[task].backend):
+        place = self._place.place
+        assert place is not None
+        backend = self.sessions[task].backend
+        waits = place.who_waits([one.backend for one in self.sessions.values()])
+        if circle_of(waits, backend):
+            place.cancel(backend)
             self._victims[task] = None
 
     async def perform(

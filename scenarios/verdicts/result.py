@@ -1,6 +1,7 @@
 """What came of asking about a subject: one type, searched, sampled or proved."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -121,12 +122,15 @@ class CheckResult:
         if property_name not in self._evidence:
             schedule = self.schedules[property_name]
             known = {} if self.explored is None else self.explored.no_returns
-            self._evidence[property_name] = Evidence(
+            made = self._evidence[property_name] = Evidence(
                 self.subject.recorded_in(schedule),
                 schedule,
                 no_return=known.get(property_name),
                 deadline=deadline,
             )
+            if self.subject.server is not None:
+                with closing(self.subject.server):
+                    _ = made.replayed, made.explanation
         return self._evidence[property_name]
 
     def shortest(self) -> Evidence | None:

@@ -17,6 +17,10 @@ FAIR_AFTER: Final = 10_000
 """Steps that a strategy decides upon; from there on every task has its turn."""
 
 
+class StateIsKnown(Exception):
+    """Raised by a rule instead of a choice: all that follows from here is explored."""
+
+
 def fair_after(steps_count: int) -> int:
     """Return after how many steps a variation of so many is given up as unfair."""
     return min(FAIR_AFTER, 1_000 + 10 * steps_count)
@@ -57,6 +61,8 @@ def execute(
             kernel.run_to_quiescence()
             while not kernel.is_stopped and world.heal():
                 kernel.run_to_quiescence()
+        except StateIsKnown:
+            kernel.is_stopped = kernel.was_known = True
         except StepLimitReached:
             if not cuts:
                 raise

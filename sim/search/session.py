@@ -216,11 +216,19 @@ class Session:
         self.world, self.kernel, self._sizes = world, world.kernel, sizes
         self.judge = self._judge(world)
 
-    def execute(self, rule: Rule, strategy_name: str) -> dict[str, Violation]:
-        """Run one execution; return the violations it shows."""
+    def execute(
+        self, rule: Rule, strategy_name: str, *, rechecks: bool = True
+    ) -> dict[str, Violation]:
+        """Run one execution; return the violations it shows.
+
+        Args:
+            rule: makes the choices.
+            strategy_name: whose rule it is.
+            rechecks: run one in so many twice; the rule does not compare runs itself.
+        """
         kernel, judge = self.kernel, self.judge
         judge.violations.clear()
-        if self.executions_count % RECHECK_EVERY == 0:
+        if rechecks and self.executions_count % RECHECK_EVERY == 0:
             steps = noted_run(self.world, rule, fair_after=FAIR_AFTER)
             judge.violations.clear()
             # What is judged and counted below is the second run of the two.
@@ -262,7 +270,7 @@ class Session:
         return self.judge.violations
 
     def _judge_end(self) -> None:
-        if not self.kernel.was_cut:
+        if not (self.kernel.was_cut or self.kernel.was_known):
             self.judge.judge_end()
 
     def count_elsewhere(self, seen: Statistics | None, at_risk: set[str]) -> None:
@@ -289,6 +297,7 @@ class Session:
                 self._schedules.add(tuple(choices))
         if kernel.was_cut:
             self._cut_count += 1
+        if kernel.was_cut or kernel.was_known:
             return
         state = tuple([part.snapshot() for part in kernel.parts.values()])
         seen = self._final_states.get(state, 0)

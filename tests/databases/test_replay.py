@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from wavecheck import find_scenario
-from wavecheck.coordinator.sql import SQLStore, workspace
+from wavecheck.coordinator.sql import SQLStore
 from wavecheck.scenarios.database.replay import replay_on_database
 from wavecheck.scenarios.questions import check
 from wavecheck.sim.errors import InvalidScenario
@@ -152,7 +152,7 @@ def test_what_a_killed_replay_left_is_removed(postgres_url, query, doubled):
 def test_a_foreign_schema_is_refused(monkeypatch, postgres_url, query, doubled):
     """A schema of the same name that is not ours stays as it is."""
     monkeypatch.setattr(
-        sys.modules[workspace.__module__], "_name_of", lambda backend: "wavecheck_x"
+        "wavecheck.scenarios.server.place.name_of", lambda backend: "wavecheck_x"
     )
     query(
         postgres_url, "CREATE SCHEMA wavecheck_x", "CREATE TABLE wavecheck_x.t (a int)"

@@ -143,8 +143,8 @@ def test_a_file_that_does_not_fit_is_named(tmp_path, content, place):
     [
         ("mysql://ann:hunter2@host/x", "begins with 'mysql'"),
         ("nonsense", "begins with 'nonsense'"),
-        ("postgresql://ann:hunter2@127.0.0.1:1/x", "cannot be reached"),
-        ("postgresql://ann:hunter2@127.0.0.1:port/x", "PostgreSQL"),
+        ("postgresql://ann:hunter2@127.0.0.1:1/x", "check that the server runs"),
+        ("postgresql://ann:hunter2@127.0.0.1:port/x", "address cannot be read"),
         ("sqlite:///no/such/folder/x.db", "unable to open"),
     ],
 )
@@ -183,18 +183,21 @@ def test_the_file_is_removed(tmp_path):
 
 
 @pytest.mark.postgres
-def test_a_foreign_schema_is_left_alone(postgres_url, capsys):
+def test_a_foreign_schema_is_left_alone(postgres_url, monkeypatch, capsys):
     """A schema of the same name without our mark is refused and not touched."""
+    monkeypatch.setattr(
+        "wavecheck.scenarios.server.place.name_of", lambda backend: "wavecheck_x"
+    )
     line = ["conform", "--db", postgres_url, "--schedules", "1"]
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA wavecheck_conform")
-        connection.execute("CREATE TABLE wavecheck_conform.a AS SELECT 1 AS key")
+        connection.execute("CREATE SCHEMA wavecheck_x")
+        connection.execute("CREATE TABLE wavecheck_x.a AS SELECT 1 AS key")
         try:
             assert run_command(line) == 2
-            left = connection.execute("SELECT key FROM wavecheck_conform.a").fetchall()
+            left = connection.execute("SELECT key FROM wavecheck_x.a").fetchall()
         finally:
-            connection.execute("DROP SCHEMA wavecheck_conform CASCADE")
-    assert "was not made by wavecheck" in capsys.readouterr().err
+            connection.execute("DROP SCHEMA wavecheck_x CASCADE")
+    assert "'wavecheck_x' that is not ours" in capsys.readouterr().err
     assert left == [(1,)]
 
 
@@ -214,6 +217,6 @@ def test_an_interrupted_run_cleans_up(postgres_url, monkeypatch, capsys):
     assert "interrupted; no disagreement so far" in capsys.readouterr().out
     with psycopg.connect(postgres_url) as connection:
         found = connection.execute(
-            "SELECT count(*) FROM pg_namespace WHERE nspname = 'wavecheck_conform'"
+            "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'wavecheck%'"
         ).fetchone()
     assert found == (0,)

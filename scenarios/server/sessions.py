@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,7 +15,6 @@ from wavecheck.coordinator.protocol import Isolation, StatementFailed
 from wavecheck.coordinator.sql.errors import DatabaseUnusable
 from wavecheck.coordinator.sql.store import Clock, SQLTransaction
 from wavecheck.coordinator.sql.transactions import begin_text, execute
-from wavecheck.coordinator.sql.waiting import backend_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +83,15 @@ async def open_session(
             stale_after=stale_after,
             lease=lease,
         ),
-        backend=await backend_of(connection),
+        backend=await _backend_of(connection),
     )
+
+
+async def _backend_of(connection: AsyncConnection) -> int:
+    if connection.dialect.name == "sqlite":
+        return 0
+    found = await connection.execute(text("SELECT pg_backend_pid()"))
+    return int(found.scalar_one())
 
 
 async def _refuse_to_wait() -> None:

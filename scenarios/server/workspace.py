@@ -1,9 +1,8 @@
 """A place of one's own in somebody's database, which is gone afterwards.
 
-On PostgreSQL a schema that carries the name of this connection and a comment that says
-whose it is; on SQLite the tables themselves, in a file that is removed again if it was
-not there before. What a killed process left behind is found by the comment (or, on
-SQLite, by a marker table) and removed; what is not ours is never touched.
+On PostgreSQL a schema, as `place` makes it; on SQLite the tables themselves, in a file
+that is removed again if it was not there before. What a killed process left behind is
+found, on SQLite by a marker table, and removed; what is not ours is never touched.
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Column, Integer, MetaData, Table, func, inspect, select, text
 from sqlalchemy.engine import URL, Connection
@@ -22,23 +21,11 @@ from wavecheck.coordinator.sql.engines import connected, make_engine, parse_url
 from wavecheck.coordinator.sql.errors import DatabaseUnusable, shown_url
 from wavecheck.coordinator.sql.schema import METADATA
 
-_PREFIX: Final = "wavecheck_"
-_COMMENT: Final = "made by wavecheck for one run; safe to drop"
+if TYPE_CHECKING:
+    from wavecheck.scenarios.server.place import OwnPlace
+
 _MARKER: Final = Table(
     "wavecheck_workspace", MetaData(), Column("is_ours", Integer, primary_key=True)
-)
-_LEFT_BEHIND: Final = text(
-    "SELECT nspname FROM pg_namespace"
-    " WHERE obj_description(oid, 'pg_namespace') = :comment AND nspname NOT IN"
-    " (SELECT 'wavecheck_' || pid FROM pg_stat_activity)"
-)
-_CUT_OFF: Final = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE application_name = :name AND pid <> pg_backend_pid()"
-)
-_IS_OURS: Final = text(
-    "SELECT obj_description(oid, 'pg_namespace') = :comment FROM pg_namespace"
-    " WHERE nspname = :name"
 )
 
 
@@ -50,11 +37,24 @@ class Workspace:
         engine: without a pool: each `connect` opens a connection of its own.
         control: a connection beside those, which watches them.
         name: the schema, or the file.
+        place: on a server; None: it is a file.
     """
 
     engine: AsyncEngine
     control: AsyncConnection
     name: str
+    place: "OwnPlace | None" = None
+
+
+_VERSION: Final = {
+    "postgresql": text("SELECT 'PostgreSQL ' || current_setting('server_version')"),
+    "sqlite": text("SELECT 'SQLite ' || sqlite_version()"),
+}
+
+
+async def version_of(connection: AsyncConnection) -> str:
+    """Return the server's name and version, for people."""
+    return str((await connection.execute(_VERSION[connection.dialect.name])).scalar())
 
 
 @asynccontextmanager
@@ -84,60 +84,20 @@ async def workspace(url: str) -> AsyncIterator[Workspace]:
 
 @asynccontextmanager
 async def _schema(url: URL) -> AsyncIterator[Workspace]:
-    outside = make_engine(url, pool=NullPool)
+    # Imported here: the driver of PostgreSQL is an extra.
+    from wavecheck.scenarios.server.place import SCHEMA, OwnPlace
+
+    place = OwnPlace(url.render_as_string(hide_password=False), SCHEMA)
+    engine = make_engine(url, schema=place.name, pool=NullPool, is_durable=False)
     try:
-        async with connected(outside) as control:
-            pid = (await control.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-            name = _name_of(pid)
-            await _drop_left_behind(control)
-            await _refuse_foreign(control, name, url)
-            await control.execute(text(f"CREATE SCHEMA {name}"))
-            await control.execute(text(f"COMMENT ON SCHEMA {name} IS '{_COMMENT}'"))
-            await control.execute(text(f"SET search_path TO {name}"))
-            engine = make_engine(url, schema=name, pool=NullPool, is_durable=False)
-            try:
-                async with connected(engine) as connection:
-                    await connection.run_sync(METADATA.create_all)
-                yield Workspace(engine=engine, control=control, name=name)
-            finally:
-                await engine.dispose()
-                await _drop(outside, name)
+        async with connected(engine) as control:
+            await control.run_sync(METADATA.create_all)
+            yield Workspace(
+                engine=engine, control=control, name=place.name, place=place
+            )
     finally:
-        await outside.dispose()
-
-
-def _name_of(backend: int) -> str:
-    return f"{_PREFIX}{backend}"
-
-
-async def _drop(outside: AsyncEngine, name: str) -> None:
-    """Drop the schema by a fresh connection: the others may be in any state."""
-    async with connected(outside) as connection:
-        # Whoever is still connected is one of ours that was cut off in mid-statement.
-        await connection.execute(_CUT_OFF, {"name": name})
-        await connection.execute(text("SET lock_timeout TO '10s'"))
-        await connection.execute(text(f"DROP SCHEMA IF EXISTS {name} CASCADE"))
-
-
-async def _drop_left_behind(control: AsyncConnection) -> None:
-    left = await control.execute(_LEFT_BEHIND, {"comment": _COMMENT})
-    for (name,) in left.fetchall():
-        if name.removeprefix(_PREFIX).isdigit():
-            await control.execute(text(f"DROP SCHEMA IF EXISTS {name} CASCADE"))
-
-
-async def _refuse_foreign(control: AsyncConnection, name: str, url: URL) -> None:
-    found = await control.execute(_IS_OURS, {"comment": _COMMENT, "name": name})
-    is_ours = found.fetchone()
-    if is_ours is None:
-        return
-    if is_ours[0]:  # a killed run had the same number
-        await control.execute(text(f"DROP SCHEMA {name} CASCADE"))
-        return
-    raise DatabaseUnusable(
-        f"{shown_url(url)}: there is a schema {name!r} that is not ours\n"
-        "next: use another database, or drop the schema if nobody needs it"
-    )
+        await engine.dispose()
+        place.close()
 
 
 @asynccontextmanager
