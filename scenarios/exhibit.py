@@ -24,6 +24,7 @@ from wavecheck.sim.faults import Adversary, FaultPlan
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.surroundings import Outside, made_outside
 
 SIZE_MAX: Final = 50
 
@@ -177,7 +178,8 @@ class StoryWorld:
 
     def start(self) -> None:
         """Spawn the tasks of the story."""
-        code = self.under_test = self._code(self.store)
+        start = Outside(self.kernel.seed)
+        code = self.under_test = made_outside(start, self._code, self.store)
         for name, coroutine in self._story(self.store, code, self._settings):
             self.kernel.spawn(coroutine, name)
 

@@ -6,6 +6,7 @@ it is said with file and line; a traceback is never the answer.
 
 import ast
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -31,6 +32,7 @@ from wavecheck.sim.errors import (
     WavecheckError,
     unknown_name,
 )
+from wavecheck.sim.surroundings import Outside, install, made_outside
 
 
 def load_world(name: str) -> Scenario:
@@ -215,7 +217,7 @@ def load_file(path: Path) -> ModuleType:
     # Its own imports see its folder, as when Python runs the file.
     sys.path.insert(0, folder)
     try:
-        spec.loader.exec_module(module)
+        _in_a_world(spec.loader.exec_module, module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         if isinstance(error, WavecheckError):
@@ -248,11 +250,18 @@ def _loaded(file: str, source: bytes) -> ModuleType | None:
 def _load_module(name: str) -> ModuleType:
     sys.path.insert(0, "")
     try:
-        return import_module(name)
+        module: ModuleType = _in_a_world(import_module, name)
     except (Exception, SystemExit) as error:
         raise CoordinatorError(_import_failure(name, error)) from error
     finally:
         sys.path.remove("")
+    return module
+
+
+def _in_a_world(load: Callable[..., Any], *args: Any) -> Any:
+    """Load; an id that the module makes at once is the same in every process."""
+    install()
+    return made_outside(Outside(0, of_user=True), load, *args)
 
 
 def _import_failure(where: str, error: BaseException) -> str:

@@ -9,6 +9,10 @@ task they give
   task itself has slept, because in an untimed run no other time passes;
 - drawn values that are fixed by the seed, the task's name and how many it has drawn.
 
+Code that builds a world or makes what is under test sees values of the same kind, and
+so does a user's file while it is loaded, so that an id that a module makes at once is
+the same in every process. It may start threads and connect: that is no part of a world.
+
 So what a task sees is a function of its own past, and its past is all that the engine
 keeps of it: `past_of` is part of a task's local state. What escapes (C code that asks
 the system itself) is found like any other nondeterminism.
@@ -27,6 +31,7 @@ import os
 import random
 import socket
 import sys
+import sysconfig
 import threading
 import time
 import uuid
@@ -34,12 +39,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from types import BuiltinFunctionType
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from wavecheck.sim.blame import calling_at
 from wavecheck.sim.blocking import current_blocking, wait_for
 from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.task import Task
+
+Made = TypeVar("Made")
 
 
 class TaskClock(Protocol):
@@ -73,12 +80,76 @@ class Running(threading.local):
 
     Attributes:
         kernel: of the task that is running; None between two tasks.
+        outside: where a user's code runs in no task.
     """
 
     kernel: "TaskClock | None" = None
+    outside: "Outside | None" = None
 
 
 RUNNING: Final = Running()
+
+
+class Outside:
+    """Stands for the kernel where a user's code runs in no task.
+
+    Attributes:
+        current: counts what is drawn, as a task does.
+        of_user: the code that asks must be a user's own; libraries get real values.
+    """
+
+    is_timed = False
+    now = 0.0
+
+    def __init__(self, seed: int, *, of_user: bool = False) -> None:
+        self.seed = seed
+        self.current = _Counts()
+        self.of_user = of_user
+
+    def sleep(self, ticks: int) -> NoReturn:
+        """Never asked: no virtual time passes."""
+        raise AssertionError(ticks)
+
+
+class _Counts:
+    """What is asked of a task, where there is none."""
+
+    name: Final = ""
+    index: Final = -1
+
+    def __init__(self) -> None:
+        self.ticks_slept = 0
+        self.draws_count = 0
+
+
+def made_outside(one: Outside, make: Callable[..., Made], *args: Any) -> Made:
+    """Return what a user's code makes in no task; it sees the values of a world."""
+    before, RUNNING.outside = RUNNING.outside, one
+    try:
+        return make(*args)
+    finally:
+        RUNNING.outside = before
+
+
+def values_of() -> "TaskClock | None":
+    """Return whose clock and chance the code that asks sees; None: the system's."""
+    if RUNNING.kernel is not None or RUNNING.outside is None:
+        return RUNNING.kernel
+    return None if RUNNING.outside.of_user and not _asked_by_user() else RUNNING.outside
+
+
+def _asked_by_user() -> bool:
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _GO_BETWEENS:
+        frame = frame.f_back
+    file = frame.f_code.co_filename
+    return not file.startswith((*_LIBRARIES, "<"))
+
+
+_GO_BETWEENS: Final = (__name__, "uuid", "random", "secrets", "os", "datetime")
+_LIBRARIES: Final = tuple(
+    sysconfig.get_path(one) for one in ("stdlib", "platstdlib", "purelib", "platlib")
+)
 
 
 def running_task(kernel: TaskClock) -> Task:
@@ -232,27 +303,37 @@ def _replacements() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """Yield (owner, name, what is called in a task)."""
     for name, replacement in _TIMES.items():
         yield time, name, replacement
-    yield asyncio, "new_event_loop", _looped
-    yield asyncio.events, "new_event_loop", _looped
     yield os, "urandom", drawn_bytes
     yield os, "getpid", _pid
     yield random, "_urandom", drawn_bytes
     yield random, "random", _drawn_float
     yield random, "getrandbits", _drawn_bits
-    yield random, "seed", _seeded
     yield random.Random, "seed", _seeded_own
     yield socket, "gethostname", lambda kernel: "world"
+
+
+def _refusals() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+    """Yield (owner, name, what refuses it in a task); nobody refuses it elsewhere."""
+    yield asyncio, "new_event_loop", _looped
+    yield asyncio.events, "new_event_loop", _looped
+    yield random, "seed", _seeded
     yield socket.socket, "connect", _connected
     yield threading.Thread, "start", _started
 
 
+def _running_kernel() -> TaskClock | None:
+    return RUNNING.kernel
+
+
 def _replacing(
-    original: Callable[..., Any], replacement: Callable[..., Any]
+    original: Callable[..., Any],
+    replacement: Callable[..., Any],
+    asked: Callable[[], TaskClock | None],
 ) -> Callable[..., Any]:
-    """Return a function that calls one of two, for want of a task the original."""
+    """Return a function that calls one of two, for want of a kernel the original."""
 
     def either(*args: Any, **named: Any) -> Any:
-        kernel = RUNNING.kernel
+        kernel = asked()
         if kernel is None:
             return original(*args, **named)
         return replacement(kernel, *args, **named)
@@ -267,7 +348,7 @@ def _fields(moment: datetime) -> tuple[Any, ...]:
 
 
 def _now(kind: type[datetime], tz: datetimes.tzinfo | None = None) -> datetime:
-    kernel = RUNNING.kernel
+    kernel = values_of()
     if kernel is None:
         return _ORIGINALS["now"].__get__(None, kind)(tz)  # type: ignore[no-any-return]  # a method
     moment = moment_now(kernel).astimezone(tz or UTC)
@@ -275,14 +356,14 @@ def _now(kind: type[datetime], tz: datetimes.tzinfo | None = None) -> datetime:
 
 
 def _utc_now(kind: type[datetime]) -> datetime:
-    kernel = RUNNING.kernel
+    kernel = values_of()
     if kernel is None:
         return _ORIGINALS["utcnow"].__get__(None, kind)()  # type: ignore[no-any-return]  # a method
     return kind(*_fields(moment_now(kernel).replace(tzinfo=None)))
 
 
 def _today(kind: type[datetimes.date]) -> datetimes.date:
-    kernel = RUNNING.kernel
+    kernel = values_of()
     if kernel is None:
         return _ORIGINALS["today"].__get__(None, kind)()  # type: ignore[no-any-return]  # a method
     moment = moment_now(kernel).replace(tzinfo=None)
@@ -315,10 +396,12 @@ def install() -> None:
     if _ORIGINALS:
         return
     exchanged: dict[Callable[..., Any], Callable[..., Any]] = {}
-    for owner, name, replacement in _replacements():
+    refused = [(*one, _running_kernel) for one in _refusals()]
+    replaced = [(*one, values_of) for one in _replacements()]
+    for owner, name, replacement, asked in refused + replaced:
         original = getattr(owner, name)
         _ORIGINALS[getattr(original, "__qualname__", name)] = original
-        either = _replacing(original, replacement)
+        either = _replacing(original, replacement, asked)
         setattr(owner, name, either)
         exchanged[original] = either
     shared: Any = random._inst  # of random.random

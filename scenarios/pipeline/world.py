@@ -31,6 +31,7 @@ from wavecheck.sim.kernel import (
 )
 from wavecheck.sim.prng import Stream
 from wavecheck.sim.property import Property
+from wavecheck.sim.surroundings import Outside, made_outside
 
 
 class PipelineWorld:
@@ -156,7 +157,8 @@ class PipelineWorld:
         if self.observation is not None:
             made = self.observation.observed(made)
         try:
-            self.under_test = made(self.store)
+            start = Outside(self.kernel.seed)
+            self.under_test = made_outside(start, made, self.store)
         except Exception as error:
             raise CoordinatorError(
                 describe_failure(error, f"that makes {made.__name__}", None, 0)

@@ -18,6 +18,7 @@ from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Flag, Table
 from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.surroundings import Outside, made_outside
 
 ABSENT: Final = "absent"
 PENDING: Final = "pending"
@@ -234,7 +235,8 @@ class WDWorld:
 
     def start(self) -> None:
         """Spawn the listeners and the completions."""
-        coordinator, spawn = self.coordinator_type(self.store), self.kernel.spawn
+        start, spawn = Outside(self.kernel.seed), self.kernel.spawn
+        coordinator = made_outside(start, self.coordinator_type, self.store)
         self.under_test = coordinator
         for index in range(self.settings.listeners):
             spawn(self._listener(coordinator, index), f"listener-{index}")

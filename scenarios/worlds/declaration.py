@@ -22,6 +22,7 @@ from wavecheck.scenarios.worlds.building import Builder
 from wavecheck.sim.errors import InvalidScenario, WavecheckError
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
+from wavecheck.sim.surroundings import Outside, made_outside
 from wavecheck.sim.world import World
 from wavecheck.sim.worlds.builder import WorldBuilder
 
@@ -130,7 +131,7 @@ class _Build:
     def __call__(self, kernel: Kernel, code: Any, settings: Any) -> World:
         builder = Builder(kernel, code, settings)
         try:
-            made = self._function(builder)
+            made = made_outside(Outside(kernel.seed), self._function, builder)
         except WavecheckError:
             raise
         except Exception as error:

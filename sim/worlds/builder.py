@@ -49,6 +49,7 @@ from wavecheck.sim.parts import (
 )
 from wavecheck.sim.processes import Resource, Surrounding
 from wavecheck.sim.property import Property
+from wavecheck.sim.surroundings import Outside, made_outside
 from wavecheck.sim.task import Task
 from wavecheck.sim.worlds.faults import InjectedFailure, sources
 from wavecheck.sim.worlds.judging import Judging
@@ -435,8 +436,9 @@ class WorldBuilder(Judging):
                 one[0] for one in self._processes
             ]
             self.surrounding.renew(names)
+        start = Outside(self.kernel.seed)
         for one in self._fresh:
-            one.renew()
+            made_outside(start, one.renew)
         self.under_test = tuple(one.made for one in self._fresh) or None
         for name, function, args, is_daemon, _ in self._tasks:
             coroutine = self.running(function, args)

@@ -6,6 +6,8 @@ import os
 import random
 import secrets
 import socket
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -15,6 +17,8 @@ from time import time as asked
 
 import pytest
 
+from wavecheck.scenarios.loading import load_file
+from wavecheck.sim import surroundings
 from wavecheck.sim.blocking import run_blocking
 from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.kernel import Kernel
@@ -155,3 +159,74 @@ def test_what_leaves_the_world_is_refused_with_its_line(code, said):
     assert said in str(caught.value)
     assert "test_surroundings.py:" in str(caught.value)
     assert "next: " in str(caught.value)
+
+
+IDENTITIES = '''
+import os, random, secrets, socket, time, uuid
+from datetime import datetime
+import wavecheck as wc
+
+HOST = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4()}"
+STARTED = (time.time(), datetime.now(), random.random(), secrets.token_hex(4))
+
+
+class Worker:
+    def __init__(self, done):
+        self.done = done
+        self.name = f"{HOST}-{STARTED}-{uuid.uuid4()}-{time.monotonic()}"
+
+    async def work(self):
+        await self.done.insert(self.name)
+
+
+@wc.world
+def identities(w):
+    """Two workers that name themselves."""
+    done = w.table("done", {"worker": str})
+    built = uuid.uuid4()
+    for n in range(2):
+        w.task(f"worker-{n}", w.fresh(Worker, done).work)
+    w.never("no name is made twice", lambda: len(set(done.now)) < len(done.now))
+    w.shown = lambda: [(str(built), HOST, STARTED)]
+'''
+
+
+def test_ids_made_at_once_are_the_same_in_every_process_and_run(tmp_path):
+    """A module's, a builder's, an object's: search, proof and other processes agree."""
+    path = tmp_path / "identities.py"
+    path.write_text(IDENTITIES)
+    look = (
+        "import sys, wavecheck as wc\n"
+        "from wavecheck.scenarios.loading import load_world\n"
+        "world = load_world(sys.argv[1])\n"
+        "print(sys.modules[sys.argv[1]].HOST, sys.modules[sys.argv[1]].STARTED)\n"
+        "found = wc.check(world, executions=20)\n"
+        "print(found.searched.samples[0].digest, found.searched.samples[0].steps)\n"
+        "print(wc.prove(world).explored.exploration.states)\n"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", look, str(path)],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1
+    assert next(iter(printed)).endswith("\n4\n")
+
+
+def test_libraries_that_a_file_loads_see_the_system(tmp_path, monkeypatch):
+    """What is fixed for a user's file is not fixed for the packages that it imports."""
+    package = tmp_path / "site" / "kept.py"
+    package.parent.mkdir()
+    package.write_text("import os, uuid\nPID = os.getpid()\nID = uuid.uuid4()\n")
+    path = tmp_path / "own.py"
+    path.write_text("import kept, os\nPID, KEPT = os.getpid(), kept.PID\n")
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setattr(surroundings, "_LIBRARIES", (str(package.parent),))
+    own = load_file(path)
+    assert os.getpid() == own.KEPT
+    assert os.getpid() != own.PID
