@@ -127,6 +127,7 @@ def proof_lines(seen: Explored) -> list[str]:
     )
     if explored.not_merged:
         lines.append(f"explored in full, because not alike: {explored.not_merged}")
+    lines.extend(explored.kept)
     if explored.stopped_by:
         lines.append(f"ended by {explored.stopped_by}: nothing is proved")
     return lines
@@ -156,6 +157,7 @@ def proof_data(result: CheckResult, seen: Explored) -> dict[str, Any]:
         "left_out": [str(one) for one in explored.left_out],
         "merged": [list(group) for group in explored.merged],
         "not_merged": explored.not_merged,
+        "kept": list(explored.kept),
         "seconds": round(seen.seconds, 3),
         "verdicts": [
             verdict_data(verdict) | _evidence(result, seen, verdict.property_name)

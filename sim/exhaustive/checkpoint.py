@@ -108,7 +108,7 @@ def resume(world: World, limits: Limits, directory: Path) -> Search:
             is damaged.
     """
     saved = _read(directory / _NAME)
-    learner = Learner(world)
+    learner = Learner(world, allows_places=True)
     _refuse_another(directory, learner, saved, is_whole=False)
     is_same = learner.ask_again(_asked(saved))
     _refuse_another(directory, learner, saved, is_whole=True)

@@ -10,7 +10,7 @@ where its guard says that it is not enabled.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.crowd import SELF, Birth, Crowd, task_of
@@ -41,7 +41,7 @@ _ROUNDS_MAX: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Performed:
+class Performed:
     """What one run of an operation showed; kept to run it again.
 
     Attributes:
@@ -86,7 +86,7 @@ class Effects:
         self.names_passing = False
         self.results = Results(identity)
         self._numbers: dict[Key, int] = {}
-        self._performed: Thinning[_Performed] = Thinning(RERUNS_MAX)
+        self._performed: Thinning[Performed] = Thinning(RERUNS_MAX)
         self._shared = shared
         self._recorder = recorder
         self._reduction = reduction
@@ -230,7 +230,7 @@ class Effects:
         self._reduction.check()
         learned.whole_parts |= self._recorder.whole_parts
         self._performed.offer(
-            _Performed(
+            Performed(
                 operation=number,
                 task=task,
                 state=tuple(state),
@@ -270,25 +270,50 @@ class Effects:
         rounds = min(_ROUNDS_MAX, -(-_RERUNS_MIN // count)) if count else 0
         for _ in range(rounds):
             for before in self._performed:
-                learned = self.operations[before.operation]
-                reads, alternatives = self._performer.perform(
-                    before.operation,
-                    learned,
-                    before.state,
-                    task=before.task,
-                    places=before.places,
-                )
-                if (
-                    alternatives != before.alternatives
-                    or _known(reads, len(before.state)) != before.reads
-                ):
-                    name = learned.operation.statement.name
-                    raise refuse(
-                        f"statement {name!r} comes out differently in the same state",
-                        task=self._performer.task_name(learned),
-                        likely="randomness, a clock or hidden state inside it",
-                    )
+                self._compare(before, self.operations[before.operation])
         return count * rounds
+
+    def performed_by_operation(self) -> dict[int, list[Performed]]:
+        """Return a sample of what statements have shown, by number of the operation."""
+        found: dict[int, list[Performed]] = {}
+        for one in self._performed:
+            found.setdefault(one.operation, []).append(one)
+        return found
+
+    def recheck_as(
+        self, operation: Operation[Any], sample: Sequence[Performed]
+    ) -> None:
+        """Run what one operation has shown again, as it was made in this execution.
+
+        Raises:
+            CannotLearn: it comes out differently.
+        """
+        self._shared.forget()
+        for before in sample:
+            learned = replace(self.operations[before.operation], operation=operation)
+            self._compare(before, learned)
+
+    def _compare(self, before: Performed, learned: LearnedOperation) -> None:
+        """Run what was learned again.
+
+        Raises:
+            CannotLearn: it comes out differently.
+        """
+        reads, alternatives = self._performer.perform(
+            before.operation,
+            learned,
+            before.state,
+            task=before.task,
+            places=before.places,
+        )
+        is_same = alternatives == before.alternatives
+        if not is_same or _known(reads, len(before.state)) != before.reads:
+            name = learned.operation.statement.name
+            raise refuse(
+                f"statement {name!r} comes out differently in the same state",
+                task=self._performer.task_name(learned),
+                likely="randomness, a clock or hidden state inside it",
+            )
 
 
 def _known(reads: Reads, components_count: int) -> tuple[tuple[int, Hashable], ...]:

@@ -70,6 +70,8 @@ class Exploration:
         merged: groups of interchangeable tasks, explored in one order only.
         not_merged: why tasks that were declared interchangeable were explored in full;
             empty if none were.
+        kept: what tasks keep beside the parts and what never changed what they do,
+            a sentence each.
     """
 
     is_complete: bool
@@ -88,6 +90,7 @@ class Exploration:
     accompanied: int = 0
     samples: tuple[tuple[int, ...], ...] = ()
     not_merged: str = ""
+    kept: tuple[str, ...] = ()
 
     def of(self, property_name: str) -> PropertyResult:
         """Return the result of one property."""

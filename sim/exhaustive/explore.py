@@ -91,6 +91,7 @@ class Search:
         expanded: levels that are completed.
         peak_bytes: of all arrays at once.
         rechecked: learned steps that were run again afterwards.
+        kept: what tasks keep beside the parts, a sentence each.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Search:
         self.expanded = 0
         self.peak_bytes = 0
         self.rechecked = 0
+        self.kept: tuple[str, ...] = ()
         self._fresh: list[Words] = []
         self._gathered = Gathered(words_count)
         self._judged: set[tuple[int, ...]] = set()

@@ -9,20 +9,28 @@ Theory of operation: from the world and the code under test everything reachable
 collected once; from the tasks of an execution, what at least two of them reach. A
 value that one task owns is left out: it is local state. What is shared and cannot be
 read is refused at once, by name. Modules of the library are compared now and then.
+
+What changes and can be put back is a *place* in which tasks keep something, if whoever
+made this watch will show that it never matters (see `harmless`). It holds what it held
+at first whenever an execution starts.
 """
 
 from collections.abc import Iterable, Iterator
 from itertools import count
+from types import FunctionType
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.anatomy import IdentityMap
+from wavecheck.sim.exhaustive.holders import CACHE, Slots, holder_of
 from wavecheck.sim.exhaustive.identity import Identity
+from wavecheck.sim.exhaustive.kept import Place
 from wavecheck.sim.exhaustive.libraries import is_of_library, listeners
 from wavecheck.sim.exhaustive.program import Program
 from wavecheck.sim.exhaustive.reach import (
     Children,
     Reach,
     is_defined_once,
+    is_engines,
     roots_of,
 )
 from wavecheck.sim.exhaustive.refusal import refuse
@@ -45,12 +53,20 @@ class Watch:
 
     Args:
         world: what every execution shares.
+        allows_places: what changes and can be put back is noted, and not refused.
 
     Attributes:
         identity: keys of values, given the constants found so far.
+        places: where tasks keep something, in the order in which they were found.
+        places_version: changes with them.
     """
 
-    def __init__(self, world: object) -> None:
+    def __init__(self, world: object, *, allows_places: bool = False) -> None:
+        self.places: list[Place] = []
+        self.places_version = 0
+        self._allows_places = allows_places
+        self._is_first_start = True
+        self._first: IdentityMap[Slots] = IdentityMap()
         self._program = Program()
         self._owned: IdentityMap[int] = IdentityMap()
         self._lasting: IdentityMap[int] = IdentityMap()
@@ -61,6 +77,7 @@ class Watch:
         self._passing_now = Snapshot([])
         self._rare = Snapshot([])
         self._known_namespaces = 0
+        self._shared: list[Node] = []
         self._checks = count(1)
         self._expects_changes = False
         self.identity = Identity(self._owned, self._lasting, self._passing)
@@ -81,17 +98,23 @@ class Watch:
             self._owned.set(owned, len(self._owned))
             if is_of_library(type(owned)):
                 self._library.append(InLibrary(owned, label))
-        for value, label in reach.objects:
+        found_now = [Node(value, label) for value, label in reach.objects]
+        for value, _ in reach.objects:
             self._lasting.set(value, len(self._lasting))
-            self._nodes.append(Node(value, label))
         self._known_namespaces += len(fresh)
         for one in fresh:
-            (self._library if one.is_library else self._nodes).append(Globals(one))
+            (self._library if one.is_library else found_now).append(Globals(one))
+        self._nodes += found_now
+        for node in found_now:
+            self._note_first(node)
         self._lasting_now = Snapshot(self._nodes)
         self._rare = Snapshot([*self._nodes, *self._library], rare=True)
 
     def start(self, tasks: list[Task]) -> None:
         """Note what the tasks of a fresh execution share."""
+        for place in self.places:
+            if place.number is not None:  # of the execution before, which is over
+                place.write(place.first)
         if self._expects_changes:
             self.expect_changes(now=False)
         reached: IdentityMap[int] = IdentityMap()
@@ -114,7 +137,13 @@ class Watch:
         for value, _ in shared:
             self._passing.set(value, len(self._passing))
         self.identity = Identity(self._owned, self._lasting, self._passing)
-        self._passing_now = Snapshot([Node(value, label) for value, label in shared])
+        self._shared = [Node(value, label) for value, label in shared]
+        self._passing_now = Snapshot(self._shared)
+        for place in self.places:
+            if place.number is not None:
+                place.owner = self._shared[place.number].owner
+                place.first = place.holder.read(place.owner)
+        self._is_first_start = False
 
     def _roots(self, tasks: list[Task]) -> Iterator[tuple[bool, Children]]:
         """Yield what the world holds anew, then what each task begins with."""
@@ -137,12 +166,19 @@ class Watch:
         lasting = Identity(self._owned, self._lasting)
         touched = self._lasting_now.touched()
         for node in touched:
-            found.extend(node.fresh())
+            kept = self._kept_in(node)
             for name, before, after in node.differences(lasting):
                 was_there = before is not None and before is not NOTHING
-                if was_there and differs_at_start(before, after, lasting):
+                if name in kept or not was_there or self._is_first_start:
+                    continue
+                if differs_at_start(before, after, lasting):
+                    # Code before a task's first statement runs at the start.
+                    if self._may_change(node, is_passing=False):
+                        kept = self._kept_in(node)
+                        continue
                     what = f"{name} differs each time the world starts"
                     raise refuse(what, task="(none)", likely=_LIKELY)
+            found.extend([one for one in node.fresh() if one[0] not in kept])
             node.renew()
         if touched:
             self._lasting_now.renew()
@@ -163,7 +199,105 @@ class Watch:
         if is_last or next(self._checks) % _RARE_EVERY == 0:
             snapshots.append(self._rare)
         for one in snapshots:
-            what = one.changed(self.identity)
-            if what is not None:
-                what = f"{what} changes as tasks run"
+            for node in one.changed(self.identity):
+                if self._may_change(node, is_passing=one is self._passing_now):
+                    continue
+                what = f"{node.describe_change(self.identity)} changes as tasks run"
                 raise refuse(what, task=task_name, likely=_LIKELY)
+
+    # Places in which tasks keep something ---------------------------------------------
+
+    def put_back(self) -> None:
+        """Let every lasting place hold what it held at first."""
+        for place in self.places:
+            if place.number is None:
+                place.write(place.first)
+
+    def mentions(self, name: str) -> bool:
+        """Return whether code that may run mentions a name."""
+        return self._program.mentions(name)
+
+    def constant(self, number: tuple[int, int]) -> object:
+        """Return a constant of this execution by its number."""
+        which, index = number
+        return list((self._owned, self._lasting, self._passing)[which].items())[index][
+            0
+        ]
+
+    def _note_first(self, node: Node) -> None:
+        """Note what a lasting object holds before any task runs."""
+        if not self._allows_places:
+            return
+        holder = holder_of(node.owner, is_globals=type(node) is Globals)
+        kind = type(node.owner)
+        if holder is None or is_engines(kind) or is_of_library(kind):
+            return
+        if kind is not CACHE:
+            self._first.set(node.owner, holder.read(node.owner))
+
+    def _kept_in(self, node: Node) -> set[str]:
+        """Return the names of what tasks keep in a lasting object."""
+        for place in self.places:
+            if place.owner is node.owner and place.number is None:
+                if place.names is not None:
+                    return {place.name_of(one) for one in place.names}
+                return {name for name, _ in (*node.children, *node.look()[1])}
+        return set()
+
+    def _may_change(self, node: Node, *, is_passing: bool) -> bool:
+        """Note a place in which tasks keep something; False if it is none."""
+        if not self._allows_places or is_of_library(type(node.owner)):
+            return False
+        if is_passing:
+            return self._note_passing(node)
+        for place in self.places:
+            if place.owner is node.owner and place.number is None:
+                self._note_names(place, node)
+                return True
+        holder = holder_of(node.owner, is_globals=type(node) is Globals)
+        first = self._first.get(node.owner)
+        if type(node.owner) is CACHE:
+            first = None if self.mentions("cache_info") else []
+        if holder is None or first is None:
+            return False
+        names: set[Any] | None = set() if holder.has_names else None
+        place = Place(
+            label=node.label,
+            holder=holder,
+            owner=node.owner,
+            names=names,
+            first=first,
+        )
+        self._note_names(place, node)
+        self._add(place)
+        return True
+
+    def _note_passing(self, node: Node) -> bool:
+        number = next(n for n, one in enumerate(self._shared) if one is node)
+        if any(one.number == number for one in self.places):
+            return True
+        holder = holder_of(node.owner)
+        if holder is None or type(node.owner) is FunctionType:
+            return False
+        place = Place(label=node.label, holder=holder, owner=node.owner, number=number)
+        place.first = holder.read(node.owner)  # until the next execution starts
+        self._is_first_start = True
+        self._add(place)
+        return True
+
+    def _add(self, place: Place) -> None:
+        self.places.append(place)
+        self.places_version += 1
+
+    def _note_names(self, place: Place, node: Node) -> None:
+        """Note which slots of a lasting place have changed."""
+        if place.names is None:
+            return
+        first = self._first.get(place.owner) or []
+        labels = {name for name, _, _ in node.differences(self.identity)}
+        names = {name for name, _ in (*first, *place.holder.read(place.owner))}
+        changed = {one for one in names if place.name_of(one) in labels}
+        if changed - place.names:
+            place.names |= changed
+            place.first = [one for one in first if one[0] in place.names]
+            self.places_version += 1

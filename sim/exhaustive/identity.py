@@ -32,6 +32,9 @@ from wavecheck.sim.operation import Operation, Statement
 Key = Any
 """A hashable value."""
 
+PASSING: Final = 2
+"""Of three maps of constants, the one whose objects each execution has of its own."""
+
 _NUMBERS: Final = frozenset({int, bool, float})
 _TYPE: Final = type
 
@@ -109,11 +112,11 @@ class Identity:
 
 
 def names_passing(key: Key) -> bool:
-    """Return whether a key holds the number of a constant of the second map."""
+    """Return whether a key holds the number of a constant of one execution."""
     if type(key) not in (tuple, frozenset):
         return False
     if type(key) is tuple and key[:1] == ("constant",):
-        return bool(key[1][0])
+        return bool(key[1][0] == PASSING)
     return any(map(names_passing, key))
 
 

@@ -19,12 +19,16 @@ from wavecheck.sim.exhaustive.reduction import Reduction
 from wavecheck.sim.exhaustive.refusal import refuse
 from wavecheck.sim.exhaustive.shared import SharedState
 from wavecheck.sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
+from wavecheck.sim.exhaustive.thinning import Thinning
 from wavecheck.sim.property import NO_ERROR, Moment, Property, with_no_error
 from wavecheck.sim.task import Task
 from wavecheck.sim.world import World
 
 ENDS: Final = -1
 """In a list of questions: whether a state without steps is healed."""
+
+ENDS_MAX: Final = 256
+"""States in which nothing can happen that are kept to be judged again, at most."""
 
 RECHECKS_MAX: Final = 4_000
 """Resumptions that are run again by another history, at most."""
@@ -58,8 +62,14 @@ class Learner:
         world: must be untimed; it belongs to the learner from now on.
         reduces: leave out state that nothing reads and no property needs, and explore
             interchangeable tasks in one order only.
+        allows_places: tasks may keep something beside the parts; whoever asked will
+            see that it is harmless.
 
     Attributes:
+        watch: what tasks share, and whether it changes.
+        executions: fresh ones, to run single coroutines in.
+        moves_tasks: some step puts another task somewhere else.
+        ends: some of the states in which nothing can happen, as they were judged.
         groups: interchangeable tasks, which share their local states.
         broken_symmetry: why declared ones are explored in full; empty: they are not.
         reduction: what is left out.
@@ -74,7 +84,9 @@ class Learner:
             the same numbers again in another process.
     """
 
-    def __init__(self, world: World, *, reduces: bool = False) -> None:
+    def __init__(
+        self, world: World, *, reduces: bool = False, allows_places: bool = False
+    ) -> None:
         kernel = world.kernel
         if kernel.is_timed:
             raise refuse(
@@ -101,7 +113,7 @@ class Learner:
             self._recorder,
             lambda one: self.effects.operations[one].operation,
         )
-        self._watch = Watch(world)
+        self.watch = Watch(world, allows_places=allows_places)
         self.effects = Effects(
             world,
             self.properties,
@@ -109,22 +121,25 @@ class Learner:
             recorder=self._recorder,
             reduction=self.reduction,
             crowd=self._crowd,
-            identity=lambda: self._watch.identity,
+            identity=lambda: self.watch.identity,
         )
         record(kernel, self._recorder, self._crowd)
-        self._executions = Executions(
-            world, self._watch, self._recorder, self.shared.forget
+        self.executions = Executions(
+            world, self.watch, self._recorder, self.shared.forget
         )
-        started = self._executions.start()
-        self.fails_at_start = self._executions.has_failed
+        started = self.executions.start()
+        self.fails_at_start = self.executions.has_failed
         self.tasks: list[TaskLocals] = []
         self.asked: list[tuple[int, tuple[int, ...]]] = []
         self._answers = Fingerprint()
         self._answered: list[tuple[int, list[int], list[Step]]] = []
         self.healing: int | None = None
-        self._crowd.begin = self._executions.begin
+        self.moves_tasks = False
+        self.ends: Thinning[tuple[tuple[int, ...], tuple[list[int], list[int]]]]
+        self.ends = Thinning(ENDS_MAX)
+        self._crowd.begin = self.executions.begin
         for index, task in enumerate(started):
-            locals_ = TaskLocals(index, task.name, self._executions, self.effects)
+            locals_ = TaskLocals(index, task.name, self.executions, self.effects)
             locals_.note_start(task)
             self.tasks.append(locals_)
         self.groups: Groups = ()
@@ -132,7 +147,7 @@ class Learner:
         if reduces:
             self._merge(declared_groups(world, [task.name for task in started]))
         self._first_round = HealingLocals(
-            len(self.tasks), world, self._executions, self.effects
+            len(self.tasks), world, self.executions, self.effects
         )
         self._crowd.know(self.tasks, self._first_round)
         if reduces:
@@ -157,7 +172,7 @@ class Learner:
     def take_constants(self, tasks: list[Task]) -> None:
         """Note what the tasks of an execution on the kernel share, if any step asks."""
         if self.effects.names_passing:
-            self._watch.start(tasks)
+            self.watch.start(tasks)
 
     def break_symmetry(self, why: str) -> None:
         """Explore interchangeable tasks in full from here on; what is learned stays."""
@@ -199,7 +214,7 @@ class Learner:
     @property
     def python_calls(self) -> int:
         """How many statements and resumptions were run in Python."""
-        return self.effects.runs_count + self._executions.runs_count
+        return self.effects.runs_count + self.executions.runs_count
 
     def resolve(
         self, task: int, places: Sequence[int], shared: Sequence[int]
@@ -247,6 +262,7 @@ class Learner:
             if isinstance(locals_, HealingLocals) and locals_.is_over(one.result):
                 continue
             local = locals_.next(places[task], one.result)
+            self.moves_tasks |= bool(one.moves)
             violated = one.violated
             escaped = locals_.states[local].escaped
             if isinstance(escaped, self.world.kernel.survived):
@@ -299,7 +315,7 @@ class Learner:
     def _add_healing(self) -> None:
         self.healing = len(self.tasks)
         self.tasks.append(
-            HealingLocals(self.healing, self.world, self._executions, self.effects)
+            HealingLocals(self.healing, self.world, self.executions, self.effects)
         )
 
     def _make_sure_nothing_heals(self, shared: Sequence[int]) -> None:
@@ -340,6 +356,12 @@ class Learner:
         """
         if self.healing is None:
             self._make_sure_nothing_heals(shared)
+        judged = self.judge_end_again(shared)
+        self.ends.offer((tuple(shared), judged))
+        return judged
+
+    def judge_end_again(self, shared: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Judge a state that nothing heals; returns the same as `judge_end`."""
         self.shared.load(shared)
         violated, at_risk = [], []
         if self.reduction.is_on:
@@ -396,7 +418,7 @@ class Learner:
             CannotLearn: one of them came out differently.
             SymmetryBroken: by one task, and by an interchangeable one.
         """
-        self._watch.check("(any)", is_last=True)
+        self.watch.check("(any)", is_last=True)
         statements = self.effects.recheck()
         checked = self._recheck_groups(resumptions_max)
         for task in self.tasks:

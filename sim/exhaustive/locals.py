@@ -98,12 +98,17 @@ class Executions:
     def _note_failure(self, task: Task, error: BaseException) -> None:
         self.has_failed = True
 
-    def start(self) -> list[Task]:
-        """Rewind the world and spawn its tasks again."""
+    def start(self, keep: Callable[[], None] | None = None) -> list[Task]:
+        """Rewind the world and spawn its tasks again.
+
+        Args:
+            keep: lets something be kept from before; None: what was kept at first.
+        """
         kernel = self._kernel
         kernel.rewind()
         self._forget()
         self.has_failed = False
+        (keep or self.watch.put_back)()
         with watched(kernel):
             self._world.start()
         self.watch.start(kernel.tasks)
@@ -312,6 +317,29 @@ class TaskLocals:
         past = past_of(task)
         return (tuple(stands), operation.statement, tuple(arguments), past)
 
+    def _key_after(
+        self, task: Task, history: History, escaped: BaseException | None
+    ) -> Key:
+        if escaped is not None:
+            return ("ended by", type(escaped), str(escaped))
+        return self._key(task, history)
+
+    def known(
+        self, task: Task, history: History, escaped: BaseException | None
+    ) -> tuple[int | None, bool]:
+        """Return where a coroutine stands, and whether only its history tells that.
+
+        Returns:
+            The number of the local state; None: it was never learned.
+        """
+        key = self._key_after(task, history, escaped)
+        return self._numbers.get(key), type(key) is tuple and key[0] == "history"
+
+    @property
+    def is_later(self) -> bool:
+        """Whether the task is not there from the start."""
+        return "not there yet" in self._numbers
+
     def _note(
         self,
         task: Task,
@@ -321,9 +349,7 @@ class TaskLocals:
         escaped: BaseException | None = None,
     ) -> int:
         """Return the number of the local state that a coroutine stands in."""
-        key = self._key(task, history)
-        if escaped is not None:
-            key = ("ended by", type(escaped), str(escaped))
+        key = self._key_after(task, history, escaped)
         operation = None
         if task.operation is not None:
             operation = self._effects.number(task.operation, self.index)
@@ -387,6 +413,7 @@ class TaskLocals:
             forgotten.check()
         executions.runs_count += 1
         executions.watch.check(self.name)
+        executions.watch.put_back()
         return self._note(task, (*history, result), birth=birth, escaped=escaped)
 
     def recheck(self, number: int) -> int:

@@ -128,6 +128,10 @@ class Program:
         if "." in name:
             self._import(name.rpartition(".")[0], 0, held)
 
+    def mentions(self, name: str) -> bool:
+        """Return whether code that may run mentions a name, or may ask for any."""
+        return name in self._names or self._asks_any
+
     def take_found(self) -> list[tuple[str, Any]]:
         """Return what code can reach by name and was not returned before, labelled."""
         found: list[tuple[str, Any]] = []

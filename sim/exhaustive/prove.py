@@ -15,6 +15,7 @@ from wavecheck.sim.exhaustive.counterexample import counterexample
 from wavecheck.sim.exhaustive.crowd import CrowdGrew
 from wavecheck.sim.exhaustive.exploration import Exploration, Progress, PropertyResult
 from wavecheck.sim.exhaustive.explore import Limits, Search
+from wavecheck.sim.exhaustive.harmless import show_harmless
 from wavecheck.sim.exhaustive.learning import Learner
 from wavecheck.sim.exhaustive.reduction import StateNeeded
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
@@ -82,7 +83,8 @@ def searched(
     """
     if checkpoints:
         return _kept(world, limits, directory, progress, reduces=reduces)
-    return _explored(Learner(world, reduces=reduces), limits, directory, progress)
+    learner = Learner(world, reduces=reduces, allows_places=True)
+    return _explored(learner, limits, directory, progress)
 
 
 def in_full(
@@ -112,6 +114,7 @@ def _explored(
             stopped_by = search.run(progress)
             if not (stopped_by and search.stopped_by_time()):
                 search.rechecked = learner.recheck()
+                search.kept = show_harmless(learner)
             return search, stopped_by
         except StateNeeded:
             learner.begin_again()
@@ -139,7 +142,7 @@ def _kept(
         search = resume(world, limits, directory)
         learner = search.learner
     else:
-        learner = Learner(world)
+        learner = Learner(world, allows_places=True)
         search = Search(learner, limits, directory)
     while True:
         try:
@@ -158,6 +161,7 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
     learner = search.learner
     if not search.rechecked and not (stopped_by and search.stopped_by_time()):
         search.rechecked = learner.recheck()
+        search.kept = show_harmless(learner)
     python_calls = learner.python_calls
     accompanied = Accompaniment() if stopped_by else accompany(search)
     return Exploration(
@@ -183,6 +187,7 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
             tuple(learner.tasks[one].name for one in group) for group in learner.groups
         ),
         not_merged=learner.broken_symmetry,
+        kept=search.kept,
     )
 
 

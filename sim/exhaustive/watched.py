@@ -323,12 +323,13 @@ class Snapshot:
             yield node, items[at:end]
             at = end
 
-    def changed(self, identity: Identity) -> str | None:
-        """Return the name of what has changed, or None."""
-        for node in self.touched():
-            if is_class(node.owner) or self._differs(node, identity):
-                return node.describe_change(identity)
-        return None
+    def changed(self, identity: Identity) -> list[Node]:
+        """Return the objects that have changed."""
+        return [
+            node
+            for node in self.touched()
+            if is_class(node.owner) or self._differs(node, identity)
+        ]
 
     def _differs(self, node: Node, identity: Identity) -> bool:
         """Return whether a node holds anything that is not equal to what was there."""

@@ -1,4 +1,4 @@
-"""Sixty ordinary constructs: each is proved, and the proof agrees with every schedule.
+"""Ordinary constructs: each is proved, and the proof agrees with every schedule.
 
 For each, all schedules of two tasks are run on the kernel. The proof must know exactly
 the same ends: each of them is found when it is forbidden, and no other exists.
@@ -10,8 +10,11 @@ import dataclasses
 import enum
 import functools
 import itertools
+import logging
 import operator
 import re
+import time
+import uuid
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque, namedtuple
 from datetime import date, timedelta
 from decimal import Decimal
@@ -805,6 +808,77 @@ async def del_and_global_names(store):
     text = str(value)
     del value
     await store.write(text, int(len(CONSTRUCTS) > 0))
+
+
+# What only helps, kept by a module for all tasks and executions -----------------------
+
+LOG = logging.getLogger("ordinary constructs")
+METRICS = Counter()
+LINES = 0
+
+
+class Rates:
+    """A service with what services keep."""
+
+    def __init__(self):
+        self.calls = 0
+        self.client = None
+        self.memo = {}
+
+    @functools.cached_property
+    def limit(self):
+        return len("abc")
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019 - people do that
+    def price(self, number):
+        return number * 2
+
+
+RATES = Rates()
+
+
+@construct
+async def a_cached_property(store):
+    await store.write("value", RATES.limit + await store.read("n"))
+
+
+@construct
+async def lazy_initialisation(store):
+    number = await store.read("n")
+    if RATES.client is None:
+        RATES.client = ("host", 5432)
+    await store.write(RATES.client[0], number)
+
+
+@construct
+async def a_memo_table(store):
+    number = await store.read("n")
+    if number not in RATES.memo:
+        RATES.memo[number] = number * 2
+    await store.write("value", RATES.memo[number])
+
+
+@construct
+async def a_cached_method(store):
+    await store.write("value", RATES.price(await store.read("n")))
+
+
+@construct
+async def metrics_on_an_instance_and_in_a_module(store):
+    global LINES
+    RATES.calls += 1
+    METRICS["reads"] += 1
+    number = await store.read("n")
+    LINES += 1
+    await store.write("value", number)
+
+
+@construct
+async def a_log_line_with_a_duration_and_an_id(store):
+    begun, request = time.perf_counter(), uuid.uuid4()
+    number = await store.read("n")
+    LOG.info("%s took %.3f s", request, time.perf_counter() - begun)
+    await store.write("value", number)
 
 
 REFUSED = {}

@@ -34,7 +34,7 @@ class OnClass:
 
     async def act(self, store):
         type(self).calls += 1
-        await store.write("x", 1)
+        await store.write("x", self.calls)
 
 
 class GlobalList:
@@ -47,7 +47,7 @@ class GlobalNumber:
     async def act(self, store):
         global COUNT
         COUNT += 1
-        await store.write("x", 1)
+        await store.write("x", COUNT)
 
 
 class DefaultArgument:
@@ -91,7 +91,7 @@ def closure():
         async def act(self, store):
             nonlocal count
             count += 1
-            await store.write("x", 1)
+            await store.write("x", count)
 
     return Closure()
 
