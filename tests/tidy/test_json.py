@@ -51,7 +51,7 @@ def fields(value, name=""):
     if isinstance(value, list):
         for one in value:
             yield from fields(one, name)
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and name != "state":  # rows, by the columns of a world
         for key, one in value.items():
             if name not in OF_DATA:
                 yield key
