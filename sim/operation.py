@@ -64,10 +64,12 @@ class Statement:
         wakes_on: the part whose changes can alter `enabled`.
         cost: what it adds to a task's count of statements.
         is_plain: nothing guards it, and it takes its latency: the common case.
+        before: makes the step that must come before it, if any.
         is_general: a part offers it, whether or not a world has a use for it.
     """
 
     __slots__ = (
+        "before",
         "cost",
         "enabled",
         "function",
@@ -93,6 +95,7 @@ class Statement:
         self.wakes_on = wakes_on
         self.cost = 1 if kind is Kind.STATEMENT else 0
         self.is_general = False
+        self.before: Callable[[], Operation[None]] | None = None
         self.is_plain = enabled is None and kind in (Kind.STATEMENT, Kind.MESSAGE)
 
 
@@ -123,6 +126,8 @@ class Operation(Generic[T]):
         self.args = args
 
     def __await__(self) -> Generator["Operation[Any]", Any, T]:
+        if self.statement.before is not None:
+            yield self.statement.before()
         try:
             return (yield self)  # type: ignore[no-any-return]  # the driver's answer
         except Postponed as postponed:

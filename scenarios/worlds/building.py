@@ -41,6 +41,7 @@ class Builder(WorldBuilder):
             self.kernel, schema, rows=rows, name=name, isolation=isolation, calls=calls
         )
         self.adopt(made)
+        self._waits_for_rows = True
         return made
 
     def never(

@@ -81,7 +81,7 @@ class WorldRun:
     Attributes:
         coordinator_name: the code under test, as the user named it.
         seed: of what was drawn.
-        makespan: when the last thing happened.
+        makespan: when the last thing happened; a daemon that changes nothing is none.
         steps_count: steps of the execution.
         ended_by: what ended it before nothing could happen any more; empty: nothing.
         statements: by name, in order of first performance.
@@ -172,7 +172,9 @@ class _Notes:
         self, task: Task, operation: Operation[Any], result: Any, changes: Any
     ) -> None:
         """Note one step."""
-        now = self.makespan = int(self.kernel.now)
+        now = int(self.kernel.now)
+        if changes or not task.is_daemon:
+            self.makespan = now
         began_at = now - self._taken.pop(operation, 0)
         asked_at = self.last.get(task, began_at)
         self.last[task] = now

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from wavecheck.sim.errors import InvalidScenario
-from wavecheck.sim.handles.handle import performed
+from wavecheck.sim.handles.handle import performed, refuse_outside_of_a_step
 from wavecheck.sim.handles.tables import (
     TableHandle,
     assignments,
@@ -25,6 +25,7 @@ from wavecheck.sim.handles.tables import (
 )
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation, Postponed, statement
+from wavecheck.sim.parts import Table
 from wavecheck.sim.transactions import (
     Failed,
     Failure,
@@ -35,6 +36,7 @@ from wavecheck.sim.transactions import (
     perform,
     perform_alone,
 )
+from wavecheck.sim.transactions.rows import Open
 
 
 class TransactionError(Exception):
@@ -95,6 +97,16 @@ class DatabaseHandle:
                     " there\nnext: another name"
                 )
             self.transactions.add(one._part)
+
+    @property
+    def now(self) -> Table[Open]:
+        """The open transactions, each by its `slot`, to be looked at without a step.
+
+        Raises:
+            CoordinatorError: code under test looks, which no step would show.
+        """
+        refuse_outside_of_a_step("the open transactions")
+        return self.transactions.open
 
     def transaction(
         self, level: str = Level.READ_COMMITTED
@@ -208,6 +220,11 @@ class Views:
     def __init__(self, database: DatabaseHandle, slot: int) -> None:
         self._database = database
         self._slot = slot
+
+    @property
+    def slot(self) -> int:
+        """The number of the transaction among those that are open."""
+        return self._slot
 
     def __getattr__(self, name: str) -> TableView[Any]:
         if name.startswith("_"):

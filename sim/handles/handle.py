@@ -58,17 +58,26 @@ class Handle(Generic[P]):
         Raises:
             CoordinatorError: code under test looks, which no step would show.
         """
-        if RUNNING.kernel is not None:
-            refuse_here(
-                f"code under test looks at {self.name}.now outside of a step",
-                f"await a statement of {self.name}, or write one: @w.statement",
-            )
+        refuse_outside_of_a_step(self.name)
         return self._part
 
     def perform(self, verb: str, *args: Any) -> Operation[Any]:
         """Return the step, to be awaited; in blocking code perform it."""
         step: Operation[Any] = performed(Operation(self.statements[verb], self, args))
         return step
+
+
+def refuse_outside_of_a_step(name: str) -> None:
+    """Refuse that code under test looks at parts, which no step would show.
+
+    Raises:
+        CoordinatorError: with the line of the code.
+    """
+    if RUNNING.kernel is not None:
+        refuse_here(
+            f"code under test looks at {name}.now outside of a step",
+            f"await a statement of {name}, or write one: @w.statement",
+        )
 
 
 def performed(step: Awaitable[Any]) -> Any:

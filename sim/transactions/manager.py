@@ -20,7 +20,7 @@ Source: PostgreSQL documentation, chapter 13; SQLite documentation, "Isolation" 
 "WAL". The names of PostgreSQL's own source are given where its rules are meant.
 """
 
-from collections.abc import Callable, Hashable, Sized
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -121,7 +121,7 @@ class Transactions:
         self._idle = self._statement = UnderWay(0, {})
 
     @property
-    def open(self) -> Sized:
+    def open(self) -> Table[Open]:
         """The open transactions, for the tables' gates."""
         return self._open
 

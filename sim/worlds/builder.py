@@ -14,7 +14,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from wavecheck.sim.blame import calling_at
 from wavecheck.sim.blocking import run_blocking
@@ -34,7 +34,14 @@ from wavecheck.sim.handles import (
     TimerHandle,
     row_type_of,
 )
-from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.handles.clock import (
+    TIME,
+    Clock,
+    ExpiringLockHandle,
+    TimeoutHandle,
+)
+from wavecheck.sim.handles.handle import performed
+from wavecheck.sim.kernel import TICKS_PER_SECOND, Kernel
 from wavecheck.sim.operation import Operation, Statement
 from wavecheck.sim.parts import (
     Cache,
@@ -96,6 +103,8 @@ class WorldBuilder(Judging):
         self._alike: list[tuple[str, ...]] = []
         self._processes: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = []
         self.latencies = Latencies(kernel)
+        self._clock: Clock | None = None
+        self._waits_for_rows = False
         self.surrounding: Surrounding | None = None
         self.unprovable = ""
 
@@ -203,9 +212,49 @@ class WorldBuilder(Judging):
         made.set(is_set)
         return self._hold(FlagHandle(made))
 
-    def lock(self, name: str) -> LockHandle:
-        """Add mutual exclusion by key."""
-        return self._hold(LockHandle(Lock(self.kernel, name)))
+    @overload
+    def lock(self, name: str) -> LockHandle: ...
+    @overload
+    def lock(self, name: str, *, seconds: float) -> ExpiringLockHandle: ...
+    def lock(self, name: str, *, seconds: float = 0.0) -> LockHandle:
+        """Add mutual exclusion by key.
+
+        Args:
+            name: of the lock.
+            seconds: its time to live: it is free when that has run out; none if not
+                given. See `acts_within` for when that may be.
+        """
+        made = Lock(self.kernel, name)
+        if not seconds:
+            return self._hold(LockHandle(made))
+        return self._hold(ExpiringLockHandle(made, self._time(seconds), seconds))
+
+    def timeout(self, name: str, *, seconds: float) -> TimeoutHandle:
+        """Add timeouts by key, such as a visibility timeout or an age that matters."""
+        clock = self._time(seconds)
+        return self._hold(TimeoutHandle(Counter(self.kernel, name), clock, seconds))
+
+    def acts_within(self, seconds: float, *tasks: str) -> None:
+        """Assume that live tasks act within some seconds.
+
+        A timeout that is longer, and began while such a task was acting, does not run
+        out before the task waits (at a statement that can wait, in `w.sleep`), ends or
+        dies. Without this a timeout may run out at any moment.
+
+        Args:
+            seconds: at most so long between two waits.
+            tasks: their names.
+        """
+        clock = self._time(seconds)
+        for one in tasks:
+            clock.let_act(one, seconds)
+
+    def _time(self, seconds: float) -> Clock:
+        if not seconds > 0:
+            raise self._refused(f"{seconds!r} seconds", "more than 0 seconds")
+        if self._clock is None:
+            self._clock = Clock(self.kernel)
+        return self._clock
 
     def lease(self, name: str) -> LeaseHandle:
         """Add locks that have a token and may end by themselves."""
@@ -223,6 +272,7 @@ class WorldBuilder(Judging):
         self, *tables: TableHandle, name: str = "transactions"
     ) -> DatabaseHandle:
         """Let tables be worked on in transactions, as PostgreSQL or SQLite has them."""
+        self._waits_for_rows = True
         return DatabaseHandle(self.kernel, name, tables)
 
     def _hold(self, handle: H) -> H:
@@ -266,7 +316,10 @@ class WorldBuilder(Judging):
 
     def sleep(self, seconds: float) -> Operation[None]:
         """Wait; without time the sleep may end at any moment."""
-        return self.kernel.sleep(round(seconds * 1_000_000))
+        ticks = round(seconds * TICKS_PER_SECOND)
+        if self._clock is not None and self._clock.within and not self.kernel.is_timed:
+            return performed(self._clock.sleep(ticks))  # type: ignore[no-any-return]  # it is awaited alike
+        return self.kernel.sleep(ticks)
 
     def latency(
         self, seconds: Duration, *, spread: float = 0.0, of: Any = None
@@ -408,8 +461,27 @@ class WorldBuilder(Judging):
             for name in names:
                 if all(name != known for known, *_ in self._tasks):
                     raise InvalidScenario(f"w.alike names {name!r}, which is no task")
+        if self._clock is not None:
+            self._assume(self._clock)
         self.kernel.mark()
         self.judge_start()
+
+    def _assume(self, clock: Clock) -> None:
+        """Let tasks that act within some time tell when they wait."""
+        for name in clock.within:
+            if all(name != known for known, *_ in self._tasks):
+                raise InvalidScenario(f"w.acts_within names {name!r}, which is no task")
+        if not clock.within or self.kernel.is_timed:
+            return
+        if self._waits_for_rows:
+            raise InvalidScenario(
+                "w.acts_within in a world with transactions, whose statements wait for"
+                " rows\n  expected  one of the two\n"
+                "next: leave the assumption out; time then passes at any moment"
+            )
+        for statement in self.statements().values():
+            if statement.enabled is not None:
+                clock.guard(statement)
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -440,9 +512,14 @@ class WorldBuilder(Judging):
         for one in self._fresh:
             made_outside(start, one.renew)
         self.under_test = tuple(one.made for one in self._fresh) or None
+        clock = self._clock
         for name, function, args, is_daemon, _ in self._tasks:
             coroutine = self.running(function, args)
+            if clock is not None and name in clock.within:
+                coroutine = clock.until_end(coroutine)
             self.kernel.spawn(coroutine, name, is_daemon=is_daemon)
+        if clock is not None and not self.kernel.is_timed:
+            self.kernel.spawn(clock.pass_on(), TIME, is_daemon=True)
         for name, function, args in self._processes:
             self.env.begin(function(*args), name)
         if self._adversary is not None:
@@ -457,6 +534,8 @@ class WorldBuilder(Judging):
 
     def _restart(self, task: Task) -> None:
         """Let a task that has died begin again, if its process is restarted."""
+        if self._clock is not None:
+            self._clock.forget(task.name)
         name = task.name.removesuffix(_AGAIN)
         for known, function, args, is_daemon, restarts in self._tasks:
             if known == name and restarts and name == task.name:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from wavecheck.sim.faults import FAULT_TASK_PREFIX, Target, Targets
+from wavecheck.sim.handles.clock import TIME
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Kind
 from wavecheck.sim.parts import Cache, Leases, Queue
@@ -51,7 +52,7 @@ def sources(kernel: Kernel, restart: Callable[[Task], None]) -> dict[str, Target
 
     known: dict[str, Targets] = {"crash": crashes, "fail": failures}
     parts = list(kernel.parts.values())
-    queues = [one for one in parts if isinstance(one, Queue)]
+    queues = [one for one in parts if isinstance(one, Queue) and one.name != TIME]
     if queues:
         known |= {
             "lose": partial(_messages, queues, "is lost", _lose),
@@ -72,7 +73,9 @@ def _mortal(kernel: Kernel) -> list[Task]:
     return [
         task
         for task in kernel.tasks
-        if not task.is_finished and not task.name.startswith(FAULT_TASK_PREFIX)
+        if not task.is_finished
+        and task.name != TIME
+        and not task.name.startswith(FAULT_TASK_PREFIX)
     ]
 
 
