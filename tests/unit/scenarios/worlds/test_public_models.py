@@ -19,8 +19,8 @@ BOTH = "no_workflow_runs_twice"
 
 VERDICTS = [  # world, code, steps of the shortest violation by property, states
     ("redbeat_127", "original", {TWICE: 16}, None),
-    ("redbeat_127", "owner-checked", {}, 641),
-    ("redbeat_127", "claimed", {}, 641),
+    ("redbeat_127", "owner-checked", {}, 541),
+    ("redbeat_127", "claimed", {}, 541),
     ("rq_2061", "original", {LIVE: 7}, None),
     ("rq_2061", "first-seen", {LIVE: 24}, None),
     ("rq_2061", "forgets", {LIVE: 24}, None),
