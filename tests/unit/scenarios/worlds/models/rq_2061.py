@@ -54,31 +54,8 @@ class OfOneEnqueuing(AsItWas):
             await self.w.fail_if_stuck(job.name, job.enqueued)
 
 
-@wc.world(
-    sizes={"enqueues": 2},
-    parameters={"acts": True},
-    code={
-        "original": AsItWas,
-        "first-seen": FirstSeen,
-        "forgets": Forgets,
-        "of-one-enqueuing": OfOneEnqueuing,
-    },
-)
-def rq(w):
-    """Two workers, one of which is killed, and a cleaner with a marker of a minute."""
-    columns = {"name": str, "place": "queue", "status": "queued", "is_started": False}
-    columns |= {"holder": "", "enqueued": 1, "marked": 0}
-    w.jobs = w.table("jobs", columns, rows=["job"])
-    w.marker = w.timeout("marker", seconds=60)
-    killed = w.flag("killed")
-    w.expect(WorkerKilled)
-
-    def is_live(worker):
-        return worker != "worker-0" or not killed.now.is_set()
-
-    def check(worker):
-        if not is_live(worker):
-            raise WorkerKilled(worker)
+def add_statements(w, check):
+    """Add what workers and the cleaner do in one step of Redis."""
 
     @w.statement(when=lambda worker: w.jobs.now.count(place="queue"))
     def blmove(worker):
@@ -110,6 +87,38 @@ def rq(w):
         elif w.marker.now.get(name) == 2:
             w.jobs.now.update(name, status="failed", place="none")
 
+    w.blmove, w.prepare, w.finish = blmove, prepare, finish
+    w.fail_if_stuck = fail_if_stuck
+
+
+@wc.world(
+    sizes={"enqueues": 2},
+    parameters={"acts": True},
+    code={
+        "original": AsItWas,
+        "first-seen": FirstSeen,
+        "forgets": Forgets,
+        "of-one-enqueuing": OfOneEnqueuing,
+    },
+)
+def rq(w):
+    """Two workers, one of which is killed, and a cleaner with a marker of a minute."""
+    columns = {"name": str, "place": "queue", "status": "queued", "is_started": False}
+    columns |= {"holder": "", "enqueued": 1, "marked": 0}
+    w.jobs = w.table("jobs", columns, rows=["job"])
+    w.marker = w.timeout("marker", seconds=60)
+    killed = w.flag("killed")
+    w.expect(WorkerKilled)
+
+    def is_live(worker):
+        return worker != "worker-0" or not killed.now.is_set()
+
+    def check(worker):
+        if not is_live(worker):
+            raise WorkerKilled(worker)
+
+    add_statements(w, check)
+
     def may_clean():
         return any(
             one.place == "intermediate"
@@ -117,7 +126,6 @@ def rq(w):
             for one in w.jobs.now
         )
 
-    w.prepare, w.fail_if_stuck = prepare, fail_if_stuck
     maintenance = w.statement("maintenance", when=may_clean)
     finished = w.statement(
         "is_finished", when=lambda: w.jobs.now.get("job").status == "finished"
@@ -126,9 +134,9 @@ def rq(w):
 
     async def worker(who):
         while True:
-            name = await blmove(who)
+            name = await w.blmove(who)
             await code.prepare(who, name)
-            await finish(who, name)
+            await w.finish(who, name)
 
     async def cleaner():
         while True:
