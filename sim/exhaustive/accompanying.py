@@ -54,6 +54,7 @@ _PER_TRANSITION: Final = 1 / 8_000
 
 _AGAIN: Final = 20
 _UNKNOWN: Final = -1
+_NOBODY: Final[frozenset[str]] = frozenset()
 _COUNTED_MAX: Final = 4 * EXECUTIONS_MIN
 
 Choices = tuple[int, ...]
@@ -77,7 +78,7 @@ class _Happened:
     made: Operation[Any]
     number: int | None
     answers: tuple[int, ...]
-    changes: list[tuple[int, Any, int | None]]
+    changes: Sequence[tuple[int, Any, int | None]]
     could: frozenset[str]
 
 
@@ -104,6 +105,7 @@ class _Edge:
 
     source: _Place
     operation: int
+    made: Operation[Any]
     target: _Place
 
 
@@ -193,10 +195,13 @@ class _Walk:
         self._at: tuple[int, _Happened] | None = None
         self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], _Place] = {}
         self._happened: list[_Happened] = []
-        self._answers: list[int] = []
-        self._could: frozenset[str] = frozenset()
+        self._answers: tuple[int, ...] = ()
+        self._could = _NOBODY
         tasks, components = self._learner.tasks, self._learner.shared.components
-        self._start = self._place((0,) * len(tasks), (0,) * len(components))
+        self._steps_count = 0
+        self._place_now = self._start = self._place(
+            (0,) * len(tasks), (0,) * len(components)
+        )
 
     def _place(self, places: Sequence[int], shared: Sequence[int]) -> _Place:
         key = (tuple(places), tuple(shared))
@@ -243,7 +248,8 @@ class _Walk:
     def execute(self, rule: Rule) -> tuple[Choices, int]:
         """Run one execution and walk it; return its choices and number of steps."""
         kernel, listener = self._kernel, self._kernel.on_step
-        self._happened, self._answers = [], []
+        self._happened, self._answers, self._could = [], (), _NOBODY
+        self._place_now, self._steps_count = self._start, 0
         kernel.on_step = self._note
         before = kernel.rule
         try:
@@ -259,7 +265,7 @@ class _Walk:
             kernel.on_step, kernel.rule = listener, before
         self._learner.shared.forget()
         self._walk(is_cut=is_cut)
-        return choices, len(self._happened)
+        return choices, self._steps_count
 
     def _started(self) -> None:
         self._learner.take_constants(self._kernel.tasks)
@@ -270,12 +276,21 @@ class _Walk:
 
     def note_answer(self, answer: int) -> None:
         """Note the answer to a choice inside a step."""
-        self._answers.append(answer)
+        self._answers = (*self._answers, answer)
 
     def _note(
         self, task: Task, operation: Operation[Any], result: Any, changes: list[Change]
     ) -> None:
         made = task.operation or operation  # of a process: one of several
+        self._steps_count += 1
+        if self._steps_count >= STEPS_EACH_MAX:
+            self._kernel.is_stopped = True
+        if not self._happened:
+            edge = self._place_now.edges.get((task.name, self._answers))
+            if edge is not None and self._is_as_learned(edge, made, changes):
+                self._place_now = edge.target
+                self._answers, self._could = (), _NOBODY
+                return
         number = None
         if not is_fixed(made.args):
             number = self._learner.effects.known_number(made)
@@ -284,18 +299,42 @@ class _Walk:
                 task.name,
                 made,
                 number,
-                tuple(self._answers),
-                list(self._changed(changes)) if changes else [],
+                self._answers,
+                self._changed(changes) if changes else (),
                 self._could,
             )
         )
-        self._answers, self._could = [], frozenset()
-        if len(self._happened) >= STEPS_EACH_MAX:
-            self._kernel.is_stopped = True
+        self._answers, self._could = (), _NOBODY
 
-    def _changed(self, changes: list[Change]) -> Iterator[tuple[int, Any, int | None]]:
-        """Yield the components that a step has changed, with what they hold now."""
+    def _is_as_learned(
+        self, edge: _Edge, made: Operation[Any], changes: list[Change]
+    ) -> bool:
+        """Return whether a step is a known one; False: it is looked at afterwards.
+
+        Most steps of most executions were walked before, by another one.
+        """
+        shared = self._learner.shared
+        components, expected = shared.components, edge.target.shared
+        for part, key, _, _ in changes:
+            key = shared.key(part, key)
+            component = shared.known(part, key)
+            if component is None:
+                return False
+            held = components[component].values[expected[component]]
+            if not is_surely_equal(shared.value(part, key), held):
+                return False
+        operation = edge.made
+        return (
+            made.statement is operation.statement
+            and made.owner is operation.owner
+            and (not self._could or self._could == edge.source.could)
+            and is_surely_equal(made.args, operation.args)
+        )
+
+    def _changed(self, changes: list[Change]) -> list[tuple[int, Any, int | None]]:
+        """Return the components that a step has changed, with what they hold now."""
         shared, leaves_out = self._learner.shared, self._learner.reduction.leaves_out
+        found: list[tuple[int, Any, int | None]] = []
         for part, key, _, _ in changes:
             key = shared.key(part, key)
             if leaves_out(part, key):
@@ -306,12 +345,13 @@ class _Walk:
                 component = number = _UNKNOWN
             elif not is_fixed(value):
                 number = shared.known_number(component, value)
-            yield component, value, number
+            found.append((component, value, number))
+        return found
 
     def _walk(self, *, is_cut: bool) -> None:
         """Walk what has happened through the learned steps."""
-        at = self._start
-        for number, one in enumerate(self._happened, start=1):
+        at, before = self._place_now, self._steps_count - len(self._happened)
+        for number, one in enumerate(self._happened, start=before + 1):
             self._at = (number, one)
             edge = at.edges.get((one.task, one.answers))
             if edge is None:
@@ -333,7 +373,8 @@ class _Walk:
             raise self._refusal(one.task, "its end", shown)
         for step in self._steps(task, at):
             if step.choices == one.answers:
-                return _Edge(at, expected, self._after(at, task, step))
+                made = self._learner.effects.operations[expected].operation
+                return _Edge(at, expected, made, self._after(at, task, step))
         self._check_enabled(at, one)
         self._check_operation(expected, one)
         raise self._refusal(one.task, "no such step", f"answers {one.answers!r}")

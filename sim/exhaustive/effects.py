@@ -36,7 +36,7 @@ from wavecheck.sim.task import Task
 RERUNS_MAX: Final = 4_000
 """Learned effects that are run again at the end, at most."""
 
-_RERUNS_MIN: Final = 256
+_RERUNS_MIN: Final = 64
 _ROUNDS_MAX: Final = 40
 
 

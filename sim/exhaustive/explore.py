@@ -208,6 +208,9 @@ class Search:
         except OutOfTime:
             self.learner.shared.forget()
             return self.stopped_by_time()
+        except BaseException:
+            self.learner.end()
+            raise
         return ""
 
     def stopped_by_time(self) -> str:

@@ -50,7 +50,8 @@ class HealingLocals(TaskLocals):
 
     def _prepare(self, rounds: int, load: Callable[[], None]) -> None:
         """Bring the world to where so many rounds are over."""
-        self._executions.start()
+        keeps = bool(self._executions.watch.places)
+        self._executions.start(is_watched=keeps)
         load()
         for _ in range(rounds):
             self._world.heal()

@@ -16,13 +16,14 @@ at first whenever an execution starts.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from types import FunctionType
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.anatomy import IdentityMap
 from wavecheck.sim.exhaustive.holders import CACHE, Slots, holder_of
-from wavecheck.sim.exhaustive.identity import Identity
+from wavecheck.sim.exhaustive.identity import PASSING, Identity
 from wavecheck.sim.exhaustive.kept import Place
 from wavecheck.sim.exhaustive.libraries import is_of_library, listeners
 from wavecheck.sim.exhaustive.program import Program
@@ -37,6 +38,7 @@ from wavecheck.sim.exhaustive.refusal import refuse
 from wavecheck.sim.exhaustive.watched import (
     NOTHING,
     Globals,
+    Held,
     InLibrary,
     Node,
     Snapshot,
@@ -48,6 +50,37 @@ _LIKELY: Final = "hidden state: two tasks, or two executions, share it"
 _RARE_EVERY: Final = 64
 
 
+@dataclass(slots=True, kw_only=True)
+class Shared:
+    """What the tasks of one execution share.
+
+    Attributes:
+        identity: keys of values, given the constants of this execution.
+        nodes: what is made anew in each execution.
+        passing: what these hold.
+        version: of the lasting objects.
+        lasting: what these hold in this execution.
+        renewed: those in which the start has put something new.
+        attributes: their dictionaries; None: not all are that, so that nobody can
+            come back to this execution.
+        contents: copies of these.
+    """
+
+    identity: Identity
+    nodes: list[Node]
+    passing: Snapshot
+    version: int
+    lasting: Held
+    renewed: list[Node]
+    attributes: list[dict[Any, Any]] | None
+    contents: list[dict[Any, Any]]
+
+    @property
+    def can_be_entered(self) -> bool:
+        """Whether the execution can be come back to when another one has started."""
+        return self.attributes is not None
+
+
 class Watch:
     """Knows the constants of a world and whether they are still what they were.
 
@@ -56,7 +89,7 @@ class Watch:
         allows_places: what changes and can be put back is noted, and not refused.
 
     Attributes:
-        identity: keys of values, given the constants found so far.
+        shared: what the tasks of the execution at hand share.
         places: where tasks keep something, in the order in which they were found.
         places_version: changes with them.
     """
@@ -70,18 +103,18 @@ class Watch:
         self._program = Program()
         self._owned: IdentityMap[int] = IdentityMap()
         self._lasting: IdentityMap[int] = IdentityMap()
-        self._passing: IdentityMap[int] = IdentityMap()
+        self._version = 0
+        self._renewed_now: list[Node] = []
         self._nodes: list[Node] = []
         self._library: list[Node] = []
         self._lasting_now = Snapshot([])
-        self._passing_now = Snapshot([])
         self._rare = Snapshot([])
         self._known_namespaces = 0
         self._shared: list[Node] = []
         self._checks = count(1)
-        self._expects_changes = False
-        self.identity = Identity(self._owned, self._lasting, self._passing)
+        self._expects_changes = self._was_changed = False
         self._extend([("world", world)])
+        self.shared = self._shared_by([])
 
     def _extend(self, roots: Iterable[tuple[str, Any]]) -> None:
         """Add lasting objects, and what the code among them can look up."""
@@ -109,6 +142,7 @@ class Watch:
             self._note_first(node)
         self._lasting_now = Snapshot(self._nodes)
         self._rare = Snapshot([*self._nodes, *self._library], rare=True)
+        self._version += 1
 
     def start(self, tasks: list[Task]) -> None:
         """Note what the tasks of a fresh execution share."""
@@ -133,17 +167,56 @@ class Watch:
                 if times == 2 - is_worlds:
                     shared.append((value, label))
         self._extend(lasting)
-        self._passing = IdentityMap()
-        for value, _ in shared:
-            self._passing.set(value, len(self._passing))
-        self.identity = Identity(self._owned, self._lasting, self._passing)
         self._shared = [Node(value, label) for value, label in shared]
-        self._passing_now = Snapshot(self._shared)
+        self.shared = self._shared_by(self._shared)
         for place in self.places:
             if place.number is not None:
                 place.owner = self._shared[place.number].owner
                 place.first = place.holder.read(place.owner)
         self._is_first_start = False
+
+    def _shared_by(self, nodes: list[Node]) -> Shared:
+        """Return what tasks share in the execution that has just started."""
+        passing: IdentityMap[int] = IdentityMap()
+        for node in nodes:
+            passing.set(node.owner, len(passing))
+        attributes = self._lasting_now.attributes_of(self._renewed_now)
+        return Shared(
+            identity=Identity(self._owned, self._lasting, passing),
+            nodes=nodes,
+            passing=Snapshot(nodes),
+            version=self._version,
+            lasting=self._lasting_now.held,
+            renewed=self._renewed_now,
+            attributes=attributes,
+            contents=[dict(one) for one in attributes or ()],
+        )
+
+    @property
+    def identity(self) -> Identity:
+        """Keys of values, given the constants of the execution at hand."""
+        return self.shared.identity
+
+    def enter(self, shared: Shared) -> bool:
+        """Come back to an execution that had started earlier.
+
+        Returns:
+            Whether all that lasts holds what it held then; if not, start another.
+        """
+        if shared is self.shared and not self._expects_changes:
+            return True
+        if shared.version != self._version or shared.attributes is None:
+            return False
+        for held, content in zip(shared.attributes, shared.contents, strict=True):
+            held.clear()
+            held.update(content)
+        for node in shared.renewed:
+            node.renew()
+        self.expect_changes(now=False)
+        self._lasting_now.adopt(shared.lasting)
+        self.shared, self._shared = shared, shared.nodes
+        # What code under test changes is found by `check`.
+        return not (self._was_changed and self._lasting_now.touched())
 
     def _roots(self, tasks: list[Task]) -> Iterator[tuple[bool, Children]]:
         """Yield what the world holds anew, then what each task begins with."""
@@ -157,14 +230,15 @@ class Watch:
         A world's healing counts its rounds on the world; the engine knows the count.
         """
         self._expects_changes = now
-        for one in (self._lasting_now, self._passing_now):
+        self._was_changed |= now
+        for one in (self._lasting_now, self.shared.passing):
             one.expect_changes(now=now)
 
     def _renewed(self) -> Children:
         """Return what the world's start has put in the place of something equal."""
         found: Children = []
         lasting = Identity(self._owned, self._lasting)
-        touched = self._lasting_now.touched()
+        touched = self._renewed_now = self._lasting_now.touched()
         for node in touched:
             kept = self._kept_in(node)
             for name, before, after in node.differences(lasting):
@@ -181,7 +255,7 @@ class Watch:
             found.extend([one for one in node.fresh() if one[0] not in kept])
             node.renew()
         if touched:
-            self._lasting_now.renew()
+            self._lasting_now.renew_as_seen()
         return found
 
     def check(self, task_name: str, *, is_last: bool = False) -> None:
@@ -195,12 +269,12 @@ class Watch:
         Raises:
             CannotLearn: something has; its name is in the message.
         """
-        snapshots = [self._passing_now, self._lasting_now]
+        snapshots = [self.shared.passing, self._lasting_now]
         if is_last or next(self._checks) % _RARE_EVERY == 0:
             snapshots.append(self._rare)
         for one in snapshots:
             for node in one.changed(self.identity):
-                if self._may_change(node, is_passing=one is self._passing_now):
+                if self._may_change(node, is_passing=one is self.shared.passing):
                     continue
                 what = f"{node.describe_change(self.identity)} changes as tasks run"
                 raise refuse(what, task=task_name, likely=_LIKELY)
@@ -220,9 +294,9 @@ class Watch:
     def constant(self, number: tuple[int, int]) -> object:
         """Return a constant of this execution by its number."""
         which, index = number
-        return list((self._owned, self._lasting, self._passing)[which].items())[index][
-            0
-        ]
+        if which == PASSING:
+            return self._shared[index].owner
+        return list((self._owned, self._lasting)[which].items())[index][0]
 
     def _note_first(self, node: Node) -> None:
         """Note what a lasting object holds before any task runs."""

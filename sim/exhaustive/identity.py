@@ -121,9 +121,12 @@ def names_passing(key: Key) -> bool:
 
 
 def is_fixed(value: object) -> bool:
-    """Return whether a value is surely one that never changes: tuples of plain ones."""
-    kind = type(value)
-    return kind in ATOMS or (_is_tuple(kind) and all(map(is_fixed, _items(value))))
+    """Return whether the key of a value never changes: tuples of plain values."""
+    known = _PLAINNESS.get(_address(type(value)))
+    plainness = _plainness(type(value)) if known is None else known[1]
+    if plainness is not _IS_TUPLE:
+        return plainness is _IS_PLAIN
+    return all(map(is_fixed, _items(value)))
 
 
 def is_surely_equal(one: object, other: object) -> bool:
@@ -135,8 +138,10 @@ def is_surely_equal(one: object, other: object) -> bool:
         return False
     if kind in ATOMS:
         return one == other
+    known = _PLAINNESS.get(_address(kind))
+    plainness = _plainness(kind) if known is None else known[1]
     return (
-        _is_tuple(kind)
+        plainness is _IS_TUPLE
         and _length(one) == _length(other)
         and all(map(is_surely_equal, _items(one), _items(other)))
     )
@@ -144,16 +149,27 @@ def is_surely_equal(one: object, other: object) -> bool:
 
 _items: Final[Any] = tuple.__iter__
 _length: Final[Any] = tuple.__len__
+_IS_TUPLE: Final = object()
+_IS_PLAIN: Final = object()
+_MAY_CHANGE: Final = object()
+_address: Final = object.__hash__
+_PLAINNESS: Final[dict[int, tuple[type, object]]] = {}
 
 
-def _is_tuple(kind: type) -> bool:
-    """Return whether values of a type are a tuple and nothing else."""
-    if kind is tuple:
-        return True
-    if tuple not in mro_of(kind):
-        return False
-    shape = shape_of(kind)
-    return shape.base is tuple and shape.adds_nothing
+def _plainness(kind: type) -> object:
+    """Return whether values of a type are plain, tuples and nothing else, or neither.
+
+    A member of an enumeration is plain: its key is itself.
+    """
+    found = _MAY_CHANGE
+    if kind in ATOMS or Enum in mro_of(kind):
+        found = _IS_PLAIN
+    elif tuple in mro_of(kind):
+        shape = shape_of(kind)
+        if shape.base is tuple and shape.adds_nothing:
+            found = _IS_TUPLE
+    _PLAINNESS[_address(kind)] = (kind, found)
+    return found
 
 
 _ITSELF: Final = frozenset({*BY_ITSELF, Statement})

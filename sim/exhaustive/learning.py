@@ -211,6 +211,10 @@ class Learner:
         self.reduction.begin_again()
         self.effects.forget_all()
 
+    def end(self) -> None:
+        """End what is kept to learn quickly; learning may go on all the same."""
+        self.executions.end_standing()
+
     @property
     def python_calls(self) -> int:
         """How many statements and resumptions were run in Python."""
@@ -418,6 +422,12 @@ class Learner:
             CannotLearn: one of them came out differently.
             SymmetryBroken: by one task, and by an interchangeable one.
         """
+        try:
+            return self._recheck(resumptions_max)
+        finally:
+            self.end()
+
+    def _recheck(self, resumptions_max: int) -> int:
         self.watch.check("(any)", is_last=True)
         statements = self.effects.recheck()
         checked = self._recheck_groups(resumptions_max)

@@ -9,7 +9,7 @@ Whatever reaches a local state by a second history is used once more: the step l
 by the first must come out the same by the second, or something is hidden.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from wavecheck.sim.exhaustive.identity import Key
 from wavecheck.sim.exhaustive.liveness import stands_guarded
 from wavecheck.sim.exhaustive.recording import Recorder
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
+from wavecheck.sim.exhaustive.standing import History, Standing
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
 from wavecheck.sim.forgotten import Forgotten
 from wavecheck.sim.kernel import CODE_FAILURES, Kernel
@@ -36,9 +37,6 @@ from wavecheck.sim.operation import Operation
 from wavecheck.sim.surroundings import RUNNING, past_of
 from wavecheck.sim.task import Task
 from wavecheck.sim.watchdog import watched
-
-History = tuple[int, ...]
-"""Numbers of the results that a coroutine has been given."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,11 +65,12 @@ class LocalState:
 
 
 class Executions:
-    """Makes fresh executions of one world, to run single coroutines in.
+    """Makes executions of one world, to run single coroutines in.
 
     Attributes:
         has_failed: some task of the last one ended by an error before its first step.
         runs_count: how often a coroutine was resumed in Python.
+        standing: coroutines that can go on where they stand.
     """
 
     def __init__(
@@ -83,6 +82,7 @@ class Executions:
         self._world = world
         self._kernel: Kernel = world.kernel
         self._forget = forget
+        self.standing = Standing(watch)
         self.names: list[str] = []
         self.has_failed = False
         self._kernel.error_watchers.append(self._note_failure)
@@ -98,20 +98,25 @@ class Executions:
     def _note_failure(self, task: Task, error: BaseException) -> None:
         self.has_failed = True
 
-    def start(self, keep: Callable[[], None] | None = None) -> list[Task]:
+    def start(
+        self, keep: Callable[[], None] | None = None, *, is_watched: bool = True
+    ) -> list[Task]:
         """Rewind the world and spawn its tasks again.
 
         Args:
             keep: lets something be kept from before; None: what was kept at first.
+            is_watched: some of the tasks will go on.
         """
         kernel = self._kernel
+        self.standing.end()
         kernel.rewind()
         self._forget()
         self.has_failed = False
         (keep or self.watch.put_back)()
         with watched(kernel):
             self._world.start()
-        self.watch.start(kernel.tasks)
+        if is_watched:
+            self.watch.start(kernel.tasks)
         names = [task.name for task in kernel.tasks]
         if not self.names:
             self.names = names
@@ -122,6 +127,38 @@ class Executions:
                 likely="a counter or a random source in World.start",
             )
         return kernel.tasks
+
+    def come_to(self, index: int, history: History, values: Sequence[Any]) -> Task:
+        """Return a coroutine that has been given some results.
+
+        Args:
+            index: of a task that is there from the start.
+            history: numbers of the results.
+            values: of all results, by number.
+        """
+        # What code keeps beside the parts may depend on what ran before.
+        has_past = bool(self._kernel.services or self.watch.places)
+        if has_past:
+            self.standing.end_all()
+        found = self.standing.take(index, history)
+        if found is None:
+            tasks = self.start()
+            found = tasks[index], 0
+            if not has_past and self.watch.shared.can_be_entered:
+                self.standing.add(tasks)
+                tasks.clear()  # a rewind ends these
+                found = self.standing.take(index, ())
+        assert found is not None
+        task, given = found
+        for one in history[given:]:
+            self.resume(task, *values[one])
+        return task
+
+    def end_standing(self) -> None:
+        """End every coroutine that is kept; learning may go on all the same."""
+        self.standing.end_all()
+        self._kernel.journal.clear()
+        self._forget()
 
     def begin(
         self, coroutine: Coroutine[Any, Any, Any], name: str
@@ -389,17 +426,18 @@ class TaskLocals:
     def stand(self, number: int) -> Task:
         """Return a fresh coroutine in a local state; whoever asked for it ends it."""
         state = self.states[number]
-        return self._come_to(state.history, state.birth)
+        task = self._come_to(state.history, state.birth)
+        self._executions.standing.let_go()
+        return task
 
     def _come_to(self, history: History, birth: Birth | None) -> Task:
         """Return a fresh coroutine that has been given some results."""
         executions, values = self._executions, self._effects.results.values
-        tasks = executions.start()
         if birth is None:
-            task = tasks[self.index]
-        else:
-            task = self._effects.give_birth(birth)
-            executions.watch.expect_changes()
+            return executions.come_to(self.index, history, values)
+        executions.start()
+        task = self._effects.give_birth(birth)
+        executions.watch.expect_changes()
         for one in history:
             executions.resume(task, *values[one])
         return task
@@ -414,7 +452,10 @@ class TaskLocals:
         executions.runs_count += 1
         executions.watch.check(self.name)
         executions.watch.put_back()
-        return self._note(task, (*history, result), birth=birth, escaped=escaped)
+        history = (*history, result)
+        number = self._note(task, history, birth=birth, escaped=escaped)
+        executions.standing.give_back(task, self.index, history)
+        return number
 
     def recheck(self, number: int) -> int:
         """Learn the steps of a local state again by its second history.

@@ -90,7 +90,7 @@ _HARMLESS: Final = frozenset(
 )
 """Exact types of what cannot change, or is looked into elsewhere."""
 
-_OF_PYTHON: Final = frozenset(
+OF_PYTHON: Final = frozenset(
     {
         *("__annotations__", "__dict__", "__weakref__", "__doc__", "__module__"),
         *("__qualname__", "__slots__", "__orig_bases__", "__parameters__"),
@@ -167,7 +167,7 @@ def _class_children(value: type) -> Children:
     return [
         (f"class attribute {name!r} of {value.__name__}", one)
         for name, one in vars_of(value).items()
-        if name not in _OF_PYTHON and (is_local or type(one) is not FunctionType)
+        if name not in OF_PYTHON and (is_local or type(one) is not FunctionType)
     ]
 
 

@@ -17,6 +17,8 @@ from types import (
     BuiltinFunctionType,
     CellType,
     FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
     MethodType,
     MethodWrapperType,
     ModuleType,
@@ -28,6 +30,7 @@ from wavecheck.sim.exhaustive.identity import Identity
 from wavecheck.sim.exhaustive.libraries import is_of_library
 from wavecheck.sim.exhaustive.program import Namespace
 from wavecheck.sim.exhaustive.reach import (
+    OF_PYTHON,
     Children,
     added_by_user,
     added_to,
@@ -47,7 +50,11 @@ _FIXED: Final = (
 )
 """Exact types whose instances hold the same objects for ever."""
 
-_CODE: Final = (FunctionType, staticmethod, classmethod, property)
+_CODE: Final = (
+    *(FunctionType, staticmethod, classmethod, property),
+    *(MemberDescriptorType, GetSetDescriptorType),
+)
+"""Exact types of class attributes that seldom change."""
 
 
 class Node:
@@ -173,6 +180,10 @@ def differs_at_start(before: object, after: object, identity: Identity) -> bool:
         return False
 
 
+Held = tuple[list[Any], list[tuple[Hashable, list[Any]]]]
+"""What the objects of a snapshot hold."""
+
+
 class Snapshot:
     """What many objects hold, in one list.
 
@@ -187,6 +198,7 @@ class Snapshot:
         self._items: list[tuple[Node, Any]] = []
         self._cells: list[tuple[Node, CellType]] = []
         self._classes: list[tuple[Node, Any, Any]] = []
+        self._slotted: list[tuple[Node, Any, list[Any]]] = []
         self._others: list[Node] = []
         for node in nodes:
             if rare:
@@ -211,7 +223,11 @@ class Snapshot:
             if is_trusted_class(value):
                 return
             held = vars_of(value)
-            names = [name for name, one in held.items() if type(one) not in _CODE]
+            names = [
+                name
+                for name, one in held.items()
+                if name not in OF_PYTHON and type(one) not in _CODE
+            ]
             names *= 1 + (len(names) == 1)  # of one name, no tuple would be made
             self._classes.append((node, held, itemgetter(*names or ("__doc__",) * 2)))
         elif kind is FunctionType:
@@ -232,20 +248,48 @@ class Snapshot:
             self._others.append(node)
             return
         is_fixed = shape.base in VALUES or shape.base is object
-        if is_fixed and shape.reads_dict is not None and not shape.slots:
-            self._fields.append((node, shape.reads_dict(value)))
-        elif not (is_fixed and shape.adds_nothing):
+        if not is_fixed:
             self._others.append(node)
+            return
+        if shape.reads_dict is not None:
+            self._fields.append((node, shape.reads_dict(value)))
+        if shape.slots:
+            self._slotted.append((node, value, [get for _, get in shape.slots]))
 
     def renew(self) -> None:
         """Take what is held now for what must be held."""
         self._held = self._expected = self._read()
         self._contents = self._expected_contents = self._read_others()
+        self._seen: Held = (self._held, self._contents)
 
     def expect_changes(self, *, now: bool) -> None:
         """Let what is held now, or only what was held at first, be as it should."""
         self._expected = self._read() if now else self._held
         self._expected_contents = self._read_others() if now else self._contents
+
+    def renew_as_seen(self) -> None:
+        """Take what `touched` has just seen for what must be held."""
+        self.adopt(self._seen)
+
+    @property
+    def held(self) -> Held:
+        """What is held now and must be; for `adopt`."""
+        return self._held, self._contents
+
+    def adopt(self, held: Held) -> None:
+        """Take what was held at another moment for what must be held."""
+        self._held = self._expected = held[0]
+        self._contents = self._expected_contents = held[1]
+
+    def attributes_of(self, nodes: Sequence[Node]) -> list[dict[Any, Any]] | None:
+        """Return the dictionaries that some nodes are; None: some node is none."""
+        found = dict([*self._dicts, *self._fields])
+        for node, *_ in self._slotted:
+            found.pop(node, None)  # that is not all of it
+        try:
+            return [found[node] for node in nodes]
+        except KeyError:
+            return None
 
     def _read(self) -> list[Any]:
         """Return all that the objects hold; numbers of items keep them apart."""
@@ -268,6 +312,11 @@ class Snapshot:
         for _, held, get in self._classes:
             found.append(len(held))
             found += get(held)
+        for _, value, getters in self._slotted:
+            try:
+                found += [get(value) for get in getters]
+            except AttributeError:  # some were never set
+                found += [_read_slot(get, value) for get in getters]
         return found
 
     def _read_others(self) -> list[tuple[Hashable, list[Any]]]:
@@ -279,6 +328,8 @@ class Snapshot:
     def touched(self) -> list[Node]:
         """Return the nodes that hold other objects than they should."""
         now, was = self._read(), self._expected
+        others = self._read_others()
+        self._seen = now, others
         found: list[Node] = []
         if len(now) == len(was):
             places = list(compress(count(), map(is_not, now, was)))
@@ -291,7 +342,7 @@ class Snapshot:
                 if not _is_same(one, other)
             ]
         for node, held, was_held in zip(
-            self._others, self._read_others(), self._expected_contents, strict=True
+            self._others, others, self._expected_contents, strict=True
         ):
             if held[0] != was_held[0] or not _is_same(held[1], was_held[1]):
                 found.append(node)
@@ -322,6 +373,9 @@ class Snapshot:
             end = at + 1 + len(get(fields))
             yield node, items[at:end]
             at = end
+        for node, _, getters in self._slotted:
+            yield node, items[at : at + len(getters)]
+            at += len(getters)
 
     def changed(self, identity: Identity) -> list[Node]:
         """Return the objects that have changed."""
@@ -336,6 +390,13 @@ class Snapshot:
         if self._expected is not self._held:
             return True
         return any(True for _ in node.differences(identity))
+
+
+def _read_slot(get: Any, value: object) -> object:
+    try:
+        return get(value)
+    except AttributeError:
+        return NOTHING
 
 
 def _is_same(one: Sequence[Any], other: Sequence[Any]) -> bool:

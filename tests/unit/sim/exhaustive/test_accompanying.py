@@ -1,5 +1,7 @@
 """Executions on the kernel find what the engine itself has overlooked."""
 
+import re
+
 import pytest
 
 from wavecheck.sim.exhaustive import CannotLearn, explore
@@ -34,8 +36,9 @@ def test_what_the_watch_overlooks_is_found_by_executions(toys, monkeypatch):
     assert (
         "an execution on the kernel goes on differently than what was learned" in text
     )
-    assert "learned  write('x', 1)" in text
-    assert "kernel   write('x', 2)" in text
+    assert re.search(
+        r"learned  write\('x', (\d)\)\n  kernel   write\('x', (?!\1)", text
+    )
     assert "next: keep state in the store" in text
 
 
