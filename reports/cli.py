@@ -48,6 +48,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "check:prove_command",
         "Visit every reachable state: a proof within the sizes, or a counterexample.",
     ),
+    "levels": (
+        "levels:levels_command",
+        "Prove or refute a world at each level of isolation, property by property.",
+    ),
     "replay": (
         "schedules:replay_command",
         "Replay a recorded schedule and verify every step.",

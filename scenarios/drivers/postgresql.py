@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.drivers import recorded, running
+from wavecheck.scenarios.drivers.isolation import level_in, with_locks
 from wavecheck.scenarios.drivers.reaching import make_reachable
 from wavecheck.scenarios.sql.database import Database
 from wavecheck.scenarios.sql.session import Answer, Session
@@ -107,7 +108,8 @@ class PostgreSQL:
     def session(self) -> Session:
         """Return a session; it is closed with the task that it is opened in."""
         assert isinstance(self.database, Database)
-        session = self.database.session(isolation=self._isolation)
+        level = level_in(self._kernel, self._isolation)
+        session = with_locks(self._kernel, self.database.session(isolation=level))
         running.note_session(session)
         return session
 
