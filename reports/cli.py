@@ -98,7 +98,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "new": (
         "new:new_command",
-        "Write a project: a coordinator, its tests, a CI step and a notebook.",
+        "Write a project, or a first world file for a project that is there.",
+    ),
+    "schema": (
+        "schema:schema_command",
+        "Write the schema of a database as DDL for w.postgresql(...).",
     ),
     "zoo": (
         "zoo:zoo_command",

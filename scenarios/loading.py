@@ -48,7 +48,7 @@ def load_world(name: str) -> Scenario:
     where, _, world_name = name.rpartition(":")
     if name.endswith(".py"):
         where, world_name = name, ""
-    module = load_file(Path(where)) if where.endswith(".py") else _load_module(where)
+    module = load_file(Path(where)) if where.endswith(".py") else load_module(where)
     worlds = worlds_of(module)
     if not world_name and len(worlds) == 1:
         world_name = next(iter(worlds))
@@ -127,7 +127,7 @@ def load_coordinator(scenario: Scenario, name: str) -> Any:
             raise error
         return scenario.coordinators[name]
     where, _, class_name = name.rpartition(":")
-    module = load_file(Path(where)) if where.endswith(".py") else _load_module(where)
+    module = load_file(Path(where)) if where.endswith(".py") else load_module(where)
     found = getattr(module, class_name, None)
     if callable(found) and not scenario.methods:
         return found  # the world itself says what it does with it
@@ -247,7 +247,12 @@ def _loaded(file: str, source: bytes) -> ModuleType | None:
     return next((one for one in modules if getattr(one, "__file__", "") == file), None)
 
 
-def _load_module(name: str) -> ModuleType:
+def load_module(name: str) -> ModuleType:
+    """Return a module by its name, which may be one of the current folder.
+
+    Raises:
+        CoordinatorError: it does not import; says in which line.
+    """
     sys.path.insert(0, "")
     try:
         module: ModuleType = _in_a_world(import_module, name)

@@ -5,11 +5,14 @@ in production; both drivers lead to the world's database while a task runs. Each
 has its own connections, as each thread or process has.
 """
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
+import django
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -65,6 +68,49 @@ def schema_of(models: Iterable[type[Model]], family: str) -> str:
         for model in models:
             editor.create_model(model)
     return "\n".join([str(one) for one in editor.collected_sql])
+
+
+def project_models(settings: str) -> dict[str, list[type[Model]]]:
+    """Return the models of a project's own applications, by application.
+
+    Args:
+        settings: the module of its settings.
+
+    Raises:
+        InvalidScenario: they do not import, or the project has no model.
+    """
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings  # noqa: TID251 - Django reads it
+    try:
+        django.setup()
+    except Exception as error:
+        raise InvalidScenario(
+            f"Django's settings {settings!r} do not load: {type(error).__name__}:"
+            f" {error}\n"
+            "next: run this where manage.py is, with the module that it names"
+        ) from error
+    found = {
+        one.name: list(one.get_models())
+        for one in apps.get_app_configs()
+        if not one.name.startswith("django.") and list(one.get_models())
+    }
+    if not found:
+        raise InvalidScenario(
+            f"no application in {settings!r} has a model of its own\n"
+            "  expected  one of INSTALLED_APPS, beside Django's own"
+        )
+    return found
+
+
+def defaults_of(models: Iterable[type[Model]]) -> dict[str, dict[str, Any]]:
+    """Return what models give to fields that are left out, by table and column."""
+    return {
+        model._meta.db_table: {
+            str(one.column): one.get_default()
+            for one in model._meta.concrete_fields
+            if one.has_default()
+        }
+        for model in models
+    }
 
 
 def _own(handler: Any, alias: str) -> Any:

@@ -10,6 +10,7 @@ has a session for each task, as for each thread.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 from sqlalchemy import Engine, MetaData, create_engine, dialects
@@ -113,6 +114,32 @@ def rows_of(
         }
         completed[name] = [{**defaults, **row} for row in given]
     return completed
+
+
+def metadata_in(module: ModuleType) -> tuple[str, MetaData] | None:
+    """Return where a module has its models: an expression, and the metadata.
+
+    Args:
+        module: has a declarative base, or a MetaData, at its top level.
+    """
+    held = {name: one for name, one in vars(module).items() if name[0] != "_"}
+    for name, one in held.items():
+        if isinstance(one, type) and isinstance(
+            getattr(one, "metadata", None), MetaData
+        ):
+            found: MetaData = one.metadata  # type: ignore[attr-defined]  # asked before
+            if found.tables and "__tablename__" not in vars(one):
+                return f"{name}.metadata", found
+    for name, one in held.items():
+        if isinstance(one, MetaData) and one.tables:
+            return name, one
+    return None
+
+
+def defaults_of(metadata: MetaData) -> dict[str, dict[str, Any]]:
+    """Return what models give to columns that are left out, by table."""
+    empty = rows_of(metadata, {name: [{}] for name in metadata.tables})
+    return {name: rows[0] for name, rows in empty.items()}
 
 
 def _connect(pool: Pool) -> Any:

@@ -117,7 +117,7 @@ def test_a_world_without_a_database_is_refused():
     ],
 )
 def test_which_queries_could_lock(sql, may):
-    """Plain queries on tables could; what PostgreSQL refuses FOR UPDATE on could not."""
+    """Plain queries on tables could; those that PostgreSQL refuses could not."""
     assert may_lock(sql) is may
 
 
