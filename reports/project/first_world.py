@@ -193,9 +193,7 @@ def _text(
         rows=pformat(dict(rows), sort_dicts=False, width=_WIDTH),
         key=key,
         where=f" WHERE \"{state.name}\" = '{value}'" if state else "",
-        change=f"\"{state.name}\" = '{_done(schema, state, value)}'"
-        if state
-        else f'"{key}" = "{key}"',
+        change=change,
         state=state is not None,
         value=value,
     )
