@@ -68,7 +68,7 @@ def level_in(kernel: Kernel, usual: str) -> str:
     return told.by_kind.get(kind_of_task(name), told.level or usual)
 
 
-def with_locks(kernel: Kernel, session: Session) -> Session:
+def with_locks(kernel: Kernel, session: Any) -> Any:
     """Return a session some queries of which lock, if it is asked for."""
     told: Isolation | None = kernel.services.get(_SERVICE)
     return Locking(session, told.locks) if told and told.locks else session
