@@ -109,7 +109,8 @@ class PostgreSQL:
         """Return a session; it is closed with the task that it is opened in."""
         assert isinstance(self.database, Database)
         level = level_in(self._kernel, self._isolation)
-        session = with_locks(self._kernel, self.database.session(isolation=level))
+        opened = self.database.session(isolation=level)
+        session: OpenSession = with_locks(self._kernel, opened)
         running.note_session(session)
         return session
 

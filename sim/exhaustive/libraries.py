@@ -122,7 +122,8 @@ def own_and_added(value: Any) -> tuple[list[tuple[str, Any]], list[tuple[str, An
     added: list[tuple[str, Any]] = []
     for name, one in held_by(value):
         is_own = name in _assigned_by(kind) or name in _declared_by(kind)
-        (own if is_own and name != "info" else added).append((name, one))
+        is_own = (is_own and name != "info") or is_by_library(one)
+        (own if is_own else added).append((name, one))
     return own, added
 
 
