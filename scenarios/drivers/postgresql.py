@@ -110,8 +110,8 @@ class PostgreSQL:
         assert isinstance(self.database, Database)
         level = level_in(self._kernel, self._isolation)
         opened = self.database.session(isolation=level)
-        session: OpenSession = with_locks(self._kernel, opened)
-        running.note_session(session)
+        session: Session = with_locks(self._kernel, opened)
+        running.note_session(opened)
         return session
 
     def connect(self, **options: Any) -> running.Fresh:

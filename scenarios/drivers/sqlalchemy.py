@@ -25,7 +25,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool
 from sqlalchemy.pool.base import _ConnectionFairy
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable, DDLElement
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.util import ThreadLocalRegistry
 
@@ -88,7 +88,9 @@ def schema_of(metadata: MetaData, family: str) -> str:
     )
 
 
-def _statements(metadata: MetaData) -> Iterator[CreateTable | CreateIndex]:
+def _statements(metadata: MetaData) -> Iterator[DDLElement]:
+    for name in sorted(metadata._sequences):
+        yield CreateSequence(metadata._sequences[name])
     for table in metadata.sorted_tables:
         yield CreateTable(table)
         for index in sorted(table.indexes, key=lambda one: str(one.name)):
