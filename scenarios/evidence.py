@@ -161,6 +161,8 @@ def exact_no_return(
     graph = graph_of(search)
     names = [one.name for one in search.learner.properties]
     index = names.index(schedule.property_name)
+    if search.learner.properties[index].begins is not None:
+        return None  # what is lost for it depends on what has begun
     step = first_lost(search, graph, index, steps)
     return None if step is None else whole_graph(step, graph.states_count)
 

@@ -30,6 +30,21 @@ class Moment(Enum):
     AT_QUIESCENCE = "at quiescence"
     TIMED = "timed runs"
     ON_ERROR = "when a task ends by an error"
+    RECOVERABLE = "from every state"
+    LEADS_TO = "later, in every fair execution"
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether an execution is judged when nothing can happen any more."""
+        return self in _AT_END
+
+    @property
+    def needs_graph(self) -> bool:
+        """Whether only the graph of all states proves it."""
+        return self in (Moment.RECOVERABLE, Moment.LEADS_TO)
+
+
+_AT_END: Final = (Moment.AT_QUIESCENCE, Moment.RECOVERABLE, Moment.LEADS_TO)
 
 
 def _always_at_risk(world: Any) -> bool:
@@ -46,6 +61,9 @@ class Property:
         moment: when it is judged.
         on_change: for ALWAYS, the check by name of the part whose change can break it.
         at_end: for the other moments, the check of the final state.
+        begins: for LEADS_TO, whether what must follow begins in this state; `at_end`
+            then says that it has not followed yet.
+        begins_at_start: for LEADS_TO, whether it begins in the initial state.
         is_at_risk: whether this execution could have violated it at all; a property
             that is never at risk was NOT TESTED.
     """
@@ -55,6 +73,8 @@ class Property:
     moment: Moment
     on_change: Mapping[str, OnChange] = field(default_factory=dict)
     at_end: AtEnd | None = None
+    begins: Callable[[Any], bool] | None = None
+    begins_at_start: Callable[[Any], bool] | None = None
     is_at_risk: Callable[[Any], bool] = _always_at_risk
 
 
@@ -101,6 +121,7 @@ class Judge:
 
     Attributes:
         violations: the first violation of each property in this execution.
+        begun: names of properties of which something has begun in any execution.
     """
 
     def __init__(
@@ -112,19 +133,27 @@ class Judge:
         stops_at: str = "",
     ) -> None:
         self.violations: dict[str, Violation] = {}
+        self.begun: set[str] = set()
         self._kernel = kernel
         self._world = world
+        self._open: set[str] = set()  # what has begun and has not followed
+        self._execution: object = None  # whose: the kernel makes new choices for each
+        self._promises = [one for one in properties if one.begins is not None]
         self._stops_at = stops_at
-        moments = {Moment.AT_QUIESCENCE}
-        if kernel.is_timed:
-            moments.add(Moment.TIMED)
         self._attached: list[tuple[list[Any], Any]] = []
-        self._at_end = [one for one in properties if one.moment in moments]
+        self._at_end = [
+            one
+            for one in properties
+            if one.moment.is_at_end or (kernel.is_timed and one.moment is Moment.TIMED)
+        ]
         for one in properties:
             for part_name, check in one.on_change.items():
                 watchers = kernel.parts[part_name].watchers
                 watchers.append(self._watcher(one, check))
                 self._attached.append((watchers, watchers[-1]))
+        for part in kernel.parts.values() if self._promises else ():
+            part.watchers.append(self._follow)
+            self._attached.append((part.watchers, self._follow))
         if NO_ERROR in properties:
             kernel.error_watchers.append(self._watch_error)
             self._attached.append((kernel.error_watchers, self._watch_error))
@@ -138,6 +167,30 @@ class Judge:
                 self._violate(judged.name, message)
 
         return watch
+
+    def _follow(self, *_: object) -> None:
+        """Note what begins in the state at hand, and what has followed."""
+        self._begin()
+        for one in self._promises:
+            assert one.begins is not None
+            assert one.at_end is not None
+            if one.begins(self._world):
+                self.begun.add(one.name)
+                self._open.add(one.name)
+            if one.name in self._open and one.at_end(self._world) is None:
+                self._open.remove(one.name)
+
+    def _begin(self) -> None:
+        """Forget the last execution, at the first look at another one."""
+        if self._execution is self._kernel.choices:
+            return
+        self._execution = self._kernel.choices
+        self._open = {
+            one.name
+            for one in self._promises
+            if one.begins_at_start is not None and one.begins_at_start(self._world)
+        }
+        self.begun |= self._open
 
     def _watch_error(self, task: Task, error: BaseException) -> None:
         message, place = raised_at(error, task.name)
@@ -164,8 +217,11 @@ class Judge:
 
     def judge_end(self) -> None:
         """Judge what is judged at quiescence."""
+        self._begin()
         for judged in self._at_end:
             assert judged.at_end is not None
+            if judged.begins is not None and judged.name not in self._open:
+                continue
             message = judged.at_end(self._world)
             if message is not None:
                 self._violate(judged.name, message)

@@ -15,7 +15,7 @@ from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Counter, Part, Queue, Table
-from wavecheck.sim.property import Moment, with_no_error
+from wavecheck.sim.property import with_no_error
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.happens_before import happens_before
 from wavecheck.sim.search.recorded import RecordedChoices
@@ -135,7 +135,7 @@ def playback_of(evidence: Evidence) -> Playback:
         explanation=told,
         rule=_first_line(evidence.subject.coordinator_type),
         meaning=judged.meaning,
-        is_judged_at_end=judged.moment is Moment.AT_QUIESCENCE,
+        is_judged_at_end=judged.moment.is_at_end,
         failing=failing,
         passing=tracks[1],
         statements=_statements(world, tracks),

@@ -76,6 +76,8 @@ def proof_strength(result: CheckResult, seen: Explored, verdict: Verdict) -> str
         return f"never at risk in any of {seen.exploration.states:,} states"
     if verdict.outcome is Outcome.PROVED:
         return f"no state of {seen.exploration.states:,} violates it"
+    if not seen.exploration.stopped_by:
+        return "not decided: the graph of all states is too large to be asked"
     return (
         f"not violated within {seen.exploration.levels} steps of the start;"
         f" ended by {seen.exploration.stopped_by}"

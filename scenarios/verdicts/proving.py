@@ -23,6 +23,7 @@ from wavecheck.sim.exhaustive.explore import INTERRUPTED, Search
 from wavecheck.sim.exhaustive.fairness import Lasso, fair_cycle
 from wavecheck.sim.exhaustive.graph import graph_of
 from wavecheck.sim.exhaustive.paths import Odds, count_schedules, odds
+from wavecheck.sim.exhaustive.promises import Kept, is_kept, is_recoverable
 from wavecheck.sim.exhaustive.prove import conclude, in_full, searched
 from wavecheck.sim.exhaustive.recovery import Recovery, first_lost, recovery
 from wavecheck.sim.files import make_folder
@@ -88,7 +89,8 @@ def prove(
             limits=_engine_limits(effort, began),
             directory=effort.checkpoint or Path(spilled),
             checkpoints=effort.checkpoint is not None,
-            reduces=effort.leaves_out,
+            reduces=effort.leaves_out
+            and not any(one.moment.needs_graph for one in chosen),
             progress=tell,
         )
         exploration, known = _concluded(search, stopped_by, names, effort)
@@ -109,7 +111,8 @@ def _concluded(
     """
     exploration = conclude(search, stopped_by)
     try:
-        return exploration, _ask_graph(search, exploration, names, effort)
+        known = _ask_graph(search, exploration, names, effort)
+        return _with_promises(search, exploration, known), known
     except OutOfTime:
         ended = f"the budget of {effort.seconds or 0:g} s"
         return conclude(search, ended), _GraphAnswers()
@@ -125,6 +128,33 @@ class _GraphAnswers:
     recoveries: dict[str, Recovery] = field(default_factory=dict)
     lassos: dict[str, Lasso] = field(default_factory=dict)
     no_returns: dict[str, NoReturn] = field(default_factory=dict)
+    promises: dict[str, Kept] = field(default_factory=dict)
+
+
+def _with_promises(
+    search: Search, exploration: Exploration, known: _GraphAnswers
+) -> Exploration:
+    """Return an exploration with what its graph says of promises.
+
+    Where the graph was not asked, nothing is proved of them.
+    """
+    results = []
+    moments = {one.name: one.moment for one in search.learner.properties}
+    for one in exploration.properties:
+        kept = known.promises.get(one.name)
+        if not moments[one.name].needs_graph or one.outcome is Outcome.VIOLATED:
+            results.append(one)
+        elif kept is None:
+            results.append(replace(one, outcome=Outcome.NOT_FOUND))
+        else:
+            is_violated = kept.counterexample is not None
+            outcome = Outcome.of(
+                is_violated=is_violated, is_at_risk=kept.is_at_risk, is_proved=True
+            )
+            results.append(
+                replace(one, outcome=outcome, counterexample=kept.counterexample)
+            )
+    return replace(exploration, properties=tuple(results))
 
 
 def _result(
@@ -181,6 +211,12 @@ def _ask_graph(
     known.has_cycle = known.schedules_count is None
     for index, one in enumerate(search.learner.properties):
         if one.name not in judged:
+            continue
+        if one.moment.needs_graph:
+            judge = is_kept if one.begins is not None else is_recoverable
+            known.promises[one.name] = kept = judge(search, graph, index)
+            if kept.lasso is not None:
+                known.lassos[one.name] = kept.lasso
             continue
         chance = odds(graph, index)
         if chance is not None:

@@ -77,6 +77,13 @@ class ArraySearch:
     def _run_arrays(self, session: Session) -> None:
         world = self._subject.world()
         judged = tuple(self._subject.judged(world))
+        for one in judged:
+            if one.begins is not None:
+                raise refuse(
+                    f"property {one.name!r} is judged along a whole execution",
+                    task="(none)",
+                    likely="w.leads_to",
+                )
         world.properties = judged  # type: ignore[misc]  # the protocol only reads it
         learner = Learner(world)
         if learner.fails_at_start:

@@ -16,6 +16,7 @@ weak, not strong fairness); so a lasso may pass a waiting task by each time it c
 Source: C. Baier, J.-P. Katoen, "Principles of Model Checking", sections 3.5 and 6.5.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,15 @@ import numpy as np
 import numpy.typing as npt
 
 from wavecheck.sim.errors import HarnessBug
-from wavecheck.sim.exhaustive.counterexample import Follow, path_to, step_between
+from wavecheck.sim.exhaustive.counterexample import (
+    Follow,
+    Path,
+    path_to,
+    step_between,
+)
 from wavecheck.sim.exhaustive.explore import Search
 from wavecheck.sim.exhaustive.graph import Graph
-from wavecheck.sim.exhaustive.judging import violates_at_end
+from wavecheck.sim.exhaustive.judging import holds_in
 from wavecheck.sim.exhaustive.learning import Learner
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation
@@ -60,13 +66,23 @@ class Lasso:
     message: str
 
 
-def fair_cycle(search: Search, graph: Graph, property_index: int) -> Lasso | None:
+def fair_cycle(
+    search: Search,
+    graph: Graph,
+    property_index: int,
+    *,
+    among: Array | None = None,
+    stem_to: Callable[[int], Path] | None = None,
+) -> Lasso | None:
     """Return a fair execution that for ever violates what must hold at the end.
 
     Args:
         search: that visited every reachable state.
         graph: of that search.
         property_index: of the property; without a check of final states there is none.
+        among: only states of these are looked at; all if not given.
+        stem_to: steps from the initial state to one of them; a shortest way if not
+            given.
 
     Returns:
         A lasso whose stem is a shortest one, replayed on the kernel; None if there is
@@ -79,12 +95,14 @@ def fair_cycle(search: Search, graph: Graph, property_index: int) -> Lasso | Non
     if judged.at_end is None or not len(graph.targets):
         return None
     sources = graph.sources()
-    is_bad = _on_cycles(graph, sources, np.ones(graph.states_count, np.bool_))
+    if among is None:
+        among = np.ones(graph.states_count, np.bool_)
+    is_bad = _on_cycles(graph, sources, among)
     numbers = np.flatnonzero(is_bad)
     if not len(numbers):
         return None
     words = [word[numbers] for word in graph.words]
-    is_bad[numbers] = violates_at_end(search, words, property_index)
+    is_bad[numbers] = holds_in(search, words, property_index)
     labels = _components(graph, sources, is_bad)
     inner = np.flatnonzero(
         (labels[sources] == labels[graph.targets]) & (labels[sources] >= 0)
@@ -95,7 +113,10 @@ def fair_cycle(search: Search, graph: Graph, property_index: int) -> Lasso | Non
     members = np.flatnonzero(np.isin(labels, fair))
     entry = int(members[graph.levels[members].argmin()])
     walk = _Walk(search, graph, sources, inner[labels[sources[inner]] == labels[entry]])
-    stem = path_to(search, int(graph.levels[entry]), graph.state(entry))
+    if stem_to is None:
+        stem = path_to(search, int(graph.levels[entry]), graph.state(entry))
+    else:
+        stem = stem_to(entry)
     names = [task.name for task in search.learner.tasks]
     loop = [
         (
@@ -138,7 +159,7 @@ def _components(graph: Graph, sources: Array, is_member: Array) -> Array:
 def _on_cycles(graph: Graph, sources: Array, is_member: Array) -> Array:
     """Return which states lie on some cycle."""
     labels = _components(graph, sources, is_member)
-    is_inner = labels[sources] == labels[graph.targets]
+    is_inner = (labels[sources] == labels[graph.targets]) & (labels[sources] >= 0)
     found = np.zeros(graph.states_count, np.bool_)
     found[sources[is_inner]] = True
     return found

@@ -15,8 +15,8 @@ from wavecheck.sim.exhaustive.layout import Words
 from wavecheck.sim.exhaustive.reduction import StateNeeded
 
 
-def violates_at_end(
-    search: Search, words: Words, property_index: int
+def holds_in(
+    search: Search, words: Words, property_index: int, check: str = "at_end"
 ) -> npt.NDArray[np.bool_]:
     """Return in which of some states the final check of a property fails.
 
@@ -24,6 +24,7 @@ def violates_at_end(
         search: that visited them.
         words: of the states, final or not.
         property_index: of a property that has a final check.
+        check: `at_end`, the final check; or `begins`, and whether that holds.
 
     Raises:
         InvalidScenario: the check looks at state that was left out.
@@ -41,7 +42,7 @@ def violates_at_end(
         for kind, place in enumerate(places.tolist()):
             shared = system.shared_of([int(word[place]) for word in words])
             try:
-                verdicts[kind], reads = learner.judge(shared, property_index)
+                verdicts[kind], reads = learner.judge(shared, property_index, check)
             except StateNeeded:
                 name = learner.properties[property_index].name
                 raise InvalidScenario(

@@ -372,7 +372,9 @@ class Learner:
             self._recorder.start(only_known=True)
         try:
             for index, one in enumerate(self.properties):
-                if one.at_end is not None and one.at_end(self.world) is not None:
+                if one.at_end is None or one.begins is not None:
+                    pass  # what must follow is asked of the graph
+                elif one.at_end(self.world) is not None:
                     violated.append(index)
                 if one.is_at_risk(self.world):
                     at_risk.append(index)
@@ -381,27 +383,31 @@ class Learner:
         self.reduction.check()
         return violated, at_risk
 
-    def judge(self, shared: Sequence[int], index: int) -> tuple[bool, list[int]]:
-        """Judge one property by its final check, in any state.
+    def judge(
+        self, shared: Sequence[int], index: int, check: str = "at_end"
+    ) -> tuple[bool, list[int]]:
+        """Judge one property by one of its checks, in any state.
 
         Args:
             shared: number of the value of each component.
             index: of the property.
+            check: `at_end`, or `begins`.
 
         Returns:
-            Whether it is violated, and the components that the check has read.
+            Whether it is violated, or begins, and the components that were read.
         """
-        at_end = self.properties[index].at_end
-        assert at_end is not None
+        asked = getattr(self.properties[index], check)
         self.shared.load(shared)
         recorder = self._recorder
         recorder.start(only_known=True)
         try:
-            is_violated = at_end(self.world) is not None
+            answer = asked(self.world)
         finally:
             recorder.is_active = False
         self.reduction.check()
-        return is_violated, [read for read, _ in recorder.reads if read >= 0]
+        return answer is not None and answer is not False, [
+            read for read, _ in recorder.reads if read >= 0
+        ]
 
     def values_now(self) -> list[Any]:
         """Return what each component holds in the parts, but for those left out."""

@@ -45,14 +45,25 @@ class Recovery:
 def can_end_well(graph: Graph, property_index: int) -> Array:
     """Return for each state whether some continuation ends without a violation."""
     is_bad_edge = graph.violated >> np.uint32(property_index) & 1
-    usable = np.flatnonzero(is_bad_edge == 0)
+    is_good = graph.is_final & (
+        graph.ends_violated >> np.uint32(property_index) & 1 == 0
+    )
+    return reaching(graph, is_good, np.flatnonzero(is_bad_edge == 0))
+
+
+def reaching(graph: Graph, is_good: Array, usable: Array) -> Array:
+    """Return for each state whether a good one can be reached.
+
+    Args:
+        graph: all states.
+        is_good: which states are good.
+        usable: numbers of the edges that may be taken.
+    """
+    is_good = is_good.copy()
     targets, sources = graph.targets[usable], graph.sources()[usable]
     order = np.argsort(targets, kind="stable")
     sources = sources[order]
     starts = np.searchsorted(targets[order], np.arange(graph.states_count + 1))
-    is_good = graph.is_final & (
-        graph.ends_violated >> np.uint32(property_index) & 1 == 0
-    )
     group = np.flatnonzero(is_good)
     while len(group):
         counts = starts[group + 1] - starts[group]

@@ -16,7 +16,7 @@ from wavecheck.sim.errors import ReplayMismatch
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change
-from wavecheck.sim.property import Moment, Violation
+from wavecheck.sim.property import Violation
 from wavecheck.sim.search.depth_first import DepthFirst
 from wavecheck.sim.search.execution import fair_after
 from wavecheck.sim.search.random_walk import RandomWalk
@@ -169,10 +169,7 @@ def explain(
 
 def _is_judged_at_end(world: World, violation: Violation) -> bool:
     name = violation.property_name
-    return any(
-        one.name == name and one.moment is Moment.AT_QUIESCENCE
-        for one in world.properties
-    )
+    return any(one.name == name and one.moment.is_at_end for one in world.properties)
 
 
 def _decisive(

@@ -314,7 +314,9 @@ class Session:
             ]
 
     def _note_risk(self, judged: Property) -> bool:
-        is_at_risk = judged.is_at_risk(self.world)
+        is_at_risk = judged.is_at_risk(self.world) and (
+            judged.begins is None or judged.name in self.judge.begun
+        )
         if is_at_risk:
             self.at_risk.add(judged.name)
         return is_at_risk

@@ -44,6 +44,8 @@ class Judging:
             declaration by the properties of one of them, so a property asks the world
             that it is given.
         looks: what each of them asks, by name.
+        begins: where what must follow begins, by name; `begins_at_start`, whether it
+            does so in the initial state.
         risks: whether each could have been violated at all, where that is said.
         databases: that properties in SQL can ask; a driver adds its own.
     """
@@ -54,6 +56,8 @@ class Judging:
         self.databases: list[Database] = []
         self.looks: dict[str, Callable[..., object]] = {}
         self.risks: dict[str, Callable[[], bool]] = {}
+        self.begins: dict[str, Callable[[], object]] = {}
+        self.begins_at_start: dict[str, bool] = {}
         self._of_any_part: dict[str, dict[str, Any]] = {}
 
     def never(
@@ -117,6 +121,55 @@ class Judging:
         """Say what must not be so when nothing can happen any more."""
         self._add(name, self._look(name, wrong), meaning, at_risk)
 
+    def recoverable(self, name: str, wrong: Wrong | str, *, meaning: str = "") -> None:
+        """Say what can always be put right: from every state some way leads to it.
+
+        A search finds executions that end wrong; a proof finds every state from which
+        no continuation comes to one in which nothing is wrong.
+
+        Args:
+            name: of the property.
+            wrong: looks at parts and returns what is wrong; or SQL that selects it.
+            meaning: what must hold, in one sentence; the name says it if not given.
+        """
+        self._add(
+            name,
+            self._look(name, wrong),
+            meaning,
+            None,
+            moment=Moment.RECOVERABLE,
+        )
+
+    def leads_to(
+        self,
+        name: str,
+        begins: Callable[[], object],
+        then: Callable[[], object],
+        *,
+        meaning: str = "",
+    ) -> None:
+        """Say what follows: whenever `begins` holds, `then` holds at once or later.
+
+        A search finds executions that end before it has followed; a proof finds those
+        as well that go on for ever, if every task that can go on has its turn.
+
+        Args:
+            name: of the property.
+            begins: looks at parts; whether something begins here.
+            then: looks at parts; whether it has followed.
+            meaning: what must hold, in one sentence; the name says it if not given.
+        """
+        self.begins[name] = begins
+        self._add(
+            name,
+            lambda: None if then() else f"{name}: it has not followed",
+            meaning,
+            None,
+            moment=Moment.LEADS_TO,
+            begins=partial(_begins, name),
+            begins_at_start=partial(_begins_at_start, name),
+        )
+
     def adopt(self, database: Database) -> None:
         """Let properties in SQL ask a database."""
         self.databases.append(database)
@@ -127,6 +180,10 @@ class Judging:
         Raises:
             InvalidScenario: it names the property.
         """
+        for name, begins in self.begins.items():
+            self.begins_at_start[name] = (
+                bool(begins()) and message_of(name, self) is not None
+            )
         for name, checks in self._of_any_part.items():
             checks.update(dict.fromkeys(self.kernel.parts, partial(message_of, name)))
             message = message_of(name, self)
@@ -164,13 +221,14 @@ class Judging:
         at_risk: Callable[[], bool] | None,
         *,
         on_change: dict[str, Any] | None = None,
+        moment: Moment = Moment.AT_QUIESCENCE,
+        **options: Any,
     ) -> None:
         if name in self.looks:
             raise InvalidScenario(
                 f"two properties are called {name!r}\n  at  {calling_at()}"
             )
         self.looks[name] = look
-        options: dict[str, Any] = {}
         if at_risk is not None:
             self.risks[name] = at_risk
             options["is_at_risk"] = partial(_is_at_risk, name)
@@ -180,7 +238,7 @@ class Judging:
             Property(
                 name=name,
                 meaning=meaning or name,
-                moment=Moment.AT_QUIESCENCE if on_change is None else Moment.ALWAYS,
+                moment=moment if on_change is None else Moment.ALWAYS,
                 on_change={} if on_change is None else on_change,
                 **options,
             )
@@ -196,6 +254,14 @@ def _change_message(
     name: str, world: Judging, key: Any, before: Any, after: Any
 ) -> str | None:
     return told(name, world.looks[name](key, before, after))
+
+
+def _begins(name: str, world: Judging) -> bool:
+    return bool(world.begins[name]())
+
+
+def _begins_at_start(name: str, world: Judging) -> bool:
+    return world.begins_at_start[name]
 
 
 def _is_at_risk(name: str, world: Judging) -> bool:
