@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql.psycopg import (
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, Pool, SingletonThreadPool
 from sqlalchemy.pool.base import _ConnectionFairy
 from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable, DDLElement
@@ -31,8 +32,14 @@ from sqlalchemy.util import ThreadLocalRegistry
 
 from wavecheck.scenarios.drivers import sqlite
 from wavecheck.scenarios.drivers.reaching import Sessions, replace
-from wavecheck.sim.surroundings import task_locals
+from wavecheck.sim.surroundings import (
+    RUNNING,
+    refuse_here,
+    running_task,
+    task_locals,
+)
 
+_SESSIONS: Final = "SQLAlchemy's sessions"
 _VERSION: Final = (18, 0)
 _LEVELS: Final = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 
@@ -84,6 +91,7 @@ def schema_of(metadata: MetaData, family: str) -> str:
         [
             str(statement.compile(dialect=dialect)).strip()
             for statement in _statements(metadata)
+            if dialect.supports_sequences or not isinstance(statement, CreateSequence)
         ]
     )
 
@@ -171,8 +179,28 @@ def _clear_own(registry: Any) -> None:
     task_locals().pop(registry, None)
 
 
+def _begun(session: Any, *args: Any, **named: Any) -> Any:
+    """Begin a transaction, in one task only: what a session keeps is no database."""
+    kernel: Any = RUNNING.kernel
+    running = running_task(kernel)
+    for task in vars(kernel)["tasks"]:
+        if task is not running and any(
+            one is session for one in task.locals.get(_SESSIONS, ())
+        ):
+            refuse_here(
+                f"tasks {task.name} and {running.name} use one Session of SQLAlchemy's",
+                "give each task a session of its own: Session(engine), a sessionmaker,"
+                " or scoped_session",
+            )
+    mine = running.locals.setdefault(_SESSIONS, [])
+    if not any(one is session for one in mine):
+        mine.append(session)
+    return Session._autobegin_t.outside_of_worlds(session, *args, **named)  # type: ignore[attr-defined]  # see `replace`
+
+
 def install() -> None:
     """Let engines of the code under test work in tasks."""
+    replace(Session, "_autobegin_t", _begun)
     replace(Pool, "connect", _connect)
     replace(SingletonThreadPool, "connect", _connect)
     replace(ThreadLocalRegistry, "__call__", _own)
