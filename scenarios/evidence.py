@@ -5,6 +5,7 @@ counterexample explain it once. Knows how a schedule is replayed and explained; 
 nothing.
 """
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -108,8 +109,8 @@ class Evidence:
         if self.subject.server is not None:
             return told  # the states on a server are no tables that could be learnt
         exact = exact_no_return(self.subject, self.schedule, deadline)
-        if exact is None:
-            return told
+        if exact is None or exact.step == told.no_return.step:
+            return replace(told, no_return=exact or told.no_return)
         return explaining.explain(
             self.world(), self.schedule, no_return=exact, deadline=deadline
         )

@@ -24,6 +24,7 @@ from wavecheck.sim.faults import Adversary, FaultPlan
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.property import Moment, Property
+from wavecheck.sim.search.kinds import KnownCause
 from wavecheck.sim.surroundings import Outside, made_outside
 
 SIZE_MAX: Final = 50
@@ -85,6 +86,8 @@ class Exhibit:
         harms: what it does.
         pattern: its root.
         mechanism: what goes wrong, in three sentences.
+        causes: the same as data: the main cause of each property that is violated;
+            none where every order violates it.
         inferred: what the source does not say and we have supplied.
         left_out: what was abstracted away.
         fault_budget: what must fail for it to happen; empty: nothing.
@@ -105,6 +108,7 @@ class Exhibit:
     harms: tuple[Harm, ...]
     pattern: Pattern | None
     mechanism: str
+    causes: tuple[KnownCause, ...] = ()
     inferred: str = ""
     left_out: str
     fault_budget: str = ""

@@ -13,10 +13,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wavecheck.reports.explanation.causes import cause_marks, cause_sentences
 from wavecheck.reports.explanation.episodes import ROWS_MAX, episodes_of
 from wavecheck.reports.explanation.wording import Wording
 from wavecheck.sim.search.explain import Escape, Explanation
-from wavecheck.sim.search.stale import StaleRead
 from wavecheck.sim.trace import Step
 
 _LANE_RATIO: Final = 2
@@ -37,14 +37,7 @@ def headline(explanation: Explanation) -> str:
 def reasons(explanation: Explanation) -> list[str]:
     """Say why it fails, in sentences."""
     wording = Wording(explanation.steps)
-    sentences = []
-    stale = explanation.stale_read
-    if stale is not None:
-        sentences.append(_stale_sentence(explanation, stale, wording))
-    else:
-        sentences.append(
-            "No step acted on a value that had changed: the rule itself leads here."
-        )
+    sentences = cause_sentences(explanation, wording)
     sentences.append(no_return_sentence(explanation, wording))
     if explanation.escape is not None:
         sentences.append(escape_sentence(explanation, explanation.escape, wording))
@@ -63,29 +56,6 @@ def escape_sentence(explanation: Explanation, escape: Escape, wording: Wording) 
         f"Nearest schedule that passes ({escape.steps_count} steps): at step"
         f" {escape.step} take {escape.instead.task}:"
         f" {wording.call(escape.instead)}{wording.result(escape.instead)}{fails}."
-    )
-
-
-def _stale_sentence(
-    explanation: Explanation, stale: StaleRead, wording: Wording
-) -> str:
-    read = _step(explanation, stale.read_step)
-    changed = _step(explanation, stale.changed_step)
-    assert read is not None
-    assert changed is not None
-    text = (
-        f"Stale read: at step {stale.read_step} {stale.task} reads"
-        f" {wording.call(read)} = {wording.value(stale.value)}; at step"
-        f" {stale.changed_step} {stale.changed_by} makes that"
-        f" {wording.value(stale.value_then)} ({wording.call(changed)});"
-    )
-    if stale.acted_step is None:
-        return f"{text} {stale.task} has decided by the old value and looks no more."
-    acted = _step(explanation, stale.acted_step)
-    assert acted is not None
-    return (
-        f"{text} at step {stale.acted_step} {stale.task} acts on the old value"
-        f" ({wording.call(acted)})."
     )
 
 
@@ -122,12 +92,11 @@ def _step(explanation: Explanation, number: int) -> Step | None:
 def marks_of(explanation: Explanation) -> dict[int, str]:
     """Say what is special about a step, by number."""
     marks: dict[int, list[str]] = {}
-    stale, point = explanation.stale_read, explanation.no_return
-    if stale is not None:
-        marks.setdefault(stale.read_step, []).append("reads")
-        marks.setdefault(stale.changed_step, []).append("makes it stale")
-        if stale.acted_step is not None:
-            marks.setdefault(stale.acted_step, []).append("acts on it")
+    point = explanation.no_return
+    for cause in explanation.causes[:1]:
+        for number, role in cause_marks(cause).items():
+            if number <= explanation.violation.step:
+                marks.setdefault(number, []).append(role)
     if point is not None:
         marks.setdefault(point.step, []).append("no return")
     marks.setdefault(explanation.violation.step, []).append("VIOLATED")

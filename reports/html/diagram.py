@@ -7,10 +7,11 @@ cross it and any number of lanes fits.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from wavecheck.reports.explanation.playback import Track
-from wavecheck.sim.search.stale import StaleRead
+from wavecheck.sim.search.causes import Cause
 
 ROW_HEIGHT: Final = 46
 _LANE_WIDTHS: Final = ((4, 46), (6, 36), (9, 26), (16, 18))
@@ -54,7 +55,7 @@ class Arrow:
     """One arrow: an SVG path, and what it says.
 
     Attributes:
-        kind: "order" for happens-before, "stale" for a value that was read and is old.
+        kind: "order" for happens-before, "cause" between the steps of the main cause.
         path: the `d` of an SVG path.
         says: the same in words.
     """
@@ -74,7 +75,7 @@ class Diagram:
         first: number of the first step shown.
         lanes: in order of their tasks' first steps.
         dots: one for each step shown.
-        arrows: happens-before first, stale reads on top.
+        arrows: happens-before first, the cause on top.
     """
 
     width: int
@@ -90,7 +91,7 @@ def diagram_of(
     tasks: Sequence[str],
     *,
     first: int = 1,
-    stale: StaleRead | None = None,
+    cause: Cause | None = None,
 ) -> Diagram:
     """Lay out one execution.
 
@@ -98,7 +99,7 @@ def diagram_of(
         track: whose steps.
         tasks: names of the lanes, from left to right.
         first: number of the first step to show.
-        stale: the stale read to mark.
+        cause: to mark.
     """
     spacing = next((w for n, w in _LANE_WIDTHS if len(tasks) <= n), _NARROWEST)
     shown = [step for step in track.steps if step.number >= first]
@@ -107,8 +108,8 @@ def diagram_of(
         step.number: Dot(step=step.number, x=place[step.task], y=_row(index))
         for index, step in enumerate(shown)
     }
-    stale_arrows = [] if stale is None else _stale_arrows(stale, dots)
-    taken = [arrow.path for arrow in stale_arrows]
+    cause_arrows = [] if cause is None else _cause_arrows(cause, dots)
+    taken = [arrow.path for arrow in cause_arrows]
     arrows = [
         Arrow(kind="order", path=path, says=why)
         for earlier, later, why in track.order
@@ -130,7 +131,7 @@ def diagram_of(
                 has_ended=has_ended,
             )
         )
-    arrows += stale_arrows
+    arrows += cause_arrows
     return Diagram(
         width=2 * _MARGIN + spacing * max(0, len(tasks) - 1),
         height=height,
@@ -145,26 +146,17 @@ def _row(index: int) -> int:
     return index * ROW_HEIGHT + ROW_HEIGHT // 2
 
 
-def _stale_arrows(stale: StaleRead, dots: dict[int, Dot]) -> list[Arrow]:
-    """From the read to the step that changed what it saw, and on to the action."""
-    read, changed = dots[stale.read_step], dots[stale.changed_step]
-    found = [
+def _cause_arrows(cause: Cause, dots: dict[int, Dot]) -> list[Arrow]:
+    """From each step of a cause to the next one that is shown."""
+    shown = [dots[number] for number in cause.steps if number in dots]
+    return [
         Arrow(
-            kind="stale",
-            path=_curve(read, changed),
-            says=f"what step {read.step} read is changed by step {changed.step}",
+            kind="cause",
+            path=_curve(one, other),
+            says=f"steps {one.step} and {other.step}: {cause.kind.value}",
         )
+        for one, other in pairwise(shown)
     ]
-    if stale.acted_step is not None:
-        acted = dots[stale.acted_step]
-        found.append(
-            Arrow(
-                kind="stale",
-                path=_curve(changed, acted),
-                says=f"step {acted.step} acts on the old value",
-            )
-        )
-    return found
 
 
 def _curve(start: Dot, end: Dot) -> str:

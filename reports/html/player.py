@@ -159,7 +159,7 @@ def _failing(
             for step in told.steps
         ),
         diagram=diagram_of(
-            playback.failing, lanes_of(told.steps), stale=told.stale_read
+            playback.failing, lanes_of(told.steps), cause=next(iter(told.causes), None)
         ),
         alike=0,
     )

@@ -1,7 +1,7 @@
 """Why a counterexample fails, as a few sentences that each point at a step.
 
-The words beside the diagram's numbered marks: what was read, who changed it, who acted
-on the old value, and how it ended. Knows the playback and the wording of explanations;
+The words beside the diagram's numbered marks: what the steps of the main cause do, why
+that matters, and how it ended. Knows the playback and the wording of explanations;
 knows no markup: a sentence is a list of pieces, each with a style.
 """
 
@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from wavecheck.reports.explanation.causes import cause_marks, cause_sentences
 from wavecheck.reports.explanation.playback import Playback
 from wavecheck.reports.explanation.wording import Wording
-from wavecheck.sim.search.stale import StaleRead
+from wavecheck.sim.search.causes import Cause
 from wavecheck.sim.trace import RowChange, Step, plain
 
 Piece = tuple[str, str]
@@ -43,31 +44,11 @@ def story_of(playback: Playback) -> list[Sentence]:
     wording = Wording(told.steps)
     steps = {step.number: step for step in told.steps}
     sentences = list(_left_over(playback, wording))
-    stale = told.stale_read
-    if stale is not None:
-        sentences += _stale_sentences(stale, steps, wording)
+    for cause in told.causes[:1]:
+        sentences += _steps_of(cause, steps, wording)
     sentences += _earlier(playback, wording, [sentence.step for sentence in sentences])
     sentences.sort(key=lambda sentence: sentence.step or 0)
-    if stale is None:
-        sentences.append(
-            _sentence(
-                None,
-                "",
-                "No step acted on a value that had changed: the rule itself leads here,"
-                " whoever is faster.",
-            )
-        )
-    elif stale.acted_step is None:
-        sentences.append(
-            _sentence(
-                None,
-                "",
-                ("strong", stale.task),
-                " has already decided by the old answer (",
-                ("code", wording.value(stale.value)),
-                ") and does not look again.",
-            )
-        )
+    sentences += [_sentence(None, "", one) for one in cause_sentences(told, wording)]
     return [*sentences, _end(playback)]
 
 
@@ -82,38 +63,16 @@ def _deed(step: Step, wording: Wording) -> tuple[Piece, Piece, Piece]:
     return ("strong", step.task), ("", " does "), ("code", wording.call(step))
 
 
-def _stale_sentences(
-    stale: StaleRead, steps: dict[int, Step], wording: Wording
+def _steps_of(
+    cause: Cause, steps: dict[int, Step], wording: Wording
 ) -> Iterator[Sentence]:
-    read, changed = steps[stale.read_step], steps[stale.changed_step]
-    yield _sentence(
-        read.number,
-        "reads",
-        ("strong", read.task),
-        " asks ",
-        ("code", wording.call(read)),
-        " and gets ",
-        ("code", wording.value(stale.value)),
-        ".",
-    )
-    yield _sentence(
-        changed.number,
-        "makes it stale",
-        *_deed(changed, wording),
-        ". Asked again now, the answer would be ",
-        ("code", wording.value(stale.value_then)),
-        f", but {stale.task} does not ask again.",
-    )
-    if stale.acted_step is not None:
-        acted = steps[stale.acted_step]
-        yield _sentence(
-            acted.number,
-            "acts on it",
-            ("strong", acted.task),
-            f" still goes by the old answer of step {read.number} and does ",
-            ("code", wording.call(acted)),
-            ".",
-        )
+    """Say what is done in the steps of a cause."""
+    for number, role in cause_marks(cause).items():
+        if number in steps:
+            step = steps[number]
+            result = wording.result(step)
+            got = (" and gets ", ("code", result.removeprefix(" = "))) if result else ()
+            yield _sentence(number, role, *_deed(step, wording), *got, ".")
 
 
 def _left_over(playback: Playback, wording: Wording) -> Iterator[Sentence]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 OPENING, DEPOSIT, WITHDRAWAL = 4, 3, 2
 
@@ -73,6 +74,9 @@ EXHIBIT = Exhibit(
     mechanism="Deposit and withdrawal each compute the balance from the opening one,"
     " under a lock. The later of them overwrites the other's. An auditor that comes"
     " after both finds a wrong balance.",
+    causes=(
+        KnownCause("assertion_holds", Kind.LOST_UPDATE, ("write", "write", "read")),
+    ),
     left_out="Nothing.",
     store=Memory,
     story=story,

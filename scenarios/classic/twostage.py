@@ -4,6 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class TwoStage:
@@ -76,6 +77,9 @@ EXHIBIT = Exhibit(
     mechanism="A writer sets data1 under one lock and data2 under another. A reader"
     " that comes between the two stages sees the new data1 and the old data2. It"
     " asserts that they fit.",
+    causes=(
+        KnownCause("assertion_holds", Kind.TOO_EARLY, ("read", "unlock", "write")),
+    ),
     left_out="Nothing.",
     store=Memory,
     story=story,

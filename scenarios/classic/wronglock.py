@@ -4,6 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class TwoLocks:
@@ -59,6 +60,9 @@ EXHIBIT = Exhibit(
     mechanism="One group of threads changes a variable under its lock, and another"
     " group takes another lock for it. The two exclude themselves, and not each other."
     " A thread does not find what it has just written.",
+    causes=(
+        KnownCause("assertion_holds", Kind.LOST_UPDATE, ("write", "write", "read")),
+    ),
     left_out="Nothing.",
     store=Memory,
     story=story,

@@ -67,6 +67,8 @@ class Acting:
         self.sequences = Counter(kernel, f"{name}: sequences")
         self.listening = Table(kernel, f"{name}: sessions", Listening, key=("number",))
         self.made = Counter(kernel, f"{name}: made up")
+        for part in (self.sequences, self.listening, self.made):
+            part.is_bookkeeping = True
 
     def clock(self) -> datetime:
         """Return the time now."""

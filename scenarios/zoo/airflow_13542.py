@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Queue, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Row(NamedTuple):
@@ -121,6 +122,13 @@ EXHIBIT = Exhibit(
     " event that ends a task frees the slot that is there. For a task that ends between"
     " the reading and the keeping there is none yet, so the slot that comes later"
     " stays.",
+    causes=(
+        KnownCause(
+            "no_slot_is_leaked",
+            Kind.STALE_READ,
+            ("running_tasks", "end_task", "occupy_slot"),
+        ),
+    ),
     inferred="Which of the executor's collections keeps the reference, and the race;"
     " the thread has several causes for the symptom.",
     left_out="The number of slots, and the tasks that wait for one.",

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Task(NamedTuple):
@@ -110,6 +111,13 @@ EXHIBIT = Exhibit(
     mechanism="Two schedulers read the same schedulable task. One schedules it and a"
     " worker starts it. The other one's UPDATE names the id alone and sets the running"
     " task back to scheduled, so that it is started again.",
+    causes=(
+        KnownCause(
+            "no_task_starts_twice",
+            Kind.STALE_READ,
+            ("schedulable", "schedule", "schedule"),
+        ),
+    ),
     inferred="In the thread the worker is then told to stop by the API; here the second"
     " start itself is what is judged.",
     left_out="Try numbers, heartbeats, the executor, row locks of the scheduler loop.",

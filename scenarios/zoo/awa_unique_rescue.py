@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table, UniqueViolation
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -123,6 +124,9 @@ EXHIBIT = Exhibit(
     mechanism="A rescuer makes all lost jobs available in one UPDATE. A new job of the"
     " same key as one of them is available already, and a unique index makes the UPDATE"
     " fail as a whole. It fails at every pass, and no lost job is rescued.",
+    causes=(
+        KnownCause("every_lost_job_is_rescued", Kind.FAILED, ("send", "rescue_all")),
+    ),
     inferred="What happens to the duplicate: here it is discarded.",
     left_out="Heartbeats, attempts, the limit of a batch.",
     store=Store,

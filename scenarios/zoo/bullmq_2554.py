@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -115,6 +116,11 @@ EXHIBIT = Exhibit(
     mechanism="A flow is added with a child whose id exists already. The parent is"
     " linked to it and waits to be told of its end. That end is over, and nobody tells"
     " it again.",
+    causes=(
+        KnownCause(
+            "parent_is_released", Kind.NOBODY_CALLS_AGAIN, ("complete", "add_child")
+        ),
+    ),
     inferred="The race: in the thread the child is simply completed from the last run.",
     left_out="Failing children, job removal, grandchildren.",
     store=Store,

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Store:
@@ -125,6 +126,18 @@ EXHIBIT = Exhibit(
     mechanism="Every part that returns counts the chord's row down, and the row is"
     " deleted at zero. A part that runs twice counts twice, so zero comes before the"
     " last part. The last part finds no row, and the callback is never sent.",
+    causes=(
+        KnownCause(
+            "callback_is_sent",
+            Kind.COUNTED_TWICE,
+            ("count_down_or_delete", "count_down_or_delete"),
+        ),
+        KnownCause(
+            "callback_is_sent_once",
+            Kind.ACTED_TWICE,
+            ("count_down", "call_back", "delete_counter"),
+        ),
+    ),
     inferred="`deleted-later` is our reading of the pull request, which is open: the"
     " row stays until all parts are ready, and a count below zero is one as well. Read"
     " like this, two parts can both find the chord ready, and the callback is sent"

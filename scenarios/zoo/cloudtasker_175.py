@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Child(NamedTuple):
@@ -159,6 +160,21 @@ EXHIBIT = Exhibit(
     " child writes itself there just before it is scheduled. The first children end"
     " while the rest are not in the hash. The test sees only children that are done,"
     " and on_batch_complete fires.",
+    causes=(
+        KnownCause(
+            "batch_completes_once", Kind.ACTED_TWICE, ("run", "is_complete", "fire")
+        ),
+        KnownCause(
+            "batch_completes_after_all_children",
+            Kind.TOO_EARLY,
+            ("is_complete", "claim_completion", "register"),
+        ),
+        KnownCause(
+            "batch_completes_once",
+            Kind.ACTED_TWICE,
+            ("end_setup", "setup_complete", "fire"),
+        ),
+    ),
     inferred="`gated` is pull request 175. That the parent's own look fires without the"
     " token, so that on_batch_complete can come twice, is what pull request 177 tells"
     " and fixes. Both are open.",

@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Run(NamedTuple):
@@ -114,6 +115,16 @@ EXHIBIT = Exhibit(
     mechanism="A run takes a slot of a pool and gives it back when it succeeds. A run"
     " that is cancelled stops where it is. Its slot is never given back, and the pool"
     " fills up.",
+    causes=(
+        KnownCause(
+            "no_slot_is_leaked",
+            Kind.NOBODY_CALLS_AGAIN,
+            ("set_cancelled", "is_cancelled"),
+        ),
+        KnownCause(
+            "no_slot_is_leaked", Kind.NOBODY_CALLS_AGAIN, ("free_slot", "claim_slot")
+        ),
+    ),
     inferred="`freed-by-canceller` is ours: it frees nothing where the run takes its"
     " slot just after it was cancelled.",
     left_out="The limit of the pool, runs that are killed from outside.",

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Child(NamedTuple):
@@ -128,6 +129,13 @@ EXHIBIT = Exhibit(
     mechanism="A child that ends leaves the parent alone while chunks are still being"
     " created. All children may end before the last chunk is noted. The creator then"
     " notes it and does not look, so nobody finalizes the parent.",
+    causes=(
+        KnownCause(
+            "parent_is_finalized",
+            Kind.NOBODY_CALLS_AGAIN,
+            ("creation_has_ended", "end_creation"),
+        ),
+    ),
     left_out="Failures of children, the scheduler that creates the chunks.",
     store=Store,
     story=story,

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Cache, Counter, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Row(NamedTuple):
@@ -156,6 +157,13 @@ EXHIBIT = Exhibit(
     " reader's old state lands there last. A stranded parent is never written again, so"
     " the old copy is served for ever. Every child that ends, the last one too, reads"
     " that the batch is pending and leaves.",
+    causes=(
+        KnownCause(
+            "parent_completes",
+            Kind.STALE_CACHE,
+            ("parent_state", "commit_last_chunk", "set_copy"),
+        ),
+    ),
     left_out="Chunks, the durable second look that the pull request adds as well,"
     " expiry of the cache.",
     store=Store,

@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Store:
@@ -97,6 +98,13 @@ EXHIBIT = Exhibit(
     mechanism="An activity that ends records its result and resumes the workflow unless"
     " that is running. A run that has already counted the results does not see the new"
     " one. It stops, and there is no job left that would resume it.",
+    causes=(
+        KnownCause(
+            "workflow_completes",
+            Kind.LOST_WAKE_UP,
+            ("results", "record_result", "stop"),
+        ),
+    ),
     inferred="The thread tells the symptom, about a third of the runs with two workers;"
     " the mechanism is what we think behind it.",
     left_out="Signals, timers, the replayed history.",

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -97,6 +98,13 @@ EXHIBIT = Exhibit(
     mechanism="Two workers finish the last two jobs at the same moment. Both note their"
     " end before either counts the open jobs, so both count none. Each enqueues the"
     " callback.",
+    causes=(
+        KnownCause(
+            "callback_is_enqueued_once",
+            Kind.ACTED_TWICE,
+            ("finish_job", "has_open_jobs", "enqueue_callback"),
+        ),
+    ),
     inferred="The cause, from the symptom and the title; and the fix, a conditional"
     " update, where the project may take a lock instead.",
     left_out="Discarded jobs, the other callbacks, transactions.",

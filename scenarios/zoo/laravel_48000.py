@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Lock, Queue, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -148,6 +149,16 @@ EXHIBIT = Exhibit(
     mechanism="Two retry commands read the same list of failed jobs, and both push all"
     " of it. Each run counts one less as pending, whichever job it was. The count"
     " reaches zero before all jobs have run, and goes below it.",
+    causes=(
+        KnownCause(
+            "no_job_is_retried_twice",
+            Kind.STALE_READ,
+            ("failed_jobs", "retry", "retry"),
+        ),
+        KnownCause(
+            "then_after_all_jobs", Kind.STALE_READ, ("failed_jobs", "retry", "retry")
+        ),
+    ),
     inferred="`below-zero` is what the closed pull request 47196 proposes; it was not"
     " merged. That failed jobs count as pending is from issue 35711.",
     left_out="Jobs that fail again, the mutex's own expiry.",

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Store:
@@ -130,6 +131,11 @@ EXHIBIT = Exhibit(
     mechanism="A long list of jobs is added to a batch in chunks. Workers run the first"
     " chunk before the second is added, and the pending count reaches zero. The batch"
     " is marked finished, and its then() runs on a part of the jobs.",
+    causes=(
+        KnownCause(
+            "batch_finishes_after_all_jobs", Kind.TOO_EARLY, ("finish_job", "add")
+        ),
+    ),
     inferred="How a pause would work: workers put a paused batch's jobs back.",
     left_out="Cancelling, failures, the jobs' order.",
     store=Store,

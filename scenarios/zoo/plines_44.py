@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -141,6 +142,13 @@ EXHIBIT = Exhibit(
     mechanism="Jobs of a batch run while the batch is still being enqueued. One of them"
     " cancels the batch, and that cancels the jobs that are there. Those that are"
     " enqueued afterwards know nothing of it and run.",
+    causes=(
+        KnownCause(
+            "no_job_of_a_cancelled_batch_runs",
+            Kind.TOO_EARLY,
+            ("cancel_batch", "enqueue"),
+        ),
+    ),
     left_out="The graph of the jobs' dependencies, timeouts. A job that is running when"
     " the batch is cancelled may end: it is not counted here.",
     store=Store,

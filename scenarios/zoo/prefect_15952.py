@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Run(NamedTuple):
@@ -112,6 +113,13 @@ EXHIBIT = Exhibit(
     mechanism="Two workers see the same scheduled run and both take one of their own"
     " slots for it. The server lets one of them have the run and aborts the other. The"
     " loser returns without giving its slot back, and takes no run any more.",
+    causes=(
+        KnownCause(
+            "no_slot_is_leaked",
+            Kind.STALE_READ,
+            ("scheduled_runs", "propose_pending", "propose_pending"),
+        ),
+    ),
     left_out="The pool's global limit, and the set of submitted runs of the pull"
     " request, which leaks in the same way.",
     store=Store,

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -173,6 +174,18 @@ EXHIBIT = Exhibit(
     " their job to doing. The first fix lets one of them insert the lock. Then the one"
     " that has selected the younger job may insert it first, and the job passes the"
     " older one.",
+    causes=(
+        KnownCause(
+            "one_job_of_a_lock_at_a_time",
+            Kind.STALE_READ,
+            ("wait_for_work", "select_job", "select_job"),
+        ),
+        KnownCause(
+            "jobs_of_a_lock_keep_their_order",
+            Kind.WRITE_SKEW,
+            ("wait_for_work", "select_job", "select_job"),
+        ),
+    ),
     left_out="The price of the second fix, which issue 1599 tells: an oldest job that"
     " is scheduled for later holds up all jobs of its lock.",
     store=Store,

@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -138,6 +139,23 @@ EXHIBIT = Exhibit(
     mechanism="The rescuer reads which jobs have been running for too long, and later"
     " sets them to retryable. The update names the id alone. A job that has completed"
     " in between is opened again.",
+    causes=(
+        KnownCause(
+            "no_fresh_attempt_is_rescued",
+            Kind.STALE_READ,
+            ("stuck_jobs", "end_attempt", "rescue"),
+        ),
+        KnownCause(
+            "a_completed_job_stays_completed",
+            Kind.STALE_READ,
+            ("stuck_jobs", "end_attempt", "rescue"),
+        ),
+        KnownCause(
+            "no_fresh_attempt_is_rescued",
+            Kind.ABA,
+            ("stuck_jobs", "end_attempt", "rescue_if_running"),
+        ),
+    ),
     inferred="The thread proposes a guard on the current state. `guarded-by-state` is"
     " that: it leaves completed jobs alone, and still rescues a fresh attempt that"
     " replaced the stuck one. Whether the project's own fix looks at the attempt we"

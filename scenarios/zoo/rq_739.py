@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -137,6 +138,18 @@ EXHIBIT = Exhibit(
     mechanism="A worker that finishes a job enqueues the registered dependents and then"
     " flips the status. A client that reads the old status registers a dependent after"
     " that. Nobody looks at the dependents again.",
+    causes=(
+        KnownCause(
+            "no_job_is_deferred_for_ever",
+            Kind.LOST_WAKE_UP,
+            ("enqueue_dependents", "defer", "set_finished"),
+        ),
+        KnownCause(
+            "no_job_is_deferred_for_ever",
+            Kind.LOST_WAKE_UP,
+            ("dependency_state", "set_finished", "defer_if_unchanged"),
+        ),
+    ),
     inferred="`stale-retry` is our reading of the first pull request: it watches, but"
     " tries again by the local status it had read before.",
     left_out="Several dependencies of one job, failing dependencies, the queue itself.",

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Queue, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -146,6 +147,14 @@ EXHIBIT = Exhibit(
     mechanism="A deploy pushes a running job back on the queue, and the job ends in the"
     " old process all the same. It runs and ends once more in a new one, and the batch"
     " counts two ends. The count says done while another job has not run.",
+    causes=(
+        KnownCause(
+            "no_job_starts_after_success",
+            Kind.DELIVERED_TWICE,
+            ("start", "take", "start"),
+        ),
+        KnownCause("success_after_all_jobs", Kind.COUNTED_TWICE, ("finish", "finish")),
+    ),
     inferred="The double end. The fix keeps ids instead of a count; it is ours.",
     left_out="Failures and retries, the closed source of the batch.",
     fault_budget="one job is interrupted by a deploy",

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Queue
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Store:
@@ -137,6 +138,12 @@ EXHIBIT = Exhibit(
     mechanism="The last job looks for the batch's callback when it ends. Fast jobs end"
     " before the process that creates the batch has stored the callback. The last job"
     " finds none, and nobody calls it later.",
+    causes=(
+        KnownCause("callback_runs", Kind.NOBODY_CALLS_AGAIN, ("has_callback", "arm")),
+        KnownCause(
+            "callback_runs_once", Kind.ACTED_TWICE, ("arm", "has_callback", "call_back")
+        ),
+    ),
     inferred="The cause is inferred from the title. `rechecking` is ours: a second look"
     " without a claim calls the callback twice.",
     left_out="Failing jobs, the other callbacks, expiry of the keys.",

@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Queue
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Store:
@@ -113,6 +114,10 @@ EXHIBIT = Exhibit(
     mechanism="Each job is counted as pending when it is added, and the job that brings"
     " the count to zero runs the callback. Workers are faster than the process that"
     " adds. So the count reaches zero between two jobs, and the callback runs.",
+    causes=(
+        KnownCause("callback_after_all_jobs", Kind.TOO_EARLY, ("finish", "register")),
+        KnownCause("callback_runs_once", Kind.TOO_EARLY, ("finish", "register")),
+    ),
     inferred="The fix, a count for the adding itself. What the pull request does needs"
     " a setting, as the later pull request 100 tells, which proposes a flag.",
     left_out="Failures and retries of jobs, nested batches.",

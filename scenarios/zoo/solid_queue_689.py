@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Table
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Job(NamedTuple):
@@ -122,6 +123,13 @@ EXHIBIT = Exhibit(
     " the blocked row is committed, the running job ends, gives its slot back and looks"
     " for blocked jobs, but sees none. The row appears afterwards, and nobody looks"
     " again.",
+    causes=(
+        KnownCause(
+            "no_job_is_blocked_for_ever",
+            Kind.LOST_WAKE_UP,
+            ("take_slot", "signal", "commit"),
+        ),
+    ),
     inferred="",
     left_out="The semaphore's expiry, which frees the job after minutes, and the other"
     " two races of the thread.",

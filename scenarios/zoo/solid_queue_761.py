@@ -15,6 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Leases
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 LIMIT = 1
 
@@ -113,6 +114,11 @@ EXHIBIT = Exhibit(
     mechanism="A worker whose heartbeat fails for a while is pruned: its claim is"
     " deleted and its slot is given back. The worker lives, ends its job and gives the"
     " slot back again. The semaphore is above its limit from then on.",
+    causes=(
+        KnownCause(
+            "semaphore_keeps_its_limit", Kind.EXPIRED, ("prune", "delete_claim")
+        ),
+    ),
     left_out="That a pruned job and its replacement run at the same time: the fix does"
     " not promise to prevent that, and no claim on a live worker could.",
     fault_budget="one live worker is taken for dead",

@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Store:
@@ -100,6 +101,13 @@ EXHIBIT = Exhibit(
     " has started. The parent's transaction that initiates the child is not visible"
     " yet, so the record is refused as impossible. The task is dropped, and the child"
     " exists for ever without its first task.",
+    causes=(
+        KnownCause(
+            "child_gets_its_first_task",
+            Kind.NOBODY_CALLS_AGAIN,
+            ("record_child_started", "commit_parent"),
+        ),
+    ),
     inferred="How the transfer task can be seen before the commit; the thread shows the"
     " logs of a SQL store. The fix is ours: the issue is open.",
     left_out="Shards, clocks, the retry policy of transfer tasks.",

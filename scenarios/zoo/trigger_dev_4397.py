@@ -7,6 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
+from wavecheck.sim.search.kinds import Kind, KnownCause
 
 
 class Store:
@@ -123,6 +124,9 @@ EXHIBIT = Exhibit(
     " and the item that makes it complete wakes the parent. Items may end before the"
     " seal, or before the parent is suspended. The parent then suspends itself, and"
     " nobody is left to wake it.",
+    causes=(
+        KnownCause("parent_goes_on", Kind.NOBODY_CALLS_AGAIN, ("is_complete", "seal")),
+    ),
     inferred="That the fix is one look in the statement that suspends.",
     left_out="Checkpoints themselves, retries, machines that are lost.",
     store=Store,

@@ -20,7 +20,16 @@ ABSENT: Final = None
 """The value of a row that does not exist."""
 
 _PLAIN: Final = frozenset(
-    {"name", "watchers", "waiters", "columns", "wakes_one", "__class__", "__dict__"}
+    {
+        "name",
+        "watchers",
+        "waiters",
+        "columns",
+        "wakes_one",
+        "is_bookkeeping",
+        "__class__",
+        "__dict__",
+    }
 )
 
 

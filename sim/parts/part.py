@@ -32,9 +32,12 @@ class Part:
         waiters: tasks whose next step is guarded by this part, oldest first.
         watchers: called with each change, after the step that made it.
         wakes_one: a change enables at most one waiter (a queue); else all are asked.
+        is_bookkeeping: it keeps what the engine must know, such as who has locked what;
+            an explanation speaks of other parts.
     """
 
     wakes_one = False
+    is_bookkeeping = False
 
     def __init__(self, kernel: PartOwner, name: str) -> None:
         self.name = name

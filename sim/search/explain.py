@@ -1,4 +1,4 @@
-"""Why a schedule fails: the stale read, the point of no return, the nearest escape.
+"""Why a schedule fails: its causes, the point of no return, the nearest escape.
 
 Works on one world and one schedule that violates one property; prints nothing. The
 point of no return is found by trying continuations: exact where all of them could be
@@ -14,15 +14,14 @@ from wavecheck.sim.deadline import NO_DEADLINE, Deadline, OutOfTime
 from wavecheck.sim.display import shown
 from wavecheck.sim.errors import ReplayMismatch
 from wavecheck.sim.kernel import Kernel
-from wavecheck.sim.operation import Operation
-from wavecheck.sim.parts import Change
 from wavecheck.sim.property import Violation
+from wavecheck.sim.search.causes import Cause, causes_of
 from wavecheck.sim.search.depth_first import DepthFirst
 from wavecheck.sim.search.execution import fair_after
+from wavecheck.sim.search.kinds import Kind
 from wavecheck.sim.search.random_walk import RandomWalk
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule, passes, replay, run_rule
-from wavecheck.sim.search.stale import StaleRead, StaleReads
 from wavecheck.sim.search.strategy import Strategy
 from wavecheck.sim.task import Task
 from wavecheck.sim.trace import Step, records_of
@@ -33,6 +32,9 @@ CONTINUATIONS_MAX: Final = 200
 
 CONTINUATION_STEPS_MAX: Final = 50_000
 """Likewise, steps of all of them: thousands of steps each take too long otherwise."""
+
+_CAUSES: Final = 0.5
+"""The share of the time in which causes are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ class Explanation:
         schedule: which.
         steps: the trace, up to the violation.
         violation: what was wrong.
-        stale_read: the read that the failure hangs on; None: no step acted on one.
+        causes: what would have saved the run, the main one first; see `causes`.
+        beyond: steps after the violation, of which causes may speak.
         no_return: None if the very first step is already beyond it.
         escape: the nearest passing schedule; None: none was found.
     """
@@ -86,7 +89,8 @@ class Explanation:
     schedule: Schedule
     steps: tuple[Step, ...]
     violation: Violation
-    stale_read: StaleRead | None
+    causes: tuple[Cause, ...]
+    beyond: tuple[Step, ...]
     no_return: NoReturn | None
     escape: Escape | None
 
@@ -127,90 +131,53 @@ def explain(
             schedule=schedule,
             steps=replayed.steps,
             violation=violation,
-            stale_read=None,
+            causes=(),
+            beyond=(),
             no_return=None,
             escape=None,
         )
-    stale, marks = StaleReads(world.kernel), _Marks(world.kernel)
-
-    def listen(
-        task: Task, operation: Operation[Any], result: Any, changes: list[Change]
-    ) -> None:
-        marks.note()
-        stale.note(task, operation, result, changes)
-
+    known = causes_of(world, schedule, deadline=deadline.share(_CAUSES))
+    marks = _Marks(world.kernel)
     run_rule(
         world,
         RecordedChoices(schedule.choices),
-        listen,
+        lambda *details: marks.note(),
         stops_at=schedule.property_name,
     )
     steps = replayed.steps
     if no_return is None:
         no_return, passing = _no_return(world, schedule, marks.choices_after, deadline)
-    else:
+    elif not any(one.passing for one in known.found):
         before = marks.choices_after[no_return.step - 1]
         passing = _passing(world, schedule, before, deadline)[0]
-    escape = None if passing is None else _escape(world, passing, steps)
+    else:
+        passing = None
+    causes = _decisive_first(known.found, no_return)
+    # What differs from the failing run in one cause is nearer than what differs late.
+    passing = next((one.passing for one in causes if one.passing), passing)
     return Explanation(
         schedule=schedule,
         steps=steps,
         violation=violation,
-        stale_read=_decisive(
-            stale,
-            violation,
-            no_return,
-            is_judged_at_end=_is_judged_at_end(world, violation),
-        ),
+        causes=causes,
+        beyond=known.steps[len(steps) :],
         no_return=no_return,
-        escape=escape,
+        escape=None if passing is None else _escape(world, passing, steps),
     )
 
 
-def _is_judged_at_end(world: World, violation: Violation) -> bool:
-    name = violation.property_name
-    return any(one.name == name and one.moment.is_at_end for one in world.properties)
+def _decisive_first(
+    causes: Sequence[Cause], no_return: NoReturn | None
+) -> tuple[Cause, ...]:
+    """Put old values that were acted on before all was lost behind what decided it."""
+    if no_return is None:
+        return tuple(causes)
 
+    def is_over(cause: Cause) -> bool:
+        is_stale = cause.kind is Kind.STALE_READ
+        return is_stale and not cause.first <= no_return.step <= cause.acted
 
-def _decisive(
-    stale: StaleReads,
-    violation: Violation,
-    no_return: NoReturn | None,
-    *,
-    is_judged_at_end: bool,
-) -> StaleRead | None:
-    """Return the stale read that the failure hangs on: the one acted on last.
-
-    One whose old value is held across the point of no return comes before the others.
-    That somebody looked and then did nothing matters only where the failure is that
-    nothing happens any more.
-    """
-    acted = [
-        read
-        for read in stale.acted
-        if read.acted_step is not None and read.acted_step <= violation.step
-    ]
-    left = stale.left() if is_judged_at_end else []
-    if no_return is not None:
-        held = [
-            [read for read in some if _is_held_at(read, no_return.step)]
-            for some in (acted, left)
-        ]
-        if any(held):
-            acted, left = held
-    if acted:
-        last = max(read.acted_step or 0 for read in acted)
-        # Of the reads behind one action, the latest is what decided it.
-        return max(
-            (read for read in acted if read.acted_step == last),
-            key=lambda read: read.read_step,
-        )
-    return max(left, key=lambda read: (read.changed_step, read.read_step), default=None)
-
-
-def _is_held_at(read: StaleRead, step: int) -> bool:
-    """Return whether a task goes by what it has read while a step is taken."""
-    return read.read_step <= step <= (read.acted_step or read.changed_step)
+    return tuple(sorted(causes, key=is_over))
 
 
 class _Marks:

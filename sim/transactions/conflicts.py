@@ -83,6 +83,7 @@ class Conflicts:
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.rows = Table(kernel, name, Serializable, key=("number",))
         self.scanned = Table(kernel, f"{name}: scanned", Scanned, key=("table",))
+        self.rows.is_bookkeeping = self.scanned.is_bookkeeping = True
 
     def begin(self, slot: int) -> None:
         """Note that a transaction takes its snapshot."""

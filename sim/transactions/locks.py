@@ -46,6 +46,7 @@ class Locks:
 
     def __init__(self, kernel: Kernel, name: str, transactions: Table[Open]) -> None:
         self.rows = Table(kernel, name, RowLock, key=("table", "key"))
+        self.rows.is_bookkeeping = True
         self.rows.wake_with(transactions)  # a circle is closed by who begins to wait
         self._open = transactions
 

@@ -115,6 +115,9 @@ class Transactions:
         self.conflicts = Conflicts(kernel, f"{name}: conflicts")
         self._positions = Counter(kernel, f"{name}: positions")
         self._numbers = Counter(kernel, f"{name}: numbers") if counts else None
+        for part in (self._open, self.images, self._positions, self._numbers):
+            if part is not None:
+                part.is_bookkeeping = True
         self._refused = refused
         # Between two steps it is the same object again: it is no state.
         self._is_committing = self._rekeys = False

@@ -10,6 +10,7 @@ from wavecheck.reports.explanation.text import explanation_markdown, explanation
 from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.search.explain import explain
+from wavecheck.sim.search.kinds import Kind
 
 FAULTS = (("stalling", "no_stranded_batch"), ("progressive", "no_double_dispatch"))
 
@@ -44,22 +45,22 @@ def test_the_explanations_say_what_the_model_says():
     """Stalling: an old read of what is dispatched; progressive: of what is pending."""
     stalling = explained(*FAULTS[0])
     assert len(stalling.steps) == 9
-    assert stalling.steps[stalling.stale_read.read_step - 1].operation == "has_batches"
-    assert stalling.stale_read.acted_step is None
+    cause = stalling.causes[0]
+    assert cause.kind is Kind.NOBODY_CALLS_AGAIN
+    assert stalling.steps[cause.first - 1].operation == "has_batches"
     assert stalling.no_return.is_exact
     progressive = explained(*FAULTS[1])
     assert len(progressive.steps) == 10
-    assert (
-        progressive.steps[progressive.stale_read.read_step - 1].operation == "pending"
-    )
-    assert progressive.stale_read.acted_step == 10
+    cause = progressive.causes[0]
+    assert cause.kind is Kind.STALE_READ
+    assert progressive.steps[cause.first - 1].operation == "pending"
+    assert cause.acted == 10
     assert progressive.no_return.is_exact
 
 
 def test_the_read_at_the_point_of_no_return_is_the_decisive_one():
-    """Of the shortest stranding two reads are stale; the second one decides."""
+    """Of the shortest stranding several reads came too early; the last one decides."""
     schedule = prove("wd", "stalling").schedules["no_stranded_batch"]
     told = explain(Subject.of_schedule(schedule).world(), schedule)
-    assert told.no_return.step == told.stale_read.read_step == 8
-    assert told.stale_read.acted_step is None
+    assert told.no_return.step == told.causes[0].first == 8
     assert told.steps[7].operation == "has_batches"

@@ -1,4 +1,4 @@
-"""Why a schedule fails: stale reads, the point of no return, the nearest escape."""
+"""Why a schedule fails: the point of no return, the nearest schedule that passes."""
 
 from itertools import takewhile
 
@@ -8,7 +8,6 @@ from wavecheck.sim.errors import ReplayMismatch
 from wavecheck.sim.search.explain import explain
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule, passes, recorded_steps, run_rule
-from wavecheck.sim.search.stale import StaleReads
 
 
 def recorded(world, choices, property_name="allowed_order"):
@@ -98,10 +97,10 @@ def test_a_large_world_is_sampled_and_says_so(order_world):
 
 
 @pytest.mark.parametrize("forbidden", FORBIDDEN)
-def test_the_nearest_schedule_that_passes_agrees_up_to_the_last_chance(
+def test_the_nearest_schedule_that_passes_is_without_the_main_cause(
     order_world, six_orders, forbidden
 ):
-    """It passes, and it differs first at the point of no return."""
+    """It passes, agrees up to its first difference, and is the cause's if it has one."""
     world = order_world(forbidden=forbidden)
     choices = every_order(world, six_orders)
     for order in sorted(forbidden):
@@ -112,9 +111,11 @@ def test_the_nearest_schedule_that_passes_agrees_up_to_the_last_chance(
         assert other not in forbidden
         pairs = zip(order.split(), other.split(), strict=True)
         same = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-        assert escape.step == same + 1 == explanation.no_return.step
+        assert escape.step == same + 1
         assert escape.instead.args == (other.split()[same],)
         assert escape.steps_count == 4
+        without = [one.passing for one in explanation.causes if one.passing]
+        assert not without or escape.choices == without[0]
 
 
 def test_a_schedule_that_violates_nothing_is_not_explained(order_world):
@@ -125,108 +126,3 @@ def test_a_schedule_that_violates_nothing_is_not_explained(order_world):
 
 
 # Stale reads --------------------------------------------------------------------------
-
-
-async def looks_and_acts(store):
-    """Read, then act on what was read."""
-    if await store.look() == 0:
-        await store.step("acted")
-
-
-async def only_acts(store):
-    """Change what the other one has read."""
-    await store.step("other")
-
-
-async def only_looks(store):
-    """Read, and end."""
-    await store.look()
-
-
-def stale_reads(world, choices):
-    """Run choices with the finder attached."""
-    finder = StaleReads(world.kernel)
-    run_rule(world, RecordedChoices(choices), finder.note)
-    return finder
-
-
-def test_a_read_that_changed_before_its_task_acted_is_stale(order_world):
-    """Look = 0 at step 1, the other step makes it 1, step 3 acts on the 0."""
-    world = order_world(programs={"a": looks_and_acts, "b": only_acts})
-    (read,) = stale_reads(world, [0, 0]).acted
-    assert (read.task, read.read_step, read.value) == ("a", 1, 0)
-    assert (read.changed_step, read.changed_by, read.value_then) == (2, "b", 1)
-    assert read.acted_step == 3
-
-
-def test_a_read_that_still_holds_is_not_stale(order_world):
-    """Nobody came between read and act; one's own act makes no read stale."""
-    world = order_world(programs={"a": looks_and_acts, "b": only_acts})
-    finder = stale_reads(world, [0, 1])
-    assert world.order() == "acted other"
-    assert finder.acted == []
-
-
-def test_a_stale_read_on_which_nobody_acts_is_left(order_world):
-    """The task ended with the old value: nobody looked again."""
-    world = order_world(programs={"a": only_looks, "b": only_acts})
-    finder = stale_reads(world, [0])
-    assert finder.acted == []
-    (read,) = finder.left()
-    assert (read.task, read.changed_by, read.acted_step) == ("a", "b", None)
-
-
-def test_asking_again_changes_nothing(order_world):
-    """The execution with the finder is the one without."""
-    programs = {"a": looks_and_acts, "b": only_acts, "c": only_looks}
-    world = order_world(programs=programs)
-    for choices in ([0, 0, 0], [1, 0, 1], [2, 0, 0]):
-        plain = run_rule(world, RecordedChoices(choices))
-        finder = StaleReads(world.kernel)
-        assert run_rule(world, RecordedChoices(choices), finder.note) == plain
-
-
-def test_a_statement_that_chooses_is_not_asked_again(order_world):
-    """Its answer is the schedule's, not the state's."""
-
-    async def tosses(store):
-        await store.toss("x", 2)
-        await store.step("acted")
-
-    world = order_world(programs={"a": tosses, "b": only_acts})
-    assert stale_reads(world, [0, 1, 0]).acted == []
-
-
-def test_the_last_change_before_the_act_is_named(order_world):
-    """Two others change what was read, 0, 1, 2: the second is the one that is told."""
-    world = order_world(programs={"a": looks_and_acts, "b": only_acts, "c": only_acts})
-    (read,) = stale_reads(world, [0, 0, 0]).acted
-    assert (read.changed_step, read.changed_by, read.value_then) == (3, "c", 2)
-
-
-def test_a_change_that_is_taken_back_makes_no_read_stale(order_world):
-    """What was read holds again when its task acts."""
-
-    async def acts_and_takes_back(store):
-        await store.step("other")
-        await store.drop("other")
-
-    world = order_world(programs={"a": looks_and_acts, "b": acts_and_takes_back})
-    assert stale_reads(world, [0, 0, 1]).acted == []
-    assert world.order() == "acted"
-
-
-def test_what_a_task_read_before_it_waited_for_new_work_is_not_acted_on(order_world):
-    """Look = 0, wait, another changes it, act: the act has another reason."""
-
-    async def looks_waits_and_acts(store):
-        await store.look()
-        await store.wait_for("other")
-        await store.step("acted")
-
-    world = order_world(programs={"a": looks_waits_and_acts, "b": only_acts})
-    finder = stale_reads(world, [0])
-    assert world.order() == "other acted"
-    assert finder.acted == []
-    (read,) = finder.left()
-    assert (read.task, read.read_step, read.acted_step) == ("a", 1, None)
