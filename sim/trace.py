@@ -7,7 +7,7 @@ cannot afford it.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -19,6 +19,7 @@ from wavecheck.sim.kernel import Kernel, StepListener
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change
 from wavecheck.sim.task import Task
+from wavecheck.sim.transactions.rows import RowLock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,9 @@ class RowChange:
             that is called "value".
         is_new: there was nothing under the key before.
         is_gone: there is nothing under the key any more.
+        is_bookkeeping: the engine keeps it for itself; people are not told of it.
+        uncommitted: what an open transaction has made of a row, where that is kept.
+        hidden: names of columns that the engine has added.
     """
 
     part: str
@@ -39,6 +43,19 @@ class RowChange:
     columns: tuple[tuple[str, Any, Any], ...]
     is_new: bool
     is_gone: bool
+    is_bookkeeping: bool = False
+    uncommitted: "RowChange | None" = None
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> "RowChange | None":
+        """What people are told of it; None: nothing."""
+        if self.is_bookkeeping:
+            return self.uncommitted
+        if not self.hidden:
+            return self
+        columns = tuple(one for one in self.columns if one[0] not in self.hidden)
+        return replace(self, key=_own_key(self.key), columns=columns, hidden=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +190,7 @@ class Trace:
             kind=operation.statement.kind.value,
             args=operation.args,
             result=result,
-            changes=tuple(_row_change(*change) for change in changes),
+            changes=tuple(_row_change(*change, kernel) for change in changes),
         )
         line = step.to_json() + "\n"
         self._digest.update(line.encode())
@@ -183,25 +200,66 @@ class Trace:
             self.steps.append(step)
 
 
-def _row_change(part: Any, key: Any, before: Any, after: Any) -> RowChange:
-    names: tuple[str, ...] = getattr(part, "columns", ())
-    if not names:
-        columns: tuple[tuple[str, Any, Any], ...] = (("value", before, after),)
-    else:
-        old = before if before is not None else (None,) * len(names)
-        new = after if after is not None else (None,) * len(names)
-        columns = tuple(
-            (name, was, now)
-            for name, was, now in zip(names, old, new, strict=True)
-            if was != now
-        )
+def _row_change(
+    part: Any, key: Any, before: Any, after: Any, kernel: Kernel
+) -> RowChange:
+    uncommitted = None
+    if isinstance(after, RowLock):
+        uncommitted = _uncommitted(before, after, kernel)
     return RowChange(
         part=part.name,
         key=key,
-        columns=columns,
+        columns=_columns(getattr(part, "columns", ()), before, after),
         is_new=before is None,
         is_gone=after is None,
+        is_bookkeeping=part.is_bookkeeping,
+        uncommitted=uncommitted,
+        hidden=getattr(part, "hidden", ()),
     )
+
+
+def _columns(
+    names: tuple[str, ...], before: Any, after: Any
+) -> tuple[tuple[str, Any, Any], ...]:
+    """Return (name, before, after) of what differs in a row or value."""
+    if not names:
+        return (("value", before, after),)
+    old = before if before is not None else (None,) * len(names)
+    new = after if after is not None else (None,) * len(names)
+    return tuple(
+        (name, was, now)
+        for name, was, now in zip(names, old, new, strict=True)
+        if was != now
+    )
+
+
+def _uncommitted(before: RowLock | None, after: RowLock, kernel: Kernel) -> Any:
+    """Return what an open transaction makes of a row; None: nothing new."""
+    was = () if before is None else before.versions
+    # A command that ends numbers its version anew: the same row, and nothing to tell.
+    if not after.versions or (was and was[-1].row == after.versions[-1].row):
+        return None
+    table: Any = kernel.parts.get(after.table)
+    if table is None:
+        return None
+    row = was[-1].row if was else table.find(after.key)
+    made = RowChange(
+        part=table.name,
+        key=after.key,
+        columns=_columns(table.columns, row, after.row),
+        is_new=row is None,
+        is_gone=after.row is None,
+        hidden=getattr(table, "hidden", ()),
+    )
+    return replace(made.shown or made, uncommitted=made)
+
+
+def _own_key(key: Any) -> Any:
+    """Return a key without the number by which rows of one key are told apart."""
+    if not isinstance(key, tuple):
+        return key
+    own = key[:-1] or key
+    return own[0] if len(own) == 1 else own
 
 
 class Written:

@@ -4,7 +4,7 @@ Knows causes and the wording of steps; decides nothing. Every sentence names ste
 the schedule, and says no more of them than was tried.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,13 +38,22 @@ _ROLES: Final[Mapping[Kind, tuple[str, str, str]]] = {
 }
 """What is written beside the steps of a cause: the first, the second, the acting."""
 
+_WITHOUT_EFFECT: Final[Mapping[Kind, tuple[str, str, str]]] = {
+    Kind.NOBODY_CALLS_AGAIN: ("changes it", "sees it and goes", ""),
+    Kind.LOST_UPDATE: ("comes first", "changes nothing", "meets it"),
+    Kind.STALE_CACHE: ("puts it there", "goes by it", ""),
+}
+"""The same where the second step changes nothing."""
 
-def cause_marks(cause: Cause) -> dict[int, str]:
-    """Say what the steps of a cause do in it, by number; the acting one last."""
-    roles = zip(
-        (cause.first, cause.second, cause.acted), _ROLES[cause.kind], strict=True
-    )
-    return {number: role for number, role in roles if number and role}
+
+def cause_marks(cause: Cause, steps: Sequence[Step]) -> dict[int, str]:
+    """Say what the steps of a cause do in it, by number; later steps are left out."""
+    roles = _ROLES[cause.kind]
+    known = {step.number: step for step in steps}
+    if cause.second in known and not known[cause.second].changes:
+        roles = _WITHOUT_EFFECT.get(cause.kind, roles)
+    numbered = zip((cause.first, cause.second, cause.acted), roles, strict=True)
+    return {number: role for number, role in numbered if number in known and role}
 
 
 def cause_sentences(explanation: Explanation, wording: Wording) -> list[str]:
@@ -90,7 +99,7 @@ class _Telling:
     def call(self, number: int) -> str:
         """Return a step as a call with what it returned."""
         step = self.steps[number]
-        return f"{self.wording.call(step)}{self.wording.result(step)}"
+        return f"{self.wording.brief(step)}{self.wording.result(step)}"
 
     def at(self, number: int) -> str:
         """Say when a step comes."""
@@ -153,7 +162,7 @@ class _Telling:
                 ends = ", and that is its end" if c.kind is Kind.CRASH else ""
                 order = "after" if failed == c.second else "before"
                 return (
-                    f"{self.at(failed)} {step.task}'s {self.wording.call(step)} fails"
+                    f"{self.at(failed)} {step.task}'s {self.wording.brief(step)} fails"
                     f" ({self.wording.value(plain(step.result))}){ends}; it comes"
                     f" {order} step {other}"
                     f" ({self.who(other)}: {self.call(other)}), and would not fail on"
@@ -193,8 +202,8 @@ class _Telling:
                 f" cache ({self.call(c.acted)}), where others read it."
             )
         return (
-            f"{self.does(c.first)}; {self.at(c.second)} {self.who(c.second)} goes by the"
-            f" copy ({self.call(c.second)}), and not by its original."
+            f"{self.does(c.first)}; {self.at(c.second)} {self.who(c.second)} goes by"
+            f" the copy ({self.call(c.second)}), and not by its original."
         )
 
     def aba(self) -> str:
@@ -211,8 +220,9 @@ class _Telling:
         return (
             f"{self.at(c.first)} {self.who(c.first)} begins to see the rows as they are"
             f" then ({self.call(c.first)}); {self.at(c.second)} {self.who(c.second)}"
-            f" commits another {self.place()} ({self.call(c.second)}); {self.at(c.acted)}"
-            f" {self.who(c.acted)} still goes by the old one ({self.call(c.acted)})."
+            f" commits another {self.place()} ({self.call(c.second)});"
+            f" {self.at(c.acted)} {self.who(c.acted)} still goes by the old one"
+            f" ({self.call(c.acted)})."
         )
 
     def uncommitted(self) -> str:

@@ -14,7 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from wavecheck.reports.explanation.causes import cause_marks, cause_sentences
-from wavecheck.reports.explanation.episodes import ROWS_MAX, episodes_of
+from wavecheck.reports.explanation.episodes import (
+    ROWS_MAX,
+    Episode,
+    episodes_of,
+)
 from wavecheck.reports.explanation.wording import Wording
 from wavecheck.sim.search.explain import Escape, Explanation
 from wavecheck.sim.trace import Step
@@ -22,6 +26,8 @@ from wavecheck.sim.trace import Step
 _LANE_RATIO: Final = 2
 """Width of a lane, where the changes have one more than there are lanes."""
 _WIDTH: Final = 150
+_LANES_MAX: Final = 6
+"""With more tasks than this each row names its task."""
 
 
 def headline(explanation: Explanation) -> str:
@@ -49,13 +55,13 @@ def escape_sentence(explanation: Explanation, escape: Escape, wording: Wording) 
     here = _step(explanation, escape.step)
     fails = ""
     if here is not None:
-        fails = f" instead of {here.task}: {wording.call(here)}"
+        fails = f" instead of {here.task}: {wording.brief(here)}"
         if here.operation == escape.instead.operation:
             fails += wording.result(here)
     return (
         f"Nearest schedule that passes ({escape.steps_count} steps): at step"
         f" {escape.step} take {escape.instead.task}:"
-        f" {wording.call(escape.instead)}{wording.result(escape.instead)}{fails}."
+        f" {wording.brief(escape.instead)}{wording.result(escape.instead)}{fails}."
     )
 
 
@@ -65,7 +71,7 @@ def no_return_sentence(explanation: Explanation, wording: Wording) -> str:
     if point is None:
         return "Point of no return: none; no schedule of this world was seen to pass."
     step = _step(explanation, point.step)
-    where = f" ({step.task}: {wording.call(step)})" if step else ""
+    where = f" ({step.task}: {wording.brief(step)})" if step else ""
     if point.states_count:
         return (
             f"Point of no return: step {point.step}{where}; after it, no continuation"
@@ -94,9 +100,8 @@ def marks_of(explanation: Explanation) -> dict[int, str]:
     marks: dict[int, list[str]] = {}
     point = explanation.no_return
     for cause in explanation.causes[:1]:
-        for number, role in cause_marks(cause).items():
-            if number <= explanation.violation.step:
-                marks.setdefault(number, []).append(role)
+        for number, role in cause_marks(cause, explanation.steps).items():
+            marks.setdefault(number, []).append(role)
     if point is not None:
         marks.setdefault(point.step, []).append("no return")
     marks.setdefault(explanation.violation.step, []).append("VIOLATED")
@@ -115,6 +120,7 @@ class _Row:
     Attributes:
         numbers: of its steps.
         lane: index of the task's column.
+        who: whose steps they are.
         told: the call and its result, or the calls of a run of steps.
         changed: what changed.
         mark: why the row matters; empty for most.
@@ -122,6 +128,7 @@ class _Row:
 
     numbers: str
     lane: int
+    who: str
     told: str
     changed: str
     mark: str
@@ -138,14 +145,28 @@ def _rows(explanation: Explanation, *, is_full: bool) -> list[_Row]:
             _Row(
                 f"{first.number}-{last.number}" if is_run else str(first.number),
                 lanes.index(first.task),
-                f"{first.operation} ... {last.operation}"
-                if is_run
-                else f"{wording.call(first)}{wording.result(first)}",
-                wording.changes(one.changes),
+                ", ".join(one.tasks),
+                _told(one, wording),
+                wording.changes(one.changes)
+                if len(one.tasks) == 1
+                else wording.amounts(one.changes),
                 "" if is_run else marks.get(first.number, ""),
             )
         )
     return rows
+
+
+def _told(episode: Episode, wording: Wording) -> str:
+    """Say what is done in a row."""
+    first, last = episode.first, episode.last
+    if len(episode.steps) == 1:
+        return f"{wording.call(first)}{wording.result(first)}"
+    if len(episode.tasks) > 1:
+        return f"{len(episode.steps)} steps of {', '.join(episode.tasks)}"
+    if episode.times > 1:
+        calls = dict.fromkeys(wording.brief(step) for step in episode.steps)
+        return f"{episode.times} times: {', '.join(calls)}"
+    return f"{first.operation} ... {last.operation}"
 
 
 def explanation_text(
@@ -160,17 +181,23 @@ def explanation_text(
     lanes = lanes_of(explanation.steps)
     # A run is told by its changes: they are the longest text, and get the room.
     is_long = len(explanation.steps) > ROWS_MAX and not is_full
+    has_lanes = len(lanes) <= _LANES_MAX
+    columns = lanes if has_lanes else ["task", "what it does"]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=is_long)
     table.add_column("step", justify="right", no_wrap=True)
-    for lane in lanes:
-        table.add_column(lane, overflow="fold", ratio=_LANE_RATIO if is_long else None)
+    for column in columns:
+        ratio = _LANE_RATIO if is_long else None
+        table.add_column(column, overflow="fold", ratio=ratio)
     table.add_column(
-        "what changed", overflow="fold", ratio=len(lanes) + 1 if is_long else None
+        "what changed", overflow="fold", ratio=len(columns) + 1 if is_long else None
     )
     table.add_column("")
     for row in _rows(explanation, is_full=is_full):
-        cells = [""] * len(lanes)
-        cells[row.lane] = row.told
+        cells = [""] * len(columns)
+        if has_lanes:
+            cells[row.lane] = row.told
+        else:
+            cells = [row.who, row.told]
         table.add_row(
             row.numbers,
             *cells,

@@ -67,12 +67,11 @@ def _steps_of(
     cause: Cause, steps: dict[int, Step], wording: Wording
 ) -> Iterator[Sentence]:
     """Say what is done in the steps of a cause."""
-    for number, role in cause_marks(cause).items():
-        if number in steps:
-            step = steps[number]
-            result = wording.result(step)
-            got = (" and gets ", ("code", result.removeprefix(" = "))) if result else ()
-            yield _sentence(number, role, *_deed(step, wording), *got, ".")
+    for number, role in cause_marks(cause, list(steps.values())).items():
+        step = steps[number]
+        result = wording.result(step)
+        got = (" and gets ", ("code", result.removeprefix(" = "))) if result else ()
+        yield _sentence(number, role, *_deed(step, wording), *got, ".")
 
 
 def _left_over(playback: Playback, wording: Wording) -> Iterator[Sentence]:

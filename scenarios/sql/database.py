@@ -100,6 +100,7 @@ class Database:
         for table in self.schema.tables.values():
             row_type = row_type_of(table)
             made = Table(kernel, table.name, row_type, key=(row_type._fields[-3],))
+            made.hidden = row_type._fields[-3:]
             self.tables[table.name] = made
             is_plain = all(one.columns and not one.where for one in table.uniques)
             unique = table.key_columns if is_plain else range(len(table.columns))

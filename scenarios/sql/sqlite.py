@@ -118,6 +118,7 @@ class SQLiteDatabase:
         for table, columns in self.engine.columns.items():
             row_type = named_rows(table, (*columns, "row key"))
             made = Table(kernel, table, row_type, key=(row_type._fields[-1],))
+            made.hidden = row_type._fields[-1:]
             self.tables[table] = made
             self.transactions.add(made)
         for table, given in (rows or {}).items():

@@ -4,6 +4,7 @@ Knows transactions and plans, no text that begins or ends anything. Each functio
 is one atomic step of the kernel; whatever a session must know of it is in its result.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
@@ -77,6 +78,22 @@ class Call(NamedTuple):
         values = ", ".join(repr(one) for one in self.params)
         return f"{self.sql} [{values}]" if values else self.sql
 
+    def told(self) -> str:
+        """Return the statement as people read it: one line, with its parameters."""
+
+        def literal(match: re.Match[str]) -> str:
+            number = int(match[1])
+            if not 0 < number <= len(self.params):
+                return match[0]
+            value = self.params[number - 1]
+            if value is None:
+                return "NULL"
+            if isinstance(value, bool):
+                return str(value).lower()
+            return str(value) if isinstance(value, int | float) else f"'{value}'"
+
+        return " ".join(_PARAMETER.sub(literal, self.sql).split())
+
 
 class Performed(NamedTuple):
     """What came of a step of a session.
@@ -107,6 +124,28 @@ class Performed(NamedTuple):
         if self.rows:
             return ", ".join(str(row) for row in self.rows)
         return f"{self.affected} rows" if self.affected >= 0 else "done"
+
+    def told(self) -> str:
+        """Return the answer as people read it; empty: there is none."""
+        if self.error:
+            return str(self)
+        rows = [row for row in self.rows if row]
+        if not rows:
+            is_one = self.affected == 1
+            count = f"{self.affected} row{'' if is_one else 's'}"
+            return count if self.affected >= 0 else ""
+        shown = ", ".join(_row_text(row) for row in rows[:_ROWS_MAX])
+        more = f" and {len(rows) - _ROWS_MAX} more" if len(rows) > _ROWS_MAX else ""
+        return f"{shown}{more}"
+
+
+_PARAMETER: Final = re.compile(r"\$(\d+)(?:::\w+)?")
+_ROWS_MAX: Final = 4
+
+
+def _row_text(row: tuple[Any, ...]) -> str:
+    cells = ["NULL" if cell is None else str(cell) for cell in row]
+    return cells[0] if len(cells) == 1 else f"({', '.join(cells)})"
 
 
 def moment_of(ticks: int) -> datetime:

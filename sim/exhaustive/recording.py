@@ -27,6 +27,7 @@ _PLAIN: Final = frozenset(
         "columns",
         "wakes_one",
         "is_bookkeeping",
+        "hidden",
         "__class__",
         "__dict__",
     }

@@ -51,9 +51,11 @@ class Table(Part, Generic[Row]):
         free_columns: names of those that are no part of the key.
         is_constrained: it has a unique index.
         gate: asked before each change, if there is one.
+        hidden: names of columns that people are not told of.
     """
 
     gate: Gate | None = None
+    hidden: tuple[str, ...] = ()
 
     def __init__(
         self,

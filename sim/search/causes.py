@@ -41,6 +41,7 @@ from wavecheck.sim.search.footprints import (
     footprints,
 )
 from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.old_values import OldValues
 from wavecheck.sim.search.races import CausalOrder, Race, is_reversed
 from wavecheck.sim.search.recorded import Entry, RecordedChoices, Script
 from wavecheck.sim.search.schedule import (
@@ -64,6 +65,18 @@ CAUSES_MAX: Final = 3
 """So many are told, each of another kind."""
 
 _ANSWERS_MAX: Final = 4
+_OLD: Final = frozenset(
+    {
+        Kind.STALE_READ,
+        Kind.STALE_CACHE,
+        Kind.ABA,
+        Kind.SNAPSHOT,
+        Kind.UNCOMMITTED,
+        Kind.WRITE_SKEW,
+    }
+)
+"""Kinds by which a value that had changed was acted on."""
+
 _RESERVE: Final = 20
 
 
@@ -171,6 +184,10 @@ def _meet(first: Footprint, second: Footprint) -> bool:
     )
 
 
+def _count(done: Sequence[Entry], task: str) -> int:
+    return sum(one.task == task for one in done)
+
+
 def _fault(kind: str, plan: FaultPlan) -> str:
     return f"{FAULT_TASK_PREFIX}{kind}-{plan[kind]}"
 
@@ -221,6 +238,8 @@ class _Search:
         found: list[tuple[Finding, tuple[int, ...]]] = []
         for search in (self._by_strikes, self._by_waiting, self._by_races):
             found += search()
+        if not any(one.kind in _OLD for one, _ in found):
+            found += self._by_old_values()
         for search in (self._by_counters, self._by_answers):
             found += search()
         yield from found
@@ -276,6 +295,33 @@ class _Search:
         for race, passing in known:
             others = [one for one, _ in known if one != race]
             yield self._finding(race, passing, others), passing
+
+    def _by_old_values(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+        """Let a task that goes by an old value go no further."""
+        if self.run.is_at_end:
+            return
+        kernel = self._world.kernel
+        script = Script(kernel, self.entries[: self.run.violated_at])
+        values = OldValues(kernel)
+
+        def note(task: Task, *details: Any) -> None:
+            script.note(task)
+            values.note(task, *details)
+            kernel.is_stopped |= kernel.steps_count == self.run.violated_at
+
+        run_rule(self._world, script, note)
+        for old in reversed(values.found):
+            if visible(self.run.step(old.acted)) and self._is_saved_without(old.acted):
+                kind = Kind.STALE_READ
+                yield Finding(kind, old.looked, old.changed, old.acted), ()
+                return
+
+    def _is_saved_without(self, number: int) -> bool:
+        """Return whether nothing is violated as long as a task does not go on."""
+        task = self.entries[number - 1].task
+        count = sum(1 for _ in self.run.of_task(task, 1, number - 1))
+        entries = self._postponed(number)
+        return self._saves(entries, held=(task, count)) is not None
 
     def _by_waiting(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
         """Let one of those that wait in a circle come last."""
@@ -413,6 +459,7 @@ class _Search:
         *,
         at: int = 0,
         moved: Write | None = None,
+        held: tuple[str, int] | None = None,
     ) -> tuple[int, ...] | None:
         """Run a script; return its choices if the property holds then.
 
@@ -421,6 +468,8 @@ class _Search:
             race: that must come the other way round, or nothing is shown.
             at: number of a step before which a counter is set back.
             moved: what that step does to it in the failing run.
+            held: a task that takes so many steps, and no more; what it does when it is
+                alone is not looked at.
         """
         if not self._runs_left or self._deadline.is_over():
             raise OutOfTime
@@ -428,8 +477,11 @@ class _Search:
         kernel = self._world.kernel
         script = Script(kernel, entries)
 
-        def note(task: Task, *details: object) -> None:
+        def note(task: Task, *details: Any) -> None:
             script.note(task, *details)
+            if held is not None and _count(script.done, held[0]) > held[1]:
+                kernel.journal.clear()
+                kernel.is_stopped = True
             if moved is not None and kernel.steps_count == at - 1:
                 back = moved.before - (moved.after - moved.before)
                 moved.part._values[moved.place[1]] = back  # type: ignore[attr-defined]  # a counter

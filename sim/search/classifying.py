@@ -220,7 +220,7 @@ class Classifier:
         is_stall = self._is_stall()
         same = 0 if race.later <= run.violated_at else _acted_before(run)
         if same and task in {run.step(n).task for n in (same, run.violated_at)}:
-            return self._found(Kind.ACTED_TWICE, run.violated_at, place)
+            return self._twice(looked, place)
         if is_own and not is_stall:  # it changed that itself, at once
             return self._found(Kind.TOO_EARLY, race.earlier, place)
         if acted and any(isinstance(w.part, Cache) for w in run.step(acted).writes):
@@ -245,6 +245,17 @@ class Classifier:
         if between and not is_stall:
             return self._found(Kind.TOO_EARLY, between, place)
         return self._found(Kind.NOBODY_CALLS_AGAIN, 0, place)
+
+    def _twice(self, looked: int, place: Place) -> Finding:
+        """Return two steps that were told the same, if there are two."""
+        run, first = self._run, self._run.step(looked)
+        for number in range(run.violated_at - 1, 0, -1):
+            step = run.step(number)
+            is_same = step.operation.statement.name == first.operation.statement.name
+            if step.task != first.task and is_same and step.result == first.result:
+                one, other = sorted((looked, number))
+                return Finding(Kind.ACTED_TWICE, one, other, run.violated_at, place)
+        return self._found(Kind.ACTED_TWICE, run.violated_at, place)
 
     def _of_a_sight(self, change: Write) -> Finding:
         """The later step saw what the earlier one had changed."""
@@ -273,7 +284,11 @@ class Classifier:
                 last = run.last_write(place, number)
                 if not last or run.step(last).task == task:
                     continue
-                own = [n for n in run.of_task(task, 1, last) if _writes(run, n, place)]
+                own = [
+                    n
+                    for n in run.of_task(task, 1, last)
+                    if _changed(run, n, place) & _changed(run, last, place)
+                ]
                 before = _overwrites(run, last, place) or max(own, default=0)
                 if before:
                     return Finding(Kind.LOST_UPDATE, before, last, number, place)
@@ -374,10 +389,24 @@ def _writes(run: FailingRun, number: int, place: Place) -> bool:
     return any(one.place == place for one in run.step(number).writes)
 
 
+def _changed(run: FailingRun, number: int, place: Place) -> set[int]:
+    """Return which columns of a row a step changes; 0 stands for a whole value."""
+    columns: set[int] = set()
+    for write in run.step(number).writes:
+        if write.place == place:
+            before, after = write.before, write.after
+            is_row = isinstance(before, tuple) and isinstance(after, tuple)
+            pairs = enumerate(zip(before, after, strict=True)) if is_row else ()
+            columns |= {at for at, (was, now) in pairs if was != now} or {0}
+    return columns
+
+
 def _overwrites(run: FailingRun, number: int, place: Place) -> int:
     """Return the step of another task whose value a step replaces by one of its own."""
     step, before = run.step(number), run.last_write(place, number)
     if not before or run.step(before).task == step.task:
+        return 0
+    if not _changed(run, before, place) & _changed(run, number, place):
         return 0
     given = set(_atoms(step.operation.args))
     is_given = any(
@@ -405,7 +434,7 @@ def _delivered_twice(run: FailingRun, race: Race, place: Place) -> Finding | Non
 
 
 def _acted_before(run: FailingRun) -> int:
-    """Return the earlier step that did what the violating one does; 0: there is none."""
+    """Return an earlier step that did what the violating one does; 0: none."""
     last = run.step(run.violated_at)
     for number in range(1, run.violated_at):
         step = run.step(number)

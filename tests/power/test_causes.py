@@ -27,7 +27,7 @@ def evidences(name, variant):
 
 
 def main_cause(evidence):
-    """The main cause, in the form in which an exhibit states it; None: there is none."""
+    """The main cause, in the form in which an exhibit states it; None: none."""
     told = evidence.explanation
     if not told.causes:
         return None

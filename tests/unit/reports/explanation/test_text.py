@@ -35,7 +35,7 @@ def step(number, task, *changes):
         task=task,
         operation="touch",
         kind="statement",
-        args=(),
+        args=(number,),
         result=None,
         changes=changes,
     )

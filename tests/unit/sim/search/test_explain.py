@@ -100,7 +100,7 @@ def test_a_large_world_is_sampled_and_says_so(order_world):
 def test_the_nearest_schedule_that_passes_is_without_the_main_cause(
     order_world, six_orders, forbidden
 ):
-    """It passes, agrees up to its first difference, and is the cause's if it has one."""
+    """It passes, agrees up to its first difference, and is the main cause's."""
     world = order_world(forbidden=forbidden)
     choices = every_order(world, six_orders)
     for order in sorted(forbidden):
