@@ -15,7 +15,7 @@ from wavecheck.sim.trace import RowChange, Step
 ROWS_MAX: Final = 24
 """A trace of more steps than this is told in episodes."""
 
-EPISODES_MAX: Final = 13
+EPISODES_MAX: Final = 11
 """So many rows it becomes then, if what matters leaves room for that."""
 
 _RUN_MIN: Final = 3
