@@ -217,8 +217,7 @@ class _Search:
             cut=observed.cut,
             violated_at=len(entries),
             is_at_end=any(
-                one.name == schedule.property_name
-                and one.moment.is_at_end
+                one.name == schedule.property_name and one.moment.is_at_end
                 for one in world.properties
             ),
         )
