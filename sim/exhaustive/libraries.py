@@ -39,7 +39,7 @@ from wavecheck.sim.exhaustive.trust import (
 )
 
 _LEADS_NOWHERE: Final = (type(cache(len)), CodeType, FrameType)
-_WRITES: Final = ("__setitem__", "append", "add", "set", "put")
+_WRITES: Final = ("__setitem__", "append", "set", "put")
 _NOTED: Final = frozenset({"_memoized_keys"})
 """Attributes in which SQLAlchemy notes what it has made late."""
 
@@ -57,7 +57,9 @@ def is_of_library(kind: type) -> bool:
     known = _KINDS.get(kind)
     if known is None:
         bases = [one for one in mro_of(kind) if _defines(one)]
-        known = bool(bases) and not any(_is_container(one) for one in bases)
+        is_container = any(_is_container(one) for one in bases)
+        is_container |= any(one in mro_of(kind) for one in (dict, list, set))
+        known = bool(bases) and not is_container
         _KINDS.set(kind, known)
     return known
 

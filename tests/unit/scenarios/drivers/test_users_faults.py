@@ -11,7 +11,10 @@ from sqlalchemy.orm import (
 )
 
 import wavecheck as wc
+from wavecheck.scenarios.drivers.postgresql import PostgreSQL
+from wavecheck.scenarios.drivers.running import run_code
 from wavecheck.sim.errors import WavecheckError
+from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.verdict import Outcome
 
 ENGINE = create_engine("postgresql+psycopg://app@db.example/shop")
@@ -110,16 +113,19 @@ def test_a_session_that_two_tasks_share():
     assert "in shares_a_session" in str(caught.value)
 
 
-def test_a_session_that_one_task_uses_after_another(perform):
+def test_a_session_that_one_task_uses_after_another():
     """Refused as well: what it remembers is no database."""
-    shared = Session(ENGINE)
+    kernel, shared = Kernel(timed=False), Session(ENGINE)
+    PostgreSQL(kernel, Base.metadata)
 
     def code():
         shared.execute(select(1))
         shared.commit()
 
+    kernel.spawn(run_code(code), "task-0")
+    kernel.run_to_quiescence()
     with pytest.raises(WavecheckError, match="use one Session of SQLAlchemy's"):
-        perform(code, code)
+        kernel.spawn(run_code(code), "task-1")
 
 
 def test_lazy_loading_after_the_sessions_end():
