@@ -100,10 +100,12 @@ class PostgreSQL:
                 kernel, place, text, completed, isolation
             )
         make_reachable(kernel, _FAMILY, self, name)
-        for package in _DRIVERS:
-            is_likely = package in _ALWAYS or package in sys.modules
-            if is_likely and find_spec(package) is not None:
-                _driver(package, package).install()
+        self._shared = [
+            _driver(package, package).install()
+            for package in _DRIVERS
+            if package in _ALWAYS or package in sys.modules
+            if find_spec(package) is not None
+        ]
 
     def session(self) -> Session:
         """Return a session; it is closed with the task that it is opened in."""

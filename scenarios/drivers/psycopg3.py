@@ -528,9 +528,17 @@ def _escaping(line: Any) -> Any:
     return _Escaping() if isinstance(line, _Line) else pq.Escaping(line)
 
 
-def install() -> None:
-    """Let psycopg's `connect` reach the world's database while a task runs."""
+def install() -> object:
+    """Let psycopg's `connect` reach the world's database while a task runs.
+
+    Returns:
+        What all connections share until one of them changes it: proofs need not walk
+        it again for each.
+    """
     vars(sql)["Escaping"] = _escaping  # asked where a cursor is the context
     replace(psycopg.Connection, "connect", connect)
     replace(psycopg.AsyncConnection, "connect", connect_async)
     replace(psycopg, "connect", partial(connect, psycopg.Connection))
+    shared = psycopg.adapters
+    tables = [*shared._dumpers.values(), *shared._dumpers_by_oid, *shared._loaders]
+    return [*tables, shared.types._registry]

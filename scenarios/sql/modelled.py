@@ -4,7 +4,8 @@ What a session knows by itself (where it stands, its savepoints, its settings) i
 own and no part; what others could see is in the parts of its database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.sql.deferring import questions, violation
@@ -105,19 +106,12 @@ class ModelSession:
         if self._is_closed:
             raise SQLError("08003", "the connection is closed")
         try:
-            nodes = parse_all(sql)
-            if not nodes:
-                return Answer(command="")
-            if len(nodes) > 1:
-                raise refusal(NotModelled(f"{len(nodes)} statements in one text"), sql)
-            kind, fields = fields_of(nodes[0])
-            control = _CONTROLS.get(kind)
+            kind, control = _control_of(sql)
+            if kind not in ("", "TransactionStmt"):
+                self._refuse_if_failed()
             if control is None:
-                self._refuse_if_failed()
                 return await self._perform(sql, plain(parameters))
-            if kind != "TransactionStmt":
-                self._refuse_if_failed()
-            answer: Answer = await control(self, fields, sql)
+            answer: Answer = await control(self)
         except SQLError:
             if self.status is TransactionStatus.IN_TRANSACTION:
                 await self._fail()
@@ -183,7 +177,9 @@ class ModelSession:
             self._currvals if asks else (),
             self._times_out,
         )
-        return await self.go_on(call, named(statement_step, plan.command))
+        step = named(statement_step, plan.command)
+        del plan
+        return await self.go_on(call, step)
 
     async def go_on(self, call: Call, step: Statement | None = None) -> Answer:
         """Perform what is left of a statement.
@@ -192,22 +188,24 @@ class ModelSession:
             call: the statement.
             step: that is next; None: the one after a wait.
         """
+        # A variable that holds the plan while this waits would have proofs walk it.
         database = self._database
-        plan = plan_of(database, call.sql, call.params)
-        step = step or waiting(plan.command)
+        command = plan_of(database, call.sql, call.params).command
+        step = step or waiting(command)
         while True:
             done = await take(step, database, call)
             if isinstance(done, Performed):
                 break
             call = self.unfinished(call, done)
-            step = waiting(plan.command)
+            step = waiting(command)
         self._note(done)
         if call.is_alone:
             await self._end_alone(done)
         self._raise(done)
         from wavecheck.scenarios.sql.database import answer_of
 
-        return answer_of(plan.command, plan.columns, done.rows, done.affected)
+        columns = plan_of(database, call.sql, call.params).columns
+        return answer_of(command, columns, done.rows, done.affected)
 
     def unfinished(self, call: Call, done: Any) -> Call:
         """Note what a step has left open; return the call of the next."""
@@ -469,6 +467,22 @@ class ModelSession:
         given = (fields["conditionname"], fields.get("payload", ""))
         await self._perform("SELECT pg_notify($1, $2)", given)
         return Answer(command="NOTIFY")
+
+
+def _control_of(sql: str) -> tuple[str, Callable[[ModelSession], Any] | None]:
+    """Return the kind of a statement, and what does it unless a plan does."""
+    nodes = parse_all(sql)
+    if not nodes:
+        return "", _nothing
+    if len(nodes) > 1:
+        raise refusal(NotModelled(f"{len(nodes)} statements in one text"), sql)
+    kind, fields = fields_of(nodes[0])
+    control = _CONTROLS.get(kind)
+    return kind, None if control is None else partial(control, fields=fields, sql=sql)
+
+
+async def _nothing(session: ModelSession) -> Answer:
+    return Answer(command="")
 
 
 def _fail_step(database: "Database", slot: int) -> Performed:
