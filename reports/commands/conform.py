@@ -1,5 +1,6 @@
 """The command `conform`: is the model of transactions like the real database?"""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -117,6 +118,10 @@ def _show(result: ConformResult, files: list[Path]) -> None:
         " open",
         soft_wrap=True,
     )
+    kinds = sum((one.kinds for one in result.levels), Counter[str]())
+    if kinds:
+        counted = [f"{name} {count:,}" for name, count in kinds.most_common()]
+        console.print(f"statements with: {', '.join(counted)}", soft_wrap=True)
     if result.blocked_seconds:
         times = sorted(1000 * one for one in result.blocked_seconds)
         console.print(
@@ -158,6 +163,7 @@ def _data(result: ConformResult, files: list[Path]) -> dict[str, Any]:
                 "blocked": one.blocked_count,
                 "races": one.open_count,
                 "cut": one.cut_count,
+                "kinds": dict(one.kinds),
                 "unsteady": len(one.unsteady),
                 "disagreement": one.disagreement and str(one.disagreement),
             }

@@ -1,13 +1,17 @@
 """The differential search: worlds, levels, a database; what was compared and found."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from wavecheck.scenarios.conformity.compare import Mismatch, run_both
 from wavecheck.scenarios.conformity.database import DatabaseSessions, DatabaseTrouble
 from wavecheck.scenarios.conformity.sqlite import SQLiteSessions
+from wavecheck.scenarios.conformity.templates import KINDS
 from wavecheck.scenarios.conformity.world import TableWorld
 from wavecheck.sim.transactions.level import Level
 
@@ -29,6 +33,7 @@ class LevelResult:
         open_count: worlds in which the database decided a race that the model leaves
             open; it may do either, and did one of them.
         cut_count: worlds left in the middle, because too many races were open.
+        kinds: how many statements of each kind were compared, by its name.
         unsteady: worlds that disagreed once and agreed when they were run again.
         is_shrinking: there is a disagreement, and smaller ones are looked for.
         disagreement: shrunk; None: there was none.
@@ -41,6 +46,7 @@ class LevelResult:
     blocked_count: int = 0
     open_count: int = 0
     cut_count: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
     unsteady: list[Mismatch] = field(default_factory=list)
     is_shrinking: bool = False
     disagreement: Mismatch | None = None
@@ -211,6 +217,13 @@ def _disagreement(
                 result.blocked_count += found.blocked_count()
                 result.open_count += found.was_open
                 result.cut_count += found.was_cut
+                for taken in found.steps:
+                    result.kinds.update(_kinds_of(str(taken.step)))
             return None
         first = first or found
     return first
+
+
+@cache
+def _kinds_of(text: str) -> tuple[str, ...]:
+    return tuple([kind for kind, found in KINDS.items() if re.search(found, text)])

@@ -12,6 +12,7 @@ others have looked already.
 """
 
 from collections.abc import Hashable, Iterator
+from itertools import product
 from typing import Any, Final, NamedTuple
 
 from wavecheck.scenarios.conformity.world import (
@@ -35,6 +36,7 @@ from wavecheck.scenarios.sql.session import Answer, SQLError, TransactionStatus
 from wavecheck.scenarios.sql.sqlite import SQLiteDatabase, SQLiteSession
 from wavecheck.scenarios.sql.steps import Call
 from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.transactions.level import Level
 from wavecheck.sim.transactions.stepwise import Unfinished
 
 STATES_MAX: Final = 64
@@ -109,6 +111,9 @@ class Model:
             self._database = SQLiteDatabase(self._kernel, SQLITE_SCHEMA, rows=rows)
         else:
             self._database = Database(self._kernel, SCHEMA, rows=rows, scan="heap")
+        # Which tables a plan leaves out, because a join is empty before, is not said.
+        is_free = world.level is Level.SERIALIZABLE
+        self._ways_to_read = (False, True) if is_free else (False,)
         self._locks = self._database.transactions.locks
         fresh = _facts(self._session())
         self.states = [self._save((SessionPlace(fresh),) * len(world.programs))]
@@ -133,7 +138,8 @@ class Model:
             TooManyStates: there are too many to follow.
         """
         self._next: dict[Shown, dict[State, None]] = {}
-        for state in self.states:
+        for state, as_it_goes in product(self.states, self._ways_to_read):
+            self._database.reads_as_it_goes = as_it_goes
             for after, shown in self._stepped(state, session, what):
                 self._next.setdefault(shown, {})[after] = None
                 if sum(map(len, self._next.values())) > STATES_MAX:

@@ -35,6 +35,11 @@ TEMPLATES: Final = (
     "SELECT key, u, value FROM d ORDER BY u DESC NULLS LAST, key",
     "SELECT key, a FROM c ORDER BY key",
     "SELECT key FROM a WHERE key = ANY (ARRAY[{k}, {m}]) ORDER BY key",
+    "SELECT count(*) FILTER (WHERE value = {v}), coalesce(max(value), 0) FROM b"
+    " WHERE key <> {k}",
+    "SELECT key, CASE WHEN value = {v} THEN 'v' ELSE 'w' END FROM a ORDER BY 2, 1",
+    "SELECT key FROM a WHERE value = ANY (SELECT value FROM b WHERE key >= {k})",
+    "SELECT d.key, c.key FROM d JOIN c ON c.a = d.b ORDER BY d.value, d.key, c.key",
     # Row locks.
     "SELECT key, value FROM a WHERE value >= {v} ORDER BY value, key LIMIT {n} {lock}",
     "SELECT key, value FROM a ORDER BY value DESC, key LIMIT {n} {lock}",
@@ -104,10 +109,18 @@ TEMPLATES: Final = (
     "WITH x AS (INSERT INTO a VALUES ({k}, {v}) ON CONFLICT DO NOTHING RETURNING key)"
     " SELECT count(*), (SELECT count(*) FROM a) FROM x",
     # Sequences, advisory locks, savepoints.
+    "WITH x AS (DELETE FROM a WHERE key IN (SELECT key FROM a ORDER BY value, key"
+    " LIMIT {n} FOR UPDATE SKIP LOCKED) RETURNING value)"
+    " INSERT INTO c (value) SELECT value FROM x RETURNING value",
     "SELECT nextval('c_key_seq')",
+    "SELECT currval('c_key_seq')",
     "SELECT pg_try_advisory_lock({k})",
     "SELECT pg_advisory_lock({k})",
     "SELECT pg_advisory_unlock({k})",
+    "SELECT pg_try_advisory_lock_shared({k})",
+    "SELECT pg_advisory_unlock_shared({k})",
+    "SELECT pg_try_advisory_lock({k}, {m})",
+    "SELECT pg_advisory_unlock_all()",
     "SELECT pg_try_advisory_xact_lock({k})",
     "SELECT pg_advisory_xact_lock({k})",
     "SELECT pg_try_advisory_xact_lock_shared({k})",
@@ -122,7 +135,17 @@ TEMPLATES: Final = (
 )
 
 _NOT_SQLITE: Final = (
-    *("{lock}", "FOR UPDATE", "pg_", "ARRAY", "nextval", "ROW(", "USING", "NULLS"),
+    *(
+        "{lock}",
+        "FOR UPDATE",
+        "pg_",
+        "ARRAY",
+        "ANY",
+        "nextval",
+        "ROW(",
+        "USING",
+        "NULLS",
+    ),
     *(" c ", " c(", " d ", "(UPDATE", "(DELETE", "(INSERT"),
 )
 
@@ -130,6 +153,29 @@ SQLITE_TEMPLATES: Final = tuple(
     [one for one in TEMPLATES if not any(word in one for word in _NOT_SQLITE)]
 )
 """What of it SQLite has as well."""
+
+KINDS: Final = {
+    "joins": r"\bJOIN\b|FROM a, b|USING a|SET .* FROM",
+    "subqueries": r"\(SELECT",
+    "aggregates": r"count\(|max\(|min\(|sum\(",
+    "DISTINCT, windows, set operations": r"DISTINCT|OVER|UNION",
+    "ORDER BY other columns than the key": r"ORDER BY (?!key|a\.key)",
+    "LIMIT": r"LIMIT",
+    "row locks": r"FOR (NO KEY )?UPDATE|FOR (KEY )?SHARE",
+    "SKIP LOCKED": r"SKIP LOCKED",
+    "NOWAIT": r"NOWAIT",
+    "ON CONFLICT": r"ON CONFLICT",
+    "unique keys beside the primary key": r"INTO d|UPDATE d",
+    "foreign keys": r"INTO [cd] |UPDATE [cd]|DELETE FROM [ab]|SET key",
+    "sequences": r"INTO c |val\('",
+    "savepoints": r"SAVEPOINT|RELEASE|ROLLBACK TO",
+    "advisory locks": r"advisory",
+    "updates and deletes of several rows": r"^(UPDATE|DELETE)(?!.* key = )",
+    "CTEs": r"^WITH",
+    "CTEs that change something": r"AS \((UPDATE|DELETE|INSERT)",
+    "RETURNING": r"RETURNING",
+}
+"""What the SQL that is compared is made of, each with a pattern that finds it."""
 
 COMMON: Final = (
     "SAVEPOINT s",

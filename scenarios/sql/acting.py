@@ -14,14 +14,12 @@ from wavecheck.scenarios.sql.frame import Frame
 from wavecheck.scenarios.sql.row_types import row_type_of
 from wavecheck.scenarios.sql.session import SQLError
 from wavecheck.sim.parts import Counter, Table
-from wavecheck.sim.transactions.level import Place, Strength, Waits
+from wavecheck.sim.transactions.level import ADVISORY, Place, Strength, Waits
 from wavecheck.sim.transactions.rows import Hold
 
 if TYPE_CHECKING:
     from wavecheck.scenarios.sql.database import Database
     from wavecheck.scenarios.sql.schema import TableSchema
-
-ADVISORY: Final = "(advisory locks)"
 
 
 class Notice(NamedTuple):

@@ -62,6 +62,7 @@ class Plan:
         is_transactional: it changes or locks rows, or acts on the database.
         is_linear: it is the same as if it happened in one moment.
         acts: functions that it calls on the database.
+        tables: that it names, ascending.
     """
 
     command: str
@@ -71,6 +72,7 @@ class Plan:
     is_transactional: bool
     is_linear: bool
     acts: frozenset[str]
+    tables: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -204,6 +206,7 @@ class Compiler:
             or bool(self.acts - _ACTING_ALONE),
             is_linear=is_linear,
             acts=frozenset(self.acts),
+            tables=tuple(sorted(self.tables)),
         )
 
     def _modification(

@@ -179,6 +179,9 @@ def statement_step(database: "Database", call: Call) -> Any:
     def act(step: Stepwise) -> Any:
         if not plan.is_linear and plan.is_transactional:
             step.pause_first()
+        if step.slot and call.log is None and not database.reads_as_it_goes:
+            for name in plan.tables:
+                transactions.note_read(step.slot, name)
         frame = _frame(database, plan, step, call, facts)
         frames.append(frame)
         return plan.run(frame)

@@ -6,7 +6,7 @@ also ends the transaction, and a step that raises must change nothing.
 
 from collections.abc import Hashable
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Level(StrEnum):
@@ -107,6 +107,9 @@ class LooksAgain(StatementEnds):
 
 Place = tuple[str, Hashable]
 """A table's name and a row's key."""
+
+ADVISORY: Final = "(advisory locks)"
+"""Where a table's name stands in the place of an advisory lock."""
 
 Row = Any
 """A named tuple; None where there is no row."""

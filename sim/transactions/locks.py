@@ -28,7 +28,7 @@ from collections.abc import Callable
 
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Table
-from wavecheck.sim.transactions.level import Place, Strength
+from wavecheck.sim.transactions.level import ADVISORY, Place, Strength
 from wavecheck.sim.transactions.rows import Hold, Open, RowLock
 
 
@@ -243,8 +243,10 @@ class Locks:
         lock = self.rows.get(waiting.waits_for)
         if waiting.is_inserting:
             return [lock.changer]
-        before = [*self._others(waiting, lock), *lock.ahead_of(slot)]
-        return [self._slot_of(one) for one in before]
+        ahead, others = lock.ahead_of(slot), self._others(waiting, lock)
+        if lock.table != ADVISORY:  # who is first waits for one holder after another
+            others = [] if ahead else others[:1]
+        return [self._slot_of(one) for one in (*others, *ahead)]
 
     def _others(self, waiting: Open, lock: RowLock) -> list[int]:
         """Return who has what a transaction waits for, its own session left out."""
