@@ -139,7 +139,7 @@ class Model:
         """
         self._next: dict[Shown, dict[State, None]] = {}
         for state, as_it_goes in product(self.states, self._ways_to_read):
-            self._database.reads_as_it_goes = as_it_goes
+            self._database.transactions.conflicts.as_it_goes = as_it_goes
             for after, shown in self._stepped(state, session, what):
                 self._next.setdefault(shown, {})[after] = None
                 if sum(map(len, self._next.values())) > STATES_MAX:

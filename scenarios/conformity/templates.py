@@ -113,7 +113,6 @@ TEMPLATES: Final = (
     " LIMIT {n} FOR UPDATE SKIP LOCKED) RETURNING value)"
     " INSERT INTO c (value) SELECT value FROM x RETURNING value",
     "SELECT nextval('c_key_seq')",
-    "SELECT currval('c_key_seq')",
     "SELECT pg_try_advisory_lock({k})",
     "SELECT pg_advisory_lock({k})",
     "SELECT pg_advisory_unlock({k})",

@@ -2,15 +2,16 @@
 
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.drivers import recorded, running
+from wavecheck.scenarios.drivers.handle import Rows, WorldDatabase
 from wavecheck.scenarios.drivers.isolation import level_in, with_locks
 from wavecheck.scenarios.drivers.reaching import make_reachable
 from wavecheck.scenarios.sql.database import Database
-from wavecheck.scenarios.sql.session import Answer, Session
+from wavecheck.scenarios.sql.session import Session
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 SERVER: Final = "server"
 """The service of a kernel whose worlds are on a server."""
-
-Rows = Mapping[str, Iterable[Mapping[str, Any]]]
 
 _DRIVERS: Final = {
     "psycopg": "psycopg3",
@@ -54,7 +53,7 @@ def _driver(package: str, needed_for: str) -> Any:
     return importlib.import_module(f"wavecheck.scenarios.drivers.{_DRIVERS[package]}")
 
 
-class PostgreSQL:
+class PostgreSQL(WorldDatabase):
     """One database, its tables, and the ways into it.
 
     Args:
@@ -82,23 +81,20 @@ class PostgreSQL:
     ) -> None:
         ddl, completed = _read(schema, rows or {})
         tables = [recorded.table_of(one) for one in calls]
-        self._kernel = kernel
-        self._isolation = isolation
         text = ";\n".join([ddl, *tables])
         place: WorldPlace | None = kernel.services.get(SERVER)
         self.on_server: Any = None  # a ServerDatabase
-        self.database: Any
+        database: Any
         if place is None:
-            self.database = Database(
-                kernel, text, rows=completed, name=name or "database"
-            )
+            database = Database(kernel, text, rows=completed, name=name or "database")
         else:
             # Imported here: a world in the model needs no server.
             from wavecheck.scenarios.server.database import ServerDatabase
 
-            self.database = self.on_server = ServerDatabase(
+            database = self.on_server = ServerDatabase(
                 kernel, place, text, completed, isolation
             )
+        super().__init__(kernel, database, isolation)
         make_reachable(kernel, _FAMILY, self, name)
         self._shared = [
             _driver(package, package).install()
@@ -143,30 +139,6 @@ class PostgreSQL:
         """
         _driver("psycopg", "db.engine()")
         return _driver("sqlalchemy", "db.engine()").engine_to(_FAMILY, self, **options)
-
-    @property
-    def tables(self) -> dict[str, Any]:
-        """Its tables, a part each, by name."""
-        return dict(self.database.tables)
-
-    def query(self, sql: str) -> Answer:
-        """Return what a query gives on what is committed; it is no step."""
-        answer: Answer = self.database.query(sql)
-        return answer
-
-    def calls(self, name: str, **options: Any) -> recorded.RecordedCalls:
-        """Return a stand-in whose calls are rows of the table of its name.
-
-        Args:
-            name: one of those that the database was made with.
-            options: of `RecordedCalls`.
-        """
-        if name not in self.database.tables:
-            raise InvalidScenario(
-                f"calls of {name!r} have no table\n"
-                f"next: w.postgresql(..., calls=[{name!r}])"
-            )
-        return recorded.RecordedCalls(self._kernel, self.database, name, **options)
 
     def celery(self, app: Any, name: str = "celery", **options: Any) -> None:
         """Let Celery's tasks, as the code under test calls them, be tasks of the world.

@@ -43,10 +43,11 @@ class Inserting(Protocol):
         ...
 
 
-def table_of(name: str) -> str:
+def table_of(name: str, family: str = "postgresql") -> str:
     """Return the DDL of the table that keeps the calls of a stand-in."""
+    number = "INTEGER" if family == "sqlite" else "bigserial"
     return (
-        f'CREATE TABLE "{name}" (call bigserial PRIMARY KEY, method text NOT NULL,'
+        f'CREATE TABLE "{name}" (call {number} PRIMARY KEY, method text NOT NULL,'
         " argument text, arguments text NOT NULL, task text NOT NULL)"
     )
 

@@ -32,7 +32,10 @@ _OPTIONS: Final = (
     *("timeout", "detect_types", "isolation_level", "check_same_thread"),
     *("factory", "cached_statements", "uri"),
 )
-_KEPT: Final = ("isolation_level", "autocommit")
+_KEPT: Final = ("timeout", "isolation_level", "autocommit")
+_TIMEOUT_SECONDS: Final = 5.0
+"""Of sqlite3's connections, if they do not say otherwise."""
+
 _LEGACY: Final = getattr(sqlite3, "LEGACY_TRANSACTION_CONTROL", -1)
 _ERRORS: Final = {
     "23": (sqlite3.IntegrityError, sqlite3.SQLITE_CONSTRAINT, "SQLITE_CONSTRAINT"),
@@ -331,9 +334,19 @@ def error_from(error: SQLError) -> sqlite3.Error:
     return made
 
 
-def connection_to(database: Sessions, **options: Any) -> Connection:
-    """Return a connection to a database of a world."""
-    return Connection(database.session(), **options)
+def connection_to(
+    database: Sessions, *, timeout: float = _TIMEOUT_SECONDS, **options: Any
+) -> Connection:
+    """Return a connection to a database of a world.
+
+    Args:
+        database: gives the session.
+        timeout: in seconds; 0: it does not wait for the database's lock.
+        options: of `Connection`.
+    """
+    session = database.session()
+    vars(session)["waits"] = timeout > 0
+    return Connection(session, **options)
 
 
 def connect(database: Any, *positional: Any, **named: Any) -> Connection:

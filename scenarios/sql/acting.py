@@ -6,7 +6,7 @@ goes on.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from wavecheck.scenarios.sql.constraints import KEY

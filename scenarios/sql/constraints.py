@@ -352,7 +352,7 @@ def matching(
     if not newest:
         return step.where(part, name, has_values)
     transactions, slot = step.transactions, step.slot
-    transactions.note_read(slot, table.name)
+    transactions.note_read(slot, table.name, is_newest=True)
     rows = {row[KEY]: row for row in part.where(name, has_values)}
     for lock in transactions.locks.changed(slot, table.name):
         rows.pop(lock.key, None)

@@ -69,8 +69,6 @@ class Database:
 
     Attributes:
         tables: a part each, by name.
-        reads_as_it_goes: SERIALIZABLE counts as read what a statement has come to, and
-            not all that it names: plans differ in what they leave out.
 
     Raises:
         InvalidScenario: the schema is not modelled, or a row violates it.
@@ -90,7 +88,6 @@ class Database:
         self.kernel = kernel
         self._ddl = schema
         self.is_heap = scan == "heap"
-        self.reads_as_it_goes = False
         self.counts = (
             any(one in schema for one in NUMBERED)
             if counts_transactions is None

@@ -31,7 +31,7 @@ _CONTROL: Final = re.compile(
     r"\s*(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|PRAGMA)\b\s*(.*?)[\s;]*$",
     re.IGNORECASE | re.DOTALL,
 )
-_QUIET: Final = frozenset({"journal_mode", "synchronous", "cache_size", "temp_store"})
+_QUIET: Final = frozenset({"synchronous", "cache_size", "temp_store"})
 
 
 class SQLiteCall(NamedTuple):
@@ -89,8 +89,9 @@ class SQLiteDatabase:
         rows: by table, each as a mapping from columns to values.
         name: of its parts, beside the tables.
         clock: ticks that have passed, if time passes in the world.
-        has_timeout: a writer that finds the database locked waits, and may give up at
-            any moment; else it fails at once.
+        gives_up: a session that waits for the lock may come to the end of its timeout
+            at any moment; else it waits as long as it takes.
+        apart: tables that are no part of transactions; `insert` fills them.
 
     Attributes:
         tables: a part each, by name.
@@ -107,10 +108,11 @@ class SQLiteDatabase:
         rows: Mapping[str, Iterable[Mapping[str, Any]]] | None = None,
         name: str = "database",
         clock: Counter | None = None,
-        has_timeout: bool = False,
+        gives_up: bool = False,
+        apart: Iterable[str] = (),
     ) -> None:
         self.kernel = kernel
-        self.has_timeout = has_timeout
+        self.gives_up = gives_up
         self._ddl = schema
         self._clock = clock
         self.transactions = RowTransactions(kernel, name)
@@ -120,7 +122,8 @@ class SQLiteDatabase:
             made = Table(kernel, table, row_type, key=(row_type._fields[-1],))
             made.hidden = row_type._fields[-1:]
             self.tables[table] = made
-            self.transactions.add(made)
+            if table not in apart:
+                self.transactions.add(made)
         for table, given in (rows or {}).items():
             self._fill(table, given)
         kernel.journal.clear()
@@ -169,6 +172,23 @@ class SQLiteDatabase:
     def rows(self, table: str) -> list[Any]:
         """Return the committed rows of a table, with its columns as attributes."""
         return list(self.tables[table])
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Insert a row into a table apart, here and now.
+
+        Raises:
+            SQLError: the row violates the schema.
+        """
+        names = ", ".join(f'"{one}"' for one in row)
+        marks = ", ".join(f"${at}" for at in range(1, len(row) + 1))
+        sql = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'
+        part = self.tables[table]
+        before = _plain(part)
+        done = self._evaluated(sql, tuple(row.values()), {table: before}, 0)
+        row_type = named_rows(table, (*self.engine.columns[table], "row key"))
+        for key, values in done.after[table].items():
+            if key not in before:
+                part.insert(row_type(*values, key))
 
     def _evaluated(
         self,
@@ -337,7 +357,7 @@ def trying(function: Callable[..., Any], name: str) -> Statement:
 
     def may_try(database: SQLiteDatabase, *arguments: Any) -> bool:
         is_free = not database.transactions.has_writer()
-        return is_free or not database.kernel.is_timed
+        return is_free or (database.gives_up and not database.kernel.is_timed)
 
     def parts(database: SQLiteDatabase, *arguments: Any) -> Part:
         return database.transactions.locks.rows
@@ -352,10 +372,14 @@ class SQLiteSession:
     Args:
         database: which.
         level: how its transactions begin, unless they say otherwise.
+
+    Attributes:
+        waits: it has a busy timeout.
     """
 
     def __init__(self, database: SQLiteDatabase, level: Level) -> None:
         self.status = TransactionStatus.IDLE
+        self.waits = False
         self._database = database
         self._level = level
         self._next_level = level
@@ -427,13 +451,19 @@ class SQLiteSession:
     async def _tried(
         self, function: Callable[..., Any], name: str, *arguments: Any
     ) -> SQLiteDone:
-        """Take a step; where the database is locked and one may wait, try again."""
+        """Take a step; where the database is locked and one may wait, try again.
+
+        Who has read already does not wait: SQLite fails such a writer at once.
+        """
         database = self._database
+        has_read = bool(self._slot)
         done: SQLiteDone = await take(named(function, name), database, *arguments)
-        if done.error == BUSY and database.has_timeout:
+        while done.error == BUSY and self.waits and not has_read:
             if done.slot and isinstance(arguments[0], SQLiteCall):
                 arguments = (arguments[0]._replace(slot=done.slot), *arguments[1:])
             done = await take(trying(function, name), database, *arguments)
+            if database.gives_up:
+                break
         return done
 
     # Control --------------------------------------------------------------------------
@@ -498,7 +528,12 @@ class SQLiteSession:
         name, _, value = rest.lower().partition("=")
         name, value = name.strip(), value.strip()
         is_off = name == "foreign_keys" and value in ("off", "0", "false", "")
-        if name in _QUIET or name == "busy_timeout" or is_off:
+        if name == "busy_timeout" and value.isdigit():
+            self.waits = value != "0"
+            return _answer("PRAGMA", ("timeout",), [(int(value),)], 1)
+        if name == "journal_mode" and value.strip("\"'") in ("", "wal"):
+            return _answer("PRAGMA", ("journal_mode",), [("wal",)], 1)
+        if name in _QUIET or is_off:
             return Answer(command="PRAGMA")
         raise InvalidScenario(
             f"SQL that is not modelled: PRAGMA {name}\n  statement  {sql}\n"

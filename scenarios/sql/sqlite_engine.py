@@ -232,7 +232,11 @@ class SQLiteEngine:
                 rows=rows_found,
                 affected=cursor.rowcount if writes else -1,
                 after=after,
-                last_rowid=cursor.lastrowid or last_rowid,
+                last_rowid=(
+                    (cursor.lastrowid or 0)
+                    if _has_inserted(sql, given, after)
+                    else last_rowid
+                ),
             )
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise _failed(error) from None
@@ -271,6 +275,18 @@ def _is_joined(sql: str) -> bool:
     while before != text:
         before, text = text, re.sub(r"\([^()]*\)", "", text)
     return bool(re.match(r"\s*UPDATE\b.*\bFROM\b", text, re.DOTALL))
+
+
+def _has_inserted(
+    sql: str, before: Mapping[str, Rows], after: Mapping[str, Rows]
+) -> bool:
+    """Return whether a statement has inserted a row; REPLACE may keep its number."""
+    is_replaced = before != after and re.search(r"\bREPLACE\b", sql, re.IGNORECASE)
+    return bool(is_replaced) or any(
+        rows.keys() - before.get(name, {}).keys()
+        for name, rows in after.items()
+        if name != _SEQUENCE
+    )
 
 
 def _failed(error: Exception) -> SQLError:

@@ -179,7 +179,7 @@ def statement_step(database: "Database", call: Call) -> Any:
     def act(step: Stepwise) -> Any:
         if not plan.is_linear and plan.is_transactional:
             step.pause_first()
-        if step.slot and call.log is None and not database.reads_as_it_goes:
+        if step.slot and call.log is None and not transactions.conflicts.as_it_goes:
             for name in plan.tables:
                 transactions.note_read(step.slot, name)
         frame = _frame(database, plan, step, call, facts)

@@ -10,7 +10,9 @@ from wavecheck.sim.worlds.builder import WorldBuilder
 from wavecheck.sim.worlds.judging import message_of
 
 if TYPE_CHECKING:
-    from wavecheck.scenarios.drivers.postgresql import PostgreSQL, Rows
+    from wavecheck.scenarios.drivers.handle import Rows
+    from wavecheck.scenarios.drivers.postgresql import PostgreSQL
+    from wavecheck.scenarios.drivers.sqlite_database import SQLite
 
 
 class Builder(WorldBuilder):
@@ -42,6 +44,42 @@ class Builder(WorldBuilder):
         )
         self.adopt(made)
         self._waits_for_rows = True
+        return made
+
+    def sqlite(
+        self,
+        schema: str,
+        *,
+        rows: "Rows | None" = None,
+        name: str = "",
+        isolation: str = "deferred",
+        gives_up: bool = False,
+        calls: Iterable[str] = (),
+    ) -> "SQLite":
+        """Add a SQLite database in WAL mode, which code under test reaches by sqlite3.
+
+        Args:
+            schema: DDL text.
+            rows: by table, each by column.
+            name: of the file in the addresses that the code uses; empty: any.
+            isolation: how a plain BEGIN begins: `deferred` or `immediate`.
+            gives_up: whoever waits for the lock may come to the end of its busy timeout
+                (`timeout` of `connect`, 5 s if not said); else it waits as long as it
+                takes. Without a timeout nobody waits.
+            calls: names of stand-ins whose calls are recorded in tables.
+        """
+        from wavecheck.scenarios.drivers.sqlite_database import SQLite
+
+        made = SQLite(
+            self.kernel,
+            schema,
+            rows=rows,
+            name=name,
+            isolation=isolation,
+            gives_up=gives_up,
+            calls=calls,
+        )
+        self.adopt(made)
         return made
 
     def never(

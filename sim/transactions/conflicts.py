@@ -78,9 +78,16 @@ class Scanned(NamedTuple):
 
 
 class Conflicts:
-    """The serializable transactions of one database and the conflicts between them."""
+    """The serializable transactions of one database and the conflicts between them.
+
+    Attributes:
+        as_it_goes: what a plan does not come to counts for nothing: a table behind one
+            that is empty, and that a transaction is doomed, while it finds no row.
+            PostgreSQL may do either; the other way fails sooner.
+    """
 
     def __init__(self, kernel: Kernel, name: str) -> None:
+        self.as_it_goes = False
         self.rows = Table(kernel, name, Serializable, key=("number",))
         self.scanned = Table(kernel, f"{name}: scanned", Scanned, key=("table",))
         self.rows.is_bookkeeping = self.scanned.is_bookkeeping = True
@@ -102,14 +109,22 @@ class Conflicts:
 
     # CheckForSerializableConflictOut, CheckForSerializableConflictIn ------------------
 
-    def read(self, slot: int, table: str) -> None:
+    def read(
+        self, slot: int, table: str, *, is_newest: bool = False, is_empty: bool = False
+    ) -> None:
         """Note that a transaction reads a table.
+
+        Args:
+            slot: of the transaction.
+            table: its name.
+            is_newest: it sees whatever is committed, and not what its snapshot shows.
+            is_empty: no row is committed in it.
 
         Raises:
             Fails: it is doomed, or what it would see could not be serialized.
         """
         mine = self._mine(slot)
-        if mine.is_doomed:
+        if mine.is_doomed and not (self.as_it_goes and is_empty):
             raise Fails(Failure.SERIALIZATION)
         readers = self._readers(table)
         if not readers:
@@ -117,8 +132,10 @@ class Conflicts:
         elif mine.number not in readers:
             self.scanned.update(table, readers=(*readers, mine.number))
         for other in self.rows:
-            is_concurrent = not other.committed or other.committed > mine.began
-            if other.slot != slot and table in other.writes and is_concurrent:
+            is_unseen = not other.committed or (
+                other.committed > mine.began and not is_newest
+            )
+            if other.slot != slot and table in other.writes and is_unseen:
                 self._flag(mine.number, other.number, slot)
 
     def write(self, slot: int, table: str) -> None:

@@ -155,14 +155,20 @@ class Transactions:
 
     # What a statement does: called while one is attempted ---------------------------
 
-    def note_read(self, slot: int, table: str) -> None:
+    def note_read(self, slot: int, table: str, *, is_newest: bool = False) -> None:
         """Note that the statement under way reads a table.
 
         PostgreSQL scans it once; attempted again, the statement does not read anew.
+
+        Args:
+            slot: of the transaction.
+            table: its name.
+            is_newest: it reads what is committed now, as foreign keys do.
         """
         current = self._open.get(slot)
         if current.level is Level.SERIALIZABLE and current.waits_for is None:
-            self.conflicts.read(slot, table)
+            is_empty = not len(self._tables[table])
+            self.conflicts.read(slot, table, is_newest=is_newest, is_empty=is_empty)
 
     def seen(self, slot: int, table: Table[Any], key: Hashable) -> Row:
         """Return a row as the statement under way sees it; None: it sees none."""

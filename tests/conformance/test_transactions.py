@@ -217,14 +217,10 @@ def test_sqlite_and_the_model_agree_on(sqlite, name, level):
 @pytest.mark.postgres
 @pytest.mark.parametrize("kept", read_worlds(KEPT), ids=lambda one: one.level)
 def test_what_disagreed_once_agrees(postgres, kept):
-    """Who fails when sessions that move up together lock each other out is open.
-
-    At SERIALIZABLE it is not: of two that could give way, who has read first does.
-    """
+    """Worlds that `conform` has found, shrunk; each is run several times."""
     for _ in range(3):
         result = run_on_both(kept, postgres)
         assert isinstance(result, Agreement), str(result)
-        assert result.was_open is (kept.level is not Level.SERIALIZABLE)
 
 
 @pytest.mark.postgres

@@ -126,7 +126,7 @@ def test_what_is_no_schema_is_refused(kernel):
     """A schema that is none, and calls without a table, are said."""
     with pytest.raises(InvalidScenario, match="DDL as text, SQLAlchemy's MetaData"):
         PostgreSQL(kernel, 5)
-    with pytest.raises(InvalidScenario, match=r"w\.postgresql\(\.\.\., calls="):
+    with pytest.raises(InvalidScenario, match=r"next: name it .* calls=\["):
         PostgreSQL(Kernel(timed=False), JOBS).calls("mail")
 
 

@@ -1,0 +1,64 @@
+"""A SQLite database of a world, as the code under test reaches it."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from wavecheck.scenarios.drivers import recorded, sqlite
+from wavecheck.scenarios.drivers.handle import Rows, WorldDatabase
+from wavecheck.scenarios.drivers.reaching import make_reachable
+from wavecheck.scenarios.drivers.running import Fresh
+from wavecheck.scenarios.sql.sqlite import SQLiteDatabase
+from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.kernel import Kernel
+
+_FAMILY: Final = "sqlite"
+
+
+class SQLite(WorldDatabase):
+    """One database in WAL mode, its tables, and the ways into it.
+
+    Args:
+        kernel: whose parts the tables become.
+        schema: DDL text.
+        rows: by table, each by column.
+        name: of the file in the addresses that the code uses; empty: any.
+        isolation: how a plain BEGIN begins: `deferred` or `immediate`.
+        gives_up: whoever waits for the lock may come to the end of its timeout.
+        calls: names of stand-ins whose calls are recorded in tables.
+
+    Raises:
+        InvalidScenario: the schema is no text, or is not modelled.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        schema: str,
+        *,
+        rows: Rows | None = None,
+        name: str = "",
+        isolation: str = "deferred",
+        gives_up: bool = False,
+        calls: Iterable[str] = (),
+    ) -> None:
+        if not isinstance(schema, str):
+            raise InvalidScenario(
+                f"schema {schema!r} of a SQLite database\n  expected  DDL as text"
+            )
+        apart = tuple(calls)
+        tables = [recorded.table_of(one, _FAMILY) for one in apart]
+        ddl = ";\n".join([schema.rstrip().removesuffix(";"), *tables])
+        database = SQLiteDatabase(
+            kernel, ddl, rows=rows, gives_up=gives_up, apart=apart
+        )
+        super().__init__(kernel, database, isolation)
+        make_reachable(kernel, _FAMILY, self, name)
+        sqlite.install()
+
+    def connect(self, **options: Any) -> Fresh:
+        """Return a connection of sqlite3's, a new one for each task that is given it.
+
+        Args:
+            options: `timeout`, `isolation_level`, `autocommit`, as in sqlite3.
+        """
+        return Fresh(lambda: sqlite.connection_to(self, **options))
