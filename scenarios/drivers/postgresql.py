@@ -96,12 +96,13 @@ class PostgreSQL(WorldDatabase):
             )
         super().__init__(kernel, database, isolation)
         make_reachable(kernel, _FAMILY, self, name)
-        self._shared = [
-            _driver(package, package).install()
-            for package in _DRIVERS
-            if package in _ALWAYS or package in sys.modules
-            if find_spec(package) is not None
-        ]
+        for package in _DRIVERS:
+            is_likely = package in _ALWAYS or package in sys.modules
+            if is_likely and find_spec(package) is not None:
+                _driver(package, package).install()
+        # Held here, they are the world's, and are not walked for each connection.
+        has_psycopg = find_spec("psycopg") is not None
+        self._shared = _driver("psycopg", "").shared_tables() if has_psycopg else ()
 
     def session(self) -> Session:
         """Return a session; it is closed with the task that it is opened in."""

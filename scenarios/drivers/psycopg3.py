@@ -7,6 +7,7 @@ generators yield to wait for the network is here the statement that is awaited.
 It reads names of psycopg that are not public; a contract test guards them.
 """
 
+import sys
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -190,7 +191,14 @@ class _Rows(Transformer):
                 ]
 
     def _load_of(self, oid: int) -> Callable[[Any], Any] | None:
-        """Return what a loader of the code's own makes of a value; None: nothing."""
+        """Return what a loader makes of a value that is none of Python's yet.
+
+        That is a document, or whatever the code under test has a loader of its own for.
+        """
+        if oid in _DOCUMENTS:
+            one = self._load_of(_DOCUMENTS[oid])
+            assert one is not None
+            return lambda items: [None if each is None else one(each) for each in items]
         kind = self.adapters.get_loader(oid, pq.Format.TEXT)
         if kind is _DEFAULTS.get(oid) or kind is None:
             return None
@@ -205,10 +213,17 @@ class _Rows(Transformer):
 
 
 _DEFAULTS: Final = {
-    info.oid: psycopg.adapters.get_loader(info.oid, pq.Format.TEXT)
+    oid: psycopg.adapters.get_loader(oid, pq.Format.TEXT)
     for info in postgres.types
     if info.name not in ("json", "jsonb")  # their values are text here
+    for oid in (info.oid, info.array_oid)
 }
+
+_DOCUMENTS: Final = {
+    postgres.types[name].array_oid: postgres.types[name].oid
+    for name in ("json", "jsonb")
+}
+"""Types of arrays of documents, each with that of its items."""
 
 
 def _text_of(value: Any) -> bytes:
@@ -528,17 +543,23 @@ def _escaping(line: Any) -> Any:
     return _Escaping() if isinstance(line, _Line) else pq.Escaping(line)
 
 
-def install() -> object:
-    """Let psycopg's `connect` reach the world's database while a task runs.
+def shared_tables() -> tuple[object, ...]:
+    """Return what all connections share until one of them changes it."""
+    shared = psycopg.adapters
+    for dumpers in shared._dumpers.values():
+        for name in [one for one in dumpers if isinstance(one, str)]:
+            # psycopg exchanges a name for the class when it first meets a value of it.
+            module, _, kind = name.rpartition(".")
+            found = getattr(sys.modules.get(module), kind, None)
+            if found is not None:
+                dumpers[found] = dumpers.pop(name)
+    tables = (*shared._dumpers.values(), *shared._dumpers_by_oid, *shared._loaders)
+    return (*tables, *shared.types._registry.values())
 
-    Returns:
-        What all connections share until one of them changes it: proofs need not walk
-        it again for each.
-    """
+
+def install() -> None:
+    """Let psycopg's `connect` reach the world's database while a task runs."""
     vars(sql)["Escaping"] = _escaping  # asked where a cursor is the context
     replace(psycopg.Connection, "connect", connect)
     replace(psycopg.AsyncConnection, "connect", connect_async)
     replace(psycopg, "connect", partial(connect, psycopg.Connection))
-    shared = psycopg.adapters
-    tables = [*shared._dumpers.values(), *shared._dumpers_by_oid, *shared._loaders]
-    return [*tables, shared.types._registry]

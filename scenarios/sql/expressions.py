@@ -52,6 +52,9 @@ from wavecheck.scenarios.sql.values import (
 if TYPE_CHECKING:
     from wavecheck.scenarios.sql.compiling import Compiler
 
+_SYSTEM_COLUMNS: Final = frozenset({"ctid", "xmax", "cmin", "cmax", "tableoid", "oid"})
+"""Columns that each of PostgreSQL's tables has, beside `xmin`."""
+
 
 class Expressions:
     """Compiles the expressions of one statement.
@@ -185,6 +188,8 @@ class Expressions:
 
     def _unknown_column(self, names: list[str], scope: Scope) -> SQLError:
         if len(names) == 2:
+            if names[1] in _SYSTEM_COLUMNS:
+                raise NotModelled(f"the column {names[1]}")
             level: Scope | None = scope
             while level is not None:
                 if any(one.name == names[0] for one in level.sources):
@@ -194,6 +199,13 @@ class Expressions:
             return SQLError(
                 "42P01", f'missing FROM-clause entry for table "{names[0]}"'
             )
+        if names[0] in _SYSTEM_COLUMNS:
+            raise NotModelled(f"the column {names[0]}")
+        outer: Scope | None = scope
+        while outer is not None:
+            if any(one.name == names[0] for one in outer.sources):
+                raise NotModelled(f"a whole row as a value, {names[0]}")
+            outer = outer.parent
         return SQLError("42703", f'column "{names[0]}" does not exist')
 
     # Operators ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ than the statement sees (EvalPlanQual), changed, and then given to RETURNING.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from wavecheck.scenarios.sql.constraints import (
@@ -111,15 +112,10 @@ class Modifications:
         labels = self._compiler.schema.enums.get(kind)
         if labels is not None:
             return _label(evaluate, kind, labels)
+        if column.scale is not None:
+            return _rounded(evaluate, column.scale, column.length)
         if column.length:
             return _bounded(evaluate, kind, column.length)
-        if column.scale is not None:
-            scale = column.scale
-            return lambda frame: (
-                None
-                if (value := evaluate(frame)) is None
-                else round_numeric(value, scale)
-            )
         return evaluate
 
     def default_of(self, column: TableColumn) -> Evaluate:
@@ -507,6 +503,21 @@ def _bounded(evaluate: Evaluate, kind: str, length: int) -> Evaluate:
         return text.ljust(length) if kind == "bpchar" and text is not None else text
 
     return bounded
+
+
+def _rounded(evaluate: Evaluate, scale: int, precision: int) -> Evaluate:
+    limit = Decimal(10) ** (precision - scale)
+
+    def rounded(frame: Frame) -> Any:
+        value = evaluate(frame)
+        if value is None or not value.is_finite():
+            return value
+        value = round_numeric(value, scale)
+        if abs(value) >= limit:
+            raise SQLError("22003", "numeric field overflow")
+        return value
+
+    return rounded
 
 
 def _label(evaluate: Evaluate, kind: str, labels: tuple[str, ...]) -> Evaluate:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from operator import add, eq, ge, gt, le, lt, mul, ne, sub
 from typing import Any, Final
 
+from wavecheck.scenarios.sql.parsing import NotModelled
 from wavecheck.scenarios.sql.session import SQLError
 from wavecheck.scenarios.sql.values import (
     INTEGERS,
@@ -86,12 +87,19 @@ def wider(one: str, other: str) -> str:
     return ""
 
 
-def no_operator(name: str, left: str, right: str) -> SQLError:
-    """Return PostgreSQL's error for an operator that there is not."""
-    return SQLError(
-        "42883",
-        f"operator does not exist: {shown_type(left)} {name} {shown_type(right)}",
-    )
+def no_operator(name: str, left: str, right: str) -> Exception:
+    """Return PostgreSQL's error where it has no such operator, else the refusal.
+
+    Only for arithmetic and comparisons of plain types it is known what there is not.
+    """
+    shown = f"{shown_type(left)} {name} {shown_type(right)}".strip()
+    if name in _COMPLETE and {left, right} <= _PLAIN:
+        return SQLError("42883", f"operator does not exist: {shown}")
+    return NotModelled(f"the operator {shown}")
+
+
+_COMPLETE: Final = frozenset({*"+-*/%=<>", "<>", "<=", ">=", "||"})
+_PLAIN: Final = frozenset({"", "unknown", "bool", "uuid", *NUMBERS, *STRINGS})
 
 
 def comparison(name: str, kind: str) -> Binary:

@@ -41,7 +41,7 @@ class TableColumn:
     Attributes:
         name: of the column.
         kind: PostgreSQL's name of its type.
-        length: characters at most; 0: as many as there are.
+        length: characters, or digits of a numeric, at most; 0: as many as there are.
         scale: digits after the point of a numeric; None: as many as there are.
         is_not_null: it must have a value.
         default: the expression; None: there is none.
@@ -285,6 +285,7 @@ def _column(
     if modifiers and kind in ("varchar", "bpchar"):
         column.length = modifiers[0]
     elif modifiers and kind == "numeric":
+        column.length = modifiers[0]
         column.scale = modifiers[1] if len(modifiers) > 1 else 0
     elif kind == "bpchar":
         column.length = 1
