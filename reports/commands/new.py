@@ -11,7 +11,13 @@ from wavecheck.reports.commands.origins import (
     from_sqlalchemy,
 )
 from wavecheck.reports.console import make_console
-from wavecheck.reports.project import Starter, project_files, write_project
+from wavecheck.reports.project import (
+    WORLD_KINDS,
+    Starter,
+    project_files,
+    world_files,
+    write_project,
+)
 from wavecheck.reports.project.first_world import Origin, first_world
 from wavecheck.scenarios.catalogue import EXHIBITS
 from wavecheck.sim.errors import InvalidScenario, unknown_name
@@ -26,7 +32,9 @@ def new_command(
     origin: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="EXHIBIT", help="Start from an exhibit: zoo/NAME."
+            "--from",
+            metavar="START",
+            help="parts: a world of parts; sql: a world of SQL; zoo/NAME: an exhibit.",
         ),
     ] = None,
     sqlalchemy: Annotated[
@@ -54,8 +62,11 @@ def new_command(
     ]
     if origins:
         return _new_world(folder, origins, has_other=origin is not None)
-    starter = None if origin is None else starter_of(origin)
-    contents = project_files(folder.name, starter)
+    if origin in WORLD_KINDS:
+        contents = world_files(folder.name, origin)
+    else:
+        starter = None if origin is None else starter_of(origin)
+        contents = project_files(folder.name, starter)
     write_project(folder, contents)
     console = make_console()
     for path in contents:
@@ -94,7 +105,7 @@ def starter_of(name: str) -> Starter:
         InvalidScenario: there is no such exhibit.
     """
     if name not in EXHIBITS:
-        raise unknown_name("exhibit", name, list(EXHIBITS))
+        raise unknown_name("starting point", name, [*WORLD_KINDS, *EXHIBITS])
     exhibit = EXHIBITS[name]
     fixed = exhibit.variants[exhibit.fixed()[0]]
     return Starter(

@@ -1,4 +1,4 @@
-"""From a name and a coordinator's source to the files of a project, written whole.
+"""From a coordinator's source, or a kind of world, to a project's files.
 
 Knows the templates; knows no command line. Either all files are there or none: they are
 written beside the target and renamed.
@@ -51,27 +51,57 @@ def project_files(name: str, starter: Starter | None = None) -> dict[str, str]:
     Raises:
         InvalidScenario: the name is none that a folder and a package can have.
     """
+    _check_name(name)
+    root = files("wavecheck.reports.project") / "files"
+    starter = starter if starter is not None else _example(root)
+    rendered = _rendered(
+        root, name=name, starter=starter, settings=dict(starter.settings)
+    )
+    rendered["dispatch.py"] = starter.source
+    return dict(sorted(rendered.items()))
+
+
+def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise InvalidScenario(
             f"the name {name!r} does not suit a project\n"
             "  expected  a letter, then letters, digits, '-', '_' or '.'"
         )
-    root = files("wavecheck.reports.project") / "files"
-    starter = starter if starter is not None else _example(root)
+
+
+WORLD_KINDS: Final = {"parts": "a world of parts", "sql": "a world of SQL"}
+"""The kinds of worlds that a project can start from."""
+
+
+def world_files(name: str, kind: str) -> dict[str, str]:
+    """Return the files of a new project around a world, by their path in it.
+
+    Args:
+        name: of the project.
+        kind: of `WORLD_KINDS`.
+
+    Raises:
+        InvalidScenario: the name is none that a folder and a package can have.
+    """
+    _check_name(name)
+    root = files("wavecheck.reports.project") / "worlds"
+    rendered = _rendered(root, name=name)
+    rendered["world.py"] = (root / f"{kind}.py.txt").read_text(encoding="utf-8")
+    return dict(sorted(rendered.items()))
+
+
+def _rendered(root: Traversable, **values: object) -> dict[str, str]:
+    """Return the templates of a folder, rendered, by path."""
     environment = Environment(
         loader=BaseLoader(),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    rendered = {
-        path.removesuffix(_TEMPLATE): environment.from_string(text).render(
-            name=name, starter=starter, settings=dict(starter.settings)
-        )
+    return {
+        path.removesuffix(_TEMPLATE): environment.from_string(text).render(**values)
         for path, text in _templates(root, "")
     }
-    rendered["dispatch.py"] = starter.source
-    return dict(sorted(rendered.items()))
 
 
 def _example(root: Traversable) -> Starter:

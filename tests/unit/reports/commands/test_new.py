@@ -144,3 +144,38 @@ def test_a_project_starts_from_any_coordinator():
     assert "{'items': 2, 'is_fast': True}" in test
     assert "zoo/stall -c dispatch.py:Mine" in contents["ci.sh"]
     json.loads(contents["explore.ipynb"])
+
+
+WORLD_FILES = [
+    *(".gitignore", "README.md", "ci.sh", "pyproject.toml"),
+    *("tests/test_world.py", "world.py"),
+]
+BREAKS = {  # what is replaced in the fixed code of a copy
+    "parts": ("update(still_free, parcel", "update(locker.number, parcel"),
+    "sql": ('" FOR UPDATE SKIP LOCKED"', '" FOR KEY SHARE"'),
+}
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+def test_a_world_to_start_from_passes_and_fails_when_it_is_broken(kind, cli, tmp_path):
+    """The copied world is what is tested: a guard that is dropped is found."""
+    status, output, _ = cli("new", "shop", "--from", kind)
+    assert status == 0
+    assert output.splitlines()[:-1] == [f"shop/{path}" for path in WORLD_FILES]
+    pytest_command = ("pytest", "-q", "-p", "no:cacheprovider")
+    done = run(*pytest_command, folder=tmp_path / "shop")
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    world = tmp_path / "shop" / "world.py"
+    text = world.read_text()
+    assert text.count(BREAKS[kind][0]) == 1
+    world.write_text(text.replace(*BREAKS[kind]))
+    done = run(*pytest_command, folder=tmp_path / "shop")
+    assert "2 failed, 1 passed" in done.stdout, done.stdout
+    assert "VIOLATED" in done.stdout
+
+
+def test_a_starting_point_that_there_is_not_is_refused(cli):
+    """It says what there is."""
+    status, _, errors = cli("new", "shop", "--from", "part")
+    assert status == 2
+    assert "did you mean 'parts'?" in errors
