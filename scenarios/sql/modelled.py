@@ -4,6 +4,7 @@ What a session knows by itself (where it stands, its savepoints, its settings) i
 own and no part; what others could see is in the parts of its database.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -54,12 +55,20 @@ _HARMLESS: Final = frozenset(
     {
         *("application_name", "client_encoding", "client_min_messages", "datestyle"),
         *("extra_float_digits", "intervalstyle", "standard_conforming_strings"),
-        *("synchronous_commit", "jit", "statement_timeout", "work_mem", "timezone"),
+        *("synchronous_commit", "jit", "work_mem", "timezone"),
         *("search_path", "idle_in_transaction_session_timeout", "bytea_output"),
         *("enable_seqscan", "enable_indexscan", "deadlock_timeout", "row_security"),
     }
 )
 """Settings that change nothing here, as far as their values are the usual ones."""
+
+_LIMITS: Final = {
+    "lock_timeout": ("55P03", "canceling statement due to lock timeout"),
+    "statement_timeout": ("57014", "canceling statement due to statement timeout"),
+}
+_NO_LIMITS: Final = tuple([(name, 0.0) for name in _LIMITS])
+_UNITS: Final = {"": 1, "ms": 1, "s": 1e3, "min": 6e4, "h": 3.6e6, "d": 8.64e7}
+"""Of time-outs, in milliseconds."""
 
 _SHOWN: Final = {
     "server_version": "18.0",
@@ -83,7 +92,8 @@ class ModelSession:
         self._database = database
         self._level = level
         self._next_level = level
-        self._times_out = False
+        self._limits = _NO_LIMITS
+        self._limits_after = _NO_LIMITS, _NO_LIMITS
         self._number = 0
         self._slot = 0
         self._began = -1
@@ -175,7 +185,7 @@ class ModelSession:
             is_alone,
             self._began,
             self._currvals if asks else (),
-            self._times_out,
+            _time_out(self._limits),
         )
         step = named(statement_step, plan.command)
         del plan
@@ -321,6 +331,7 @@ class ModelSession:
             self._refuse_if_failed()
             return Answer(command="BEGIN")  # the server warns, and that is all
         self.status = TransactionStatus.IN_TRANSACTION
+        self._limits_after = self._limits, self._limits
         self._next_level = self._level
         self._options(fields.get("options", []), sql)
         return Answer(command="BEGIN")
@@ -348,8 +359,10 @@ class ModelSession:
         if is_commit and self._slot and not is_failed:
             await self._check_deferred()
         slot = self._slot
-        self._forget()
         command = "COMMIT" if is_commit and not is_failed else "ROLLBACK"
+        if self.status is not TransactionStatus.IDLE:
+            self._limits = self._limits_after[command == "COMMIT"]
+        self._forget()
         if not slot:
             return Answer(command=command)
         if command == "ROLLBACK":
@@ -407,8 +420,8 @@ class ModelSession:
                 self._level = self._next_level
             return Answer(command="SET")
         values = [_setting(one) for one in fields.get("args", [])]
-        if name == "lock_timeout":
-            self._times_out = bool(values) and not _is_zero(values[0])
+        if name in _LIMITS:
+            self._limit(name, values, is_local=bool(fields.get("is_local")))
         elif name in ("default_transaction_isolation", "transaction_isolation"):
             from wavecheck.scenarios.sql.database import level_of
 
@@ -430,6 +443,16 @@ class ModelSession:
         elif name not in _HARMLESS:
             raise refusal(NotModelled(f"the setting {name}"), sql)
         return Answer(command="SET")
+
+    def _limit(self, name: str, values: list[str], *, is_local: bool) -> None:
+        """Set a time-out: for the transaction, or for the session if that commits."""
+        limits = dict(self._limits) | {name: _milliseconds(values)}
+        is_alone = self.status is TransactionStatus.IDLE
+        if is_local and is_alone:
+            return  # the server warns, and that is all
+        self._limits = tuple(limits.items())
+        if not is_local and not is_alone:
+            self._limits_after = self._limits_after[0], self._limits
 
     async def _show(self, fields: Fields, sql: str) -> Answer:
         name = fields["name"].lower()
@@ -505,8 +528,23 @@ def _setting(node: Any) -> str:
     return str(body.get("fval", {}).get("fval", ""))
 
 
-def _is_zero(text: str) -> bool:
-    return not text.strip("0 ms") or text.strip() == "0"
+def _milliseconds(values: list[str]) -> float:
+    """Return how long a time-out is; 0: there is none.
+
+    Raises:
+        SQLError: it is no length of time.
+    """
+    text = values[0].strip() if values else "0"
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text)
+    if found is None or found[2] not in _UNITS:
+        raise SQLError("22023", f'invalid value for a time-out: "{text}"')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _time_out(limits: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    """Return the error of the shortest time-out; empty: there is none."""
+    lengths = [(length, name) for name, length in limits if length]
+    return _LIMITS[min(lengths)[1]] if lengths else ()
 
 
 _CONTROLS: Final[dict[str, Any]] = {

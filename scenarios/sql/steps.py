@@ -37,7 +37,6 @@ ERRORS: Final = {
         " block",
     ),
     Failure.NOT_AVAILABLE: ("55P03", "could not obtain lock on row"),
-    Failure.TIMED_OUT: ("55P03", "canceling statement due to lock timeout"),
 }
 REFUSED: Final = "refused"
 """In the place of an SQLSTATE: what the statement came to is not modelled."""
@@ -58,7 +57,8 @@ class Call(NamedTuple):
         is_alone: it is a transaction of its own.
         began: ticks that had passed when the transaction began; -1: it begins now.
         currvals: sequences that the session has moved, if the statement asks.
-        times_out: it does not wait for ever.
+        times_out: SQLSTATE and message of the time-out that may end its wait; empty: it
+            waits for ever.
         log: of its earlier steps; None: there are none.
     """
 
@@ -71,7 +71,7 @@ class Call(NamedTuple):
     is_alone: bool
     began: int
     currvals: tuple[tuple[str, int], ...] = ()
-    times_out: bool = False
+    times_out: tuple[str, ...] = ()
     log: Log | None = None
 
     def __str__(self) -> str:
@@ -215,7 +215,7 @@ def _concluded(
     """Return what came of a statement that has ended; end its own transaction."""
     slot = done.slot
     if isinstance(result, Failed):
-        done = done._replace(error=ERRORS[result.failure])
+        done = done._replace(error=ERRORS.get(result.failure, call.times_out))
     elif isinstance(result, SQLError):
         error = (result.sqlstate, result.message, result.detail, result.constraint)
         done = done._replace(error=error)

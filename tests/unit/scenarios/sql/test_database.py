@@ -208,8 +208,18 @@ def test_a_failed_transaction_takes_no_statement():
     assert run(code) == [()]
 
 
-def test_a_lock_timeout_may_strike_while_a_statement_waits(sql_world, prove):
-    """A statement that waits goes on or gives up: both are found."""
+@pytest.mark.parametrize(
+    ("setting", "sqlstates"),
+    [
+        ("SET lock_timeout = '1s'", {"55P03"}),
+        ("SET statement_timeout = 500", {"57014"}),
+        ("SET LOCAL lock_timeout = '1s'", set()),
+    ],
+)
+def test_a_time_out_may_strike_while_a_statement_waits(
+    sql_world, prove, setting, sqlstates
+):
+    """A statement that waits goes on or gives up; LOCAL means nothing by itself."""
 
     async def hold(session):
         await session.execute("BEGIN")
@@ -217,7 +227,7 @@ def test_a_lock_timeout_may_strike_while_a_statement_waits(sql_world, prove):
         await session.execute("COMMIT")
 
     async def wait(session):
-        await session.execute("SET lock_timeout = '1s'")
+        await session.execute(setting)
         try:
             await session.execute("UPDATE jobs SET n = n + 10 WHERE id = 1")
         except SQLError as error:
@@ -228,12 +238,42 @@ def test_a_lock_timeout_may_strike_while_a_statement_waits(sql_world, prove):
         {"holder": (hold,), "waiter": (wait,)},
         {"jobs": [{"id": 1, "n": 0}]},
         {
-            "timed out": "SELECT s FROM seen WHERE s = '55P03'",
+            "55P03": "SELECT s FROM seen WHERE s = '55P03'",
+            "57014": "SELECT s FROM seen WHERE s = '57014'",
             "went on": "SELECT n FROM jobs WHERE n = 11",
-            "otherwise": "SELECT s FROM seen WHERE s <> '55P03'",
         },
     )
-    assert set(prove(world)[1]) == {"timed out", "went on"}
+    assert set(prove(world)[1]) == {"went on", *sqlstates}
+
+
+@pytest.mark.parametrize(
+    ("setting", "end", "is_set"),
+    [
+        ("SET LOCAL lock_timeout = '1s'", "COMMIT", False),
+        ("SET lock_timeout = '1s'", "COMMIT", True),
+        ("SET lock_timeout = '1s'", "ROLLBACK", False),
+    ],
+)
+def test_a_time_out_lasts_as_long_as_it_is_set_for(sql_world, setting, end, is_set):
+    """SET LOCAL ends with its transaction; SET is taken back by a rollback."""
+
+    def limits_of(session):
+        return [length for _, length in session._limits]
+
+    async def code(session):
+        await session.execute("BEGIN")
+        await session.execute(setting)
+        assert limits_of(session) == [1000, 0]
+        await session.execute(end)
+        assert limits_of(session) == [1000 * is_set, 0]
+
+        ended.append(end)
+
+    ended = []
+    world = sql_world("CREATE TABLE jobs (id int PRIMARY KEY)", {"task": (code,)})
+    world.start()
+    world.kernel.run_to_quiescence()
+    assert ended == [end]
 
 
 def test_a_notice_comes_with_the_commit(sql_world, prove):
