@@ -18,6 +18,7 @@ from wavecheck.reports.defaults import project_defaults, with_defaults
 from wavecheck.sim.errors import (
     HarnessBug,
     NondeterminismError,
+    OutOfTime,
     WavecheckError,
     unknown_name,
 )
@@ -129,12 +130,14 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             raise unknown_name("command", cmd_name, list(COMMANDS))
+        from wavecheck.reports.commands.effort_options import within_memory
+
         module, _, function = COMMANDS[cmd_name][0].partition(":")
         loaded = import_module(f"wavecheck.reports.commands.{module}")
         only = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
         )
-        only.command(cmd_name)(getattr(loaded, function))
+        only.command(cmd_name)(within_memory(getattr(loaded, function)))
         return typer.main.get_command(only)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -205,6 +208,12 @@ def run_command(arguments: list[str]) -> int:
         # The reader of our output has gone, which typer answers with an exit of its
         # own; there is nobody to tell.
         sys.stdout = None
+        return EXIT_BAD_INPUT
+    except (OutOfTime, MemoryError) as ended:
+        _tell(
+            f"error: {str(ended) or 'the memory that may be held'} was not enough\n"
+            "next: smaller sizes (--set), or more (--budget TIME, --memory SIZE)"
+        )
         return EXIT_BAD_INPUT
     except NondeterminismError as error:
         _tell(f"error: {error}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, TypedDict, get_type_hints
 
 from wavecheck.sim.deadline import Deadline
+from wavecheck.sim.memory import Room
 from wavecheck.sim.search.session import Budget
 
 DEFAULT_SECONDS: Final = 10.0
@@ -71,7 +72,8 @@ class Effort:
         stops_at_first: end with the first violation instead of looking for others.
         shrinks: make the counterexamples small.
         database: folder in which strategy `hypothesis` keeps failures between runs.
-        memory_bytes: of all arrays of a proof at once.
+        memory_bytes: what the work may hold; a proof moves its arrays to files before
+            it ends there.
         reduces: a proof leaves out state that is written and never looked at.
         checkpoint: folder in which each completed level of a proof is kept; what an
             earlier proof left there is taken up again. It leaves nothing out.
@@ -89,7 +91,7 @@ class Effort:
         float | None,
         Spelling(
             flag="--budget",
-            meaning="Such as 10s or 2m; 10s if no budget.",
+            meaning="For all of it, such as 2m; a search without limits: 10s.",
             metavar="TIME",
         ),
     ] = None
@@ -112,7 +114,7 @@ class Effort:
     memory_bytes: Annotated[
         int,
         Spelling(
-            flag="--memory", meaning="Limit of a proof, such as 4GB.", metavar="SIZE"
+            flag="--memory", meaning="What may be held, such as 4GB.", metavar="SIZE"
         ),
     ] = MEMORY_MAX
     reduces: Annotated[
@@ -172,13 +174,17 @@ class Effort:
             return Budget(seconds=DEFAULT_SECONDS)
         return Budget(seconds=self.seconds, executions=self.executions)
 
-    def deadline(self, clock: Callable[[], float]) -> Deadline:
-        """Return when all of a search's work ends: looking, shrinking, explaining.
+    def deadline(
+        self, clock: Callable[[], float], *, is_proof: bool = False
+    ) -> Deadline:
+        """Return when all work ends: looking or proving, shrinking, explaining.
 
         Args:
             clock: seconds from some fixed moment; the work begins now.
+            is_proof: it has no end where no budget is given.
         """
-        return Deadline(self.budget().seconds, clock)
+        seconds = self.seconds if is_proof else self.budget().seconds
+        return Deadline(seconds, clock, Room(self.memory_bytes))
 
 
 def spellings() -> Mapping[str, tuple[Any, Any, Spelling]]:

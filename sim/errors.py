@@ -8,7 +8,8 @@
     |-- ReplayMismatch        a schedule that this version or scenario cannot follow
     `-- HarnessBug            ours; the message asks for a report
 
-A violated property is a verdict, not an exception.
+A violated property is a verdict, not an exception. Beside the tree, `OutOfTime` is
+raised where a limit of time or memory ends the work.
 """
 
 from difflib import get_close_matches
@@ -43,6 +44,22 @@ class HarnessBug(WavecheckError):
 
     def __init__(self, fact: str) -> None:
         super().__init__(f"{fact}\nthis is a fault of Wavecheck: please report it")
+
+
+class OutOfTime(BaseException):
+    """A limit ended the work in the middle of an execution, which is abandoned.
+
+    Like an interrupt it is no `Exception`: whoever handles failures of the code under
+    test must not take it for one.
+    """
+
+
+class Overdue(OutOfTime):
+    """A limit was passed long ago: raised wherever the code is by now.
+
+    What was under way may be half done, and is given up. The message says which limit
+    it was.
+    """
 
 
 def unknown_name(kind: str, name: str, known: list[str]) -> InvalidScenario:

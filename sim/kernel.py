@@ -427,6 +427,8 @@ class Kernel(simpy.Environment):
 
     def _fail(self, task: Task, failure: Exception) -> None:
         """Let the awaiting task see that its statement failed; nothing was changed."""
+        if isinstance(failure, MemoryError):
+            raise failure  # says something of this machine, nothing of the code
         if self.journal:
             changed = ", ".join(dict.fromkeys(part.name for part, *_ in self.journal))
             raise CoordinatorError(
@@ -523,8 +525,8 @@ class Kernel(simpy.Environment):
 
     def _end_badly(self, task: Task, error: BaseException) -> None:
         """Blame the code under test, unless the world takes this as a task's end."""
-        if isinstance(error, WavecheckError):
-            raise error
+        if isinstance(error, WavecheckError | MemoryError):
+            raise error  # memory says something of this machine, nothing of the code
         if self._acting is not None:
             self.current = self._acting  # what is left open now belongs to its step
         task.was_cut = True

@@ -20,7 +20,8 @@ import atexit
 import os
 import signal
 import threading  # noqa: TID251 - to see whether this is the main thread
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Final
 
@@ -74,6 +75,31 @@ class Watchdog:
         self._last: tuple[int, int] = (0, 0)
         self._unchanged_ticks = 0
         self._idle_ticks = 0
+        self._at_tick: Callable[[], None] | None = None
+
+    @contextmanager
+    def calling(self, at_tick: Callable[[], None]) -> Iterator[None]:
+        """Call a function at every tick; what it raises comes from the code that runs.
+
+        Within another such block, that one's function is called as well. Where a timer
+        is not to be had, nothing is called.
+        """
+        if not _is_main_thread():
+            yield
+            return
+        outer = self._at_tick
+
+        def both() -> None:
+            at_tick()
+            if outer is not None:
+                outer()
+
+        self._at_tick = both
+        self.arm()
+        try:
+            yield
+        finally:
+            self._at_tick = outer
 
     def allow(self, budget_seconds: float | None) -> None:
         """Let one step take as long as a whole command may, within reason."""
@@ -112,9 +138,13 @@ class Watchdog:
         if self._before is not None:
             with suppress(ValueError):
                 signal.signal(*self._before)
-            self._before = self.kernel = None
+            self._before = self.kernel = self._at_tick = None
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
+        if self._at_tick is not None:
+            self._idle_ticks = 0
+            if not _is_debugged(frame):
+                self._at_tick()
         kernel = self.kernel
         if kernel is None:
             self._idle_ticks += 1

@@ -37,7 +37,8 @@ from wavecheck.scenarios.questions import ask
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.approaches import EXHAUSTIVE, deadline_of
 from wavecheck.scenarios.verdicts.result import CheckResult
-from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.deadline import Deadline
+from wavecheck.sim.errors import InvalidScenario, Overdue
 from wavecheck.sim.files import check_folder
 
 Quiet = Annotated[
@@ -77,9 +78,10 @@ def check_command(
     files.check()
     for folder in filter(None, (save, effort.database, effort.checkpoint)):
         check_folder(folder)
-    subjects = subjects_of(
-        scenario, coordinator, settings, faults=faults, properties=properties
-    )
+    with deadline_of(effort).enforced():
+        subjects = subjects_of(
+            scenario, coordinator, settings, faults=faults, properties=properties
+        )
     if len(subjects) > 1 and (canary or files.are_wanted()):
         raise InvalidScenario(
             f"-c is given {len(subjects)} times\n"
@@ -129,9 +131,10 @@ def prove_command(
     check_outputs(json_file, html_file)
     for folder in filter(None, (save, effort.checkpoint)):
         check_folder(folder)
-    subjects = subjects_of(
-        scenario, coordinator, settings, faults=faults, properties=properties
-    )
+    with deadline_of(effort).enforced():
+        subjects = subjects_of(
+            scenario, coordinator, settings, faults=faults, properties=properties
+        )
     results = _answers(subjects, effort, save, json_file, is_quiet=quiet)
     write_page(html_file, *results, json_file=json_file)
     if any(one.was_interrupted for one in results):
@@ -153,11 +156,7 @@ def _answers(
         deadline = deadline_of(effort)
         with showing_answer(deadline) as watch:
             result = ask(subject, effort, watch, deadline)
-        left_out = ""
-        if not result.was_interrupted:
-            left_out = compare_hash_seeds(result, deadline.share(1 / 2))
-        for name in result.schedules:
-            result.evidence(name, deadline)
+        left_out = _complete(result, deadline)
         saved = {} if save is None else save_schedules(result.schedules, save)
         results.append(result)
         if str(json_file) != "-":
@@ -168,6 +167,23 @@ def _answers(
     alone = len(subjects) == 1
     write_json(json_file, documents[0] if alone else {"checks": documents})
     return results
+
+
+def _complete(result: CheckResult, deadline: Deadline) -> str:
+    """Compare hash seeds and explain what was found; say what there was no time for."""
+    left_out = ""
+    for name in result.schedules:
+        result.evidence(name, deadline)
+    try:
+        with deadline.enforced():
+            if not result.was_interrupted:
+                left_out = compare_hash_seeds(result, deadline.share(1 / 2))
+            shortest = result.shortest()
+            if shortest is not None:
+                _ = shortest.explanation
+    except Overdue as limit:
+        left_out = left_out or f"{limit} ended it before everything was explained"
+    return left_out
 
 
 def _show(

@@ -13,7 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from wavecheck.scenarios.effort import Effort, Spelling, spellings
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.memory import Room
 
 
 def seconds_of(text: str, option: str = "--budget") -> float:
@@ -102,6 +104,30 @@ def with_effort(
         return run
 
     return decorate
+
+
+def within_memory(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the option `--memory`, if it has none, and hold it to the limit.
+
+    What looks at its limits ends with what it has; what does not is ended.
+    """
+    signature = inspect.signature(command)
+    is_known = "memory_bytes" in signature.parameters
+    option = _option("memory_bytes", spellings()["memory_bytes"], None)
+
+    @wraps(command)
+    def run(*args: Any, **given: Any) -> int:
+        room = Room(bytes_of(given["memory_bytes"]))
+        if not is_known:
+            del given["memory_bytes"]
+        with room.walled(), Deadline(room=room).enforced():
+            return command(*args, **given)
+
+    if not is_known:
+        parameters = [*signature.parameters.values(), option]
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # no field of a function
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
 
 
 def _option(

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from wavecheck.coordinator.sql import DatabaseUnusable, read_job
-from wavecheck.reports.commands.effort_options import seconds_of
+from wavecheck.reports.commands.effort_options import with_effort
 from wavecheck.reports.commands.options import (
     JSONFile,
     Settings,
@@ -20,6 +20,7 @@ from wavecheck.reports.console import make_console
 from wavecheck.reports.incident.files import save_timeline
 from wavecheck.reports.incident.view import investigation_data, print_rows, print_trials
 from wavecheck.reports.progress import showing_progress
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.incident.evidence import IncidentEvidence, evidence_of
 from wavecheck.scenarios.incident.files import read_calls, read_files
 from wavecheck.scenarios.incident.investigation import (
@@ -30,7 +31,6 @@ from wavecheck.scenarios.incident.investigation import (
 from wavecheck.scenarios.incident.mapping import read_mapping
 from wavecheck.scenarios.incident.scenario import INCIDENT
 from wavecheck.scenarios.loading import load_coordinator
-from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder
 
@@ -40,6 +40,12 @@ TableFile = Annotated[
 ]
 
 
+@with_effort(
+    "executions",
+    "seconds",
+    "memory_bytes",
+    usual={"executions": EXECUTIONS_MAX, "seconds": "30s"},
+)
 def incident_command(
     *,
     db: Annotated[
@@ -65,12 +71,7 @@ def incident_command(
         list[str] | None,
         typer.Option("--coordinator", "-c", help="Try this one; repeatable."),
     ] = None,
-    executions: Annotated[
-        int, typer.Option(help="Of each search for an interleaving.", min=1)
-    ] = EXECUTIONS_MAX,
-    budget: Annotated[
-        str, typer.Option(metavar="TIME", help="For trying rules, such as 30s.")
-    ] = "30s",
+    effort: Effort,
     settings: Settings = None,
     save: Annotated[
         Path | None,
@@ -80,7 +81,8 @@ def incident_command(
 ) -> int:
     """Read a job that went wrong: what happened, and what would have helped."""
     given = collect_settings(INCIDENT, settings)
-    seconds = seconds_of(budget)
+    effort.budget()  # one that makes no sense is told before anything else
+    deadline = effort.deadline(monotonic)
     check_outputs(json_file)
     if save is not None:
         check_folder(save)
@@ -92,13 +94,13 @@ def incident_command(
     rows = read_rows(evidence, wave_number=wave, given=given)
     if json_file is None or str(json_file) != "-":
         print_rows(make_console(), rows)
-    with showing_progress(names, seconds) as progress:
+    with showing_progress(names, effort.seconds) as progress:
         found = try_rules(
             rows,
             names,
             given=given,
-            executions_max=executions,
-            deadline=Deadline(seconds, monotonic),
+            executions_max=effort.executions or EXECUTIONS_MAX,
+            deadline=deadline,
             progress=progress,
         )
     document = investigation_data(found, INCIDENT.settings(given))

@@ -26,7 +26,7 @@ from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine
 from wavecheck.scenarios.campaign.sweeping import sweep_spread
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.approaches import EXHAUSTIVE
+from wavecheck.scenarios.verdicts.approaches import EXHAUSTIVE, deadline_of
 from wavecheck.scenarios.verdicts.proving import sweep
 from wavecheck.scenarios.verdicts.result import CheckResult
 
@@ -47,9 +47,10 @@ def sweep_command(
 ) -> int:
     """Prove growing sizes of a scenario until the budget ends it."""
     check_outputs(json_file, html_file)
-    subject = subject_of(
-        scenario, coordinator, settings, faults=faults, properties=properties
-    )
+    with deadline_of(effort).enforced():
+        subject = subject_of(
+            scenario, coordinator, settings, faults=faults, properties=properties
+        )
     results: list[CheckResult] = []
     was_interrupted = False
     with closing(engine_of(effort.jobs, effort.cluster)) as engine:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from time import monotonic
+from typing import Annotated, Final
 
 import typer
 
-from wavecheck.reports.commands.effort_options import seconds_of
+from wavecheck.reports.commands.effort_options import with_effort
 from wavecheck.reports.commands.options import JSONFile, check_outputs, write_json
 from wavecheck.reports.console import make_console
 from wavecheck.reports.data import FORMAT_VERSION
@@ -23,7 +24,13 @@ from wavecheck.scenarios.verdicts.proving import PROOF
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.files import check_writable, write_whole
 
+PROOF_SECONDS: Final = 60.0
+"""Of each proof: some worlds of the zoo are too large to be proved."""
 
+
+@with_effort(
+    "executions", "seconds", "seed", "memory_bytes", usual={"executions": EXECUTIONS}
+)
 def zoo_command(
     names: Annotated[
         list[str] | None,
@@ -33,13 +40,7 @@ def zoo_command(
         ),
     ] = None,
     *,
-    executions: Annotated[
-        int, typer.Option(help="Of each search for a fault.", min=1)
-    ] = EXECUTIONS,
-    budget: Annotated[
-        str, typer.Option(metavar="TIME", help="Of each proof, such as 60s.")
-    ] = "60s",
-    seed: Annotated[int, typer.Option(help="Of the searches.", min=0)] = 0,
+    effort: Effort,
     markdown: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the matrix as a page of Markdown."),
@@ -58,14 +59,12 @@ def zoo_command(
             check_writable(file)
     if guide is not None and len(exhibits) != len(EXHIBITS):
         raise InvalidScenario("--guide tells all roots: it goes with no EXHIBIT")
-    seconds = seconds_of(budget)
-    if not seconds > 0:
-        raise InvalidScenario(f"--budget {budget!r}: expected more than nothing")
-    effort = Effort(executions=executions, seed=seed)
-    proof = replace(PROOF, seconds=seconds)
+    effort.budget()  # one that makes no sense is told before anything else
+    deadline = effort.deadline(monotonic)
+    proof = replace(PROOF, seconds=PROOF_SECONDS, memory_bytes=effort.memory_bytes)
     found: list[Examination] = []
     with showing_exhibits(len(exhibits)) as progress:
-        for one in examine(exhibits, effort, proof):
+        for one in examine(exhibits, replace(effort, seconds=None), proof, deadline):
             found.append(one)
             progress(one.exhibit.name)
     if markdown is not None:
@@ -75,12 +74,17 @@ def zoo_command(
     document = {
         "format": FORMAT_VERSION,
         "kind": "zoo",
-        "seed": seed,
+        "seed": effort.seed,
         "examinations": [examination_data(one) for one in found],
     }
     if not write_json(json_file, document):
         make_console().print(matrix(found))
-    return int(not all(one.is_as_expected() for one in found))
+    left_out = sum(len(one.variants) for one in exhibits) - len(found)
+    if left_out:
+        make_console(is_error=True).print(
+            f"{deadline.reason()} ended it: {left_out} variants were not examined"
+        )
+    return int(left_out or not all(one.is_as_expected() for one in found))
 
 
 def exhibits_of(names: Sequence[str]) -> list[Exhibit]:

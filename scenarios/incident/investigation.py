@@ -25,8 +25,8 @@ from wavecheck.scenarios.pipeline.incident import IncidentWorld, Timeline
 from wavecheck.scenarios.pipeline.reconstruction import Reconstruction, reconstruct
 from wavecheck.scenarios.pipeline.settings import IncidentSettings
 from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
-from wavecheck.sim.deadline import NO_DEADLINE, Deadline, OutOfTime
-from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
+from wavecheck.sim.errors import InvalidScenario, OutOfTime
 from wavecheck.sim.kernel import Kernel
 
 STEPS_MAX: Final = 1_000_000
@@ -219,7 +219,7 @@ def _try_all(
             kernel.progress = partial(progress, name)
         return IncidentWorld(kernel, types[name], settings, found.timeline)
 
-    with suppress(OutOfTime):
+    with suppress(OutOfTime), deadline.enforced():
         for name in _within(deadline, names):
             world = world_of(name, Kernel())
             with deadline.watching(world.kernel):

@@ -17,7 +17,7 @@ from wavecheck.scenarios.verdicts.checking import (
 )
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.scenarios.verdicts.strategies import STRATEGIES
-from wavecheck.sim.deadline import NO_DEADLINE, Deadline
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.search.search import Search, StrategySearch
 
@@ -154,9 +154,7 @@ def deadline_of(effort: Effort) -> Deadline:
     Raises:
         InvalidScenario: there is no such strategy, or it cannot do what is asked.
     """
-    if approach_of(effort).search is None and effort.seconds is None:
-        return NO_DEADLINE  # what ends a proof is memory
-    return beginning(effort)
+    return beginning(effort, is_proof=approach_of(effort).search is None)
 
 
 def search_of(subject: Subject, effort: Effort) -> Search:
@@ -197,7 +195,7 @@ def answer(
     if approach_of(effort).search is None:
         from wavecheck.scenarios.verdicts.proving import prove
 
-        return prove(subject, effort, watch.proving)
+        return prove(subject, effort, watch.proving, deadline)
     return search_subject(
         subject, effort, search_of(subject, effort), watch.searching, deadline
     )

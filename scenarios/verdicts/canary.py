@@ -21,8 +21,12 @@ from wavecheck.scenarios.verdicts.approaches import (
 )
 from wavecheck.scenarios.verdicts.checking import beginning, session_of
 from wavecheck.scenarios.verdicts.result import CheckResult
-from wavecheck.sim.deadline import OutOfTime
-from wavecheck.sim.errors import CoordinatorError, InvalidScenario
+from wavecheck.sim.errors import (
+    CoordinatorError,
+    InvalidScenario,
+    OutOfTime,
+    Overdue,
+)
 from wavecheck.sim.mutant import Mutant, weakened
 from wavecheck.sim.verdict import Outcome
 
@@ -115,7 +119,7 @@ def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> Canary
         )
     if approach_of(effort).search is None:
         raise InvalidScenario("--canary searches: give it another --strategy")
-    seconds = effort.budget().seconds
+    whole, seconds = beginning(effort), effort.budget().seconds
     if seconds is not None:
         effort = replace(effort, seconds=seconds / (1 + len(scenario.mutants)))
     base = answer(subject, effort, watch)
@@ -132,11 +136,10 @@ def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> Canary
     results: list[MutantResult] = []
     was_interrupted = base.was_interrupted
     try:
-        if not was_interrupted:
-            results.extend(
-                _search_mutant(subject.judging(*kept), mutant, effort, watch)
-                for mutant in scenario.mutants
-            )
+        with suppress(Overdue), whole.enforced():
+            for mutant in () if was_interrupted else scenario.mutants:
+                judged = subject.judging(*kept)
+                results.append(_search_mutant(judged, mutant, effort, watch))
     except KeyboardInterrupt:
         was_interrupted = True
     return CanaryResult(

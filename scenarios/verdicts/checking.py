@@ -15,7 +15,8 @@ from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.result import CheckResult, Searched
 from wavecheck.scenarios.verdicts.strategies import make_strategy
-from wavecheck.sim.deadline import NO_DEADLINE, Deadline, OutOfTime
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
+from wavecheck.sim.errors import OutOfTime
 from wavecheck.sim.property import Property, with_no_error
 from wavecheck.sim.search.judgement import never_performed, verdicts_of
 from wavecheck.sim.search.random_walk import RandomWalk
@@ -43,9 +44,9 @@ SearchProgress = Callable[[Statistics, Mapping[str, Found]], None]
 """Called now and then with what was seen and what was found so far."""
 
 
-def beginning(effort: Effort) -> Deadline:
-    """Return the deadline of a search whose work begins now."""
-    return effort.deadline(time.monotonic)
+def beginning(effort: Effort, *, is_proof: bool = False) -> Deadline:
+    """Return the deadline of a search or a proof whose work begins now."""
+    return effort.deadline(time.monotonic, is_proof=is_proof)
 
 
 def session_of(
@@ -87,15 +88,20 @@ def search_subject(
         The verdicts with their evidence. Ctrl-C ends the search, not the call.
     """
     deadline = deadline or beginning(effort)
-    world = subject.world()
-    judged = subject.judged(world)
+    with deadline.enforced():
+        world = subject.world()
+        judged = subject.judged(world)
     looking = deadline.share(LOOKING)
     session = session_of(effort, world, judged, looking)
     session.progress = progress
     was_interrupted = False
     schedules: dict[str, Schedule] = {}
     try:
-        with suppress(OutOfTime), looking.watching(world.kernel):
+        with (
+            suppress(OutOfTime),
+            deadline.enforced(),
+            looking.watching(world.kernel),
+        ):
             search.run(session)
         statistics = session.statistics()
         for name, found, until in sharing(session.found, deadline):
@@ -119,10 +125,16 @@ def search_subject(
             best_found=dict(session.found),
             samples=_samples(subject, effort.seed, deadline),
             never_performed=never_performed(world),
-            note=search.note or WATCHDOG.why_not,
+            note=_note(search, deadline),
         ),
         was_interrupted=was_interrupted,
     )
+
+
+def _note(search: Search, deadline: Deadline) -> str:
+    """Say how executions were run, and that memory has ended it, where that matters."""
+    full = f"ended by {deadline.reason()}" if deadline.is_full() else ""
+    return "; ".join(filter(None, (search.note or WATCHDOG.why_not, full)))
 
 
 def sharing(
@@ -149,7 +161,7 @@ def smallest(
     choices: Sequence[int] = found.choices
     if not shrinks or deadline.is_over():
         return subject.record(RecordedChoices(choices), property_name)
-    with suppress(OutOfTime):
+    with suppress(OutOfTime), deadline.enforced():
         is_smaller = True
         while is_smaller:
             is_smaller = False
@@ -160,7 +172,11 @@ def smallest(
                     break
     world = subject.world()
     shrinker = Shrinker(world, property_name, deadline=deadline)
-    with suppress(OutOfTime), deadline.watching(world.kernel):
+    with (
+        suppress(OutOfTime),
+        deadline.enforced(),
+        deadline.watching(world.kernel),
+    ):
         shrinker.shrink(choices)
     if shrinker.smallest is not None:
         choices = shrinker.smallest.choices
@@ -171,7 +187,7 @@ def _samples(subject: Subject, seed: int, deadline: Deadline) -> tuple[Schedule,
     walk = RandomWalk(seed)
     samples: list[Schedule] = []
     steps_count = 0
-    with suppress(OutOfTime):
+    with suppress(OutOfTime), deadline.enforced():
         while len(samples) < _SAMPLES and steps_count < _SAMPLE_STEPS_MAX:
             sample = subject.sample(walk, deadline)
             if sample is None:

@@ -14,8 +14,11 @@ from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.exhibit import Exhibit
 from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.approaches import answer
+from wavecheck.scenarios.verdicts.checking import beginning
 from wavecheck.scenarios.verdicts.proving import prove
 from wavecheck.scenarios.verdicts.result import CheckResult
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
+from wavecheck.sim.errors import Overdue
 from wavecheck.sim.search.execution import execute
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.task import FirstInFirstOut
@@ -23,6 +26,9 @@ from wavecheck.sim.verdict import Outcome
 
 EXECUTIONS: Final = 2_000
 """How many executions may look for a fault that is expected."""
+
+PROVING: Final = 0.5
+"""The share of a variant's time that its proof may take, if there is a deadline."""
 
 SAMPLED_EXECUTIONS: Final = 100_000
 """How many executions stand in for a proof that does not end in time."""
@@ -93,7 +99,10 @@ class Examination:
 
 
 def examine(
-    exhibits: Sequence[Exhibit], effort: Effort, proof: Effort
+    exhibits: Sequence[Exhibit],
+    effort: Effort,
+    proof: Effort,
+    deadline: Deadline = NO_DEADLINE,
 ) -> Iterator[Examination]:
     """Examine every variant of some exhibits, in order.
 
@@ -101,17 +110,26 @@ def examine(
         exhibits: which.
         effort: of each search for a fault that is expected.
         proof: of each proof.
+        deadline: of everything, shared out evenly; what it leaves out is not yielded.
     """
-    for exhibit in exhibits:
-        for variant in exhibit.variants:
-            yield _examine(exhibit, variant, effort, proof)
+    variants = [(one, name) for one in exhibits for name in one.variants]
+    for number, (exhibit, variant) in enumerate(variants):
+        if deadline.is_over():
+            return
+        until = deadline.share(1 / (len(variants) - number))
+        try:
+            with until.enforced():
+                examined = _examine(exhibit, variant, effort, proof, until)
+        except Overdue:
+            return
+        yield examined
 
 
 def _examine(
-    exhibit: Exhibit, variant: str, effort: Effort, proof: Effort
+    exhibit: Exhibit, variant: str, effort: Effort, proof: Effort, deadline: Deadline
 ) -> Examination:
     subject = Subject.of(exhibit.scenario, variant)
-    proved = prove(subject, proof)
+    proved = prove(subject, proof, deadline=_proving(proof, deadline))
     assert proved.explored is not None
     exploration = proved.explored.exploration
     states = exploration.states if exploration.is_complete else None
@@ -119,11 +137,12 @@ def _examine(
     result = None
     if not is_fixed or states is None or proved.has_violation():
         executions = SAMPLED_EXECUTIONS if is_fixed else effort.executions
-        result = answer(subject, replace(effort, executions=executions))
+        effort = replace(effort, executions=executions)
+        result = answer(subject, effort, deadline=deadline)
     return Examination(
         exhibit=exhibit,
         variant=variant,
-        findings=() if result is None else _findings(subject, result, proof),
+        findings=() if result is None else _findings(subject, result, proof, deadline),
         executions_count=_executions(result),
         states=states,
         refuted=_violated(proved),
@@ -145,7 +164,7 @@ def _violated(proved: CheckResult) -> tuple[str, ...]:
 
 
 def _findings(
-    subject: Subject, result: CheckResult, proof: Effort
+    subject: Subject, result: CheckResult, proof: Effort, deadline: Deadline
 ) -> tuple[FoundFault, ...]:
     assert result.searched is not None
     first = result.searched.first_found
@@ -156,17 +175,27 @@ def _findings(
             schedule=result.schedules[name],
             strategy=first[name].strategy_name,
             execution=first[name].execution,
-            shortest=_shortest(subject, result.schedules[name], proof),
+            shortest=_shortest(subject, result.schedules[name], proof, deadline),
         )
         for name in names
         if name in result.schedules
     )
 
 
-def _shortest(subject: Subject, schedule: Schedule, proof: Effort) -> int | None:
+def _proving(proof: Effort, deadline: Deadline) -> Deadline:
+    """Return when a proof ends: by its own budget, or by its share of all the time."""
+    own = beginning(proof, is_proof=True)
+    share = deadline.share(PROVING)
+    return own if own.seconds_left() < share.seconds_left() else share
+
+
+def _shortest(
+    subject: Subject, schedule: Schedule, proof: Effort, deadline: Deadline
+) -> int | None:
     """Return the length of a shortest counterexample in the sizes of a schedule."""
     shrunk = subject.recorded_in(schedule)
-    found = prove(shrunk, replace(proof, stops_at_first=True)).schedules
+    proof = replace(proof, stops_at_first=True)
+    found = prove(shrunk, proof, deadline=_proving(proof, deadline)).schedules
     shortest = found.get(schedule.property_name)
     return None if shortest is None else len(shortest.steps)
 

@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.evidence import whole_graph
 from wavecheck.scenarios.subject import Subject
+from wavecheck.scenarios.verdicts.checking import beginning
 from wavecheck.scenarios.verdicts.result import CheckResult, Explored
-from wavecheck.sim.deadline import OutOfTime
-from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.deadline import Deadline
+from wavecheck.sim.errors import InvalidScenario, OutOfTime, Overdue
 from wavecheck.sim.exhaustive import Exploration, Limits, Progress
-from wavecheck.sim.exhaustive.explore import INTERRUPTED, Search
+from wavecheck.sim.exhaustive.exploration import nothing_explored
+from wavecheck.sim.exhaustive.explore import A_LIMIT, INTERRUPTED, Search
 from wavecheck.sim.exhaustive.fairness import Lasso, fair_cycle
 from wavecheck.sim.exhaustive.graph import graph_of
 from wavecheck.sim.exhaustive.paths import Odds, count_schedules, odds
@@ -27,11 +27,12 @@ from wavecheck.sim.exhaustive.promises import Kept, is_kept, is_recoverable
 from wavecheck.sim.exhaustive.prove import conclude, in_full, searched
 from wavecheck.sim.exhaustive.recovery import Recovery, first_lost, recovery
 from wavecheck.sim.files import make_folder
-from wavecheck.sim.property import NO_ERROR, Violation
+from wavecheck.sim.property import NO_ERROR, Property, Violation
 from wavecheck.sim.search.explain import NoReturn
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.verdict import Outcome, Verdict
 from wavecheck.sim.watchdog import WATCHDOG
+from wavecheck.sim.world import World
 
 GRAPH_TRANSITIONS_MAX: Final = 20_000_000
 """Above this, the edges are not kept, so no schedules are counted and no odds given."""
@@ -53,7 +54,10 @@ ProofProgress = Callable[[Progress, float], None]
 
 
 def prove(
-    subject: Subject, effort: Effort = PROOF, progress: ProofProgress | None = None
+    subject: Subject,
+    effort: Effort = PROOF,
+    progress: ProofProgress | None = None,
+    deadline: Deadline | None = None,
 ) -> CheckResult:
     """Visit every reachable state of a subject.
 
@@ -61,6 +65,7 @@ def prove(
         subject: what, and in which sizes.
         effort: what may end it before it is complete.
         progress: called at the start of each level.
+        deadline: of this and of what follows; by the effort if not given.
 
     Raises:
         InvalidScenario: a property that does not exist, or a checkpoint of another
@@ -69,52 +74,74 @@ def prove(
         CoordinatorError: the code under test awaits what is not modelled.
     """
     began = time.monotonic()
+    deadline = deadline or beginning(effort, is_proof=True)
     WATCHDOG.allow(effort.seconds)
-    world = subject.world()
-    chosen = subject.judged(world)
-    names = [one.name for one in chosen]
-    if effort.checkpoint is not None:
-        make_folder(effort.checkpoint)
-    if effort.leaves_out:
-        # What no judged property needs can be left out of the state.
-        world.properties = tuple(chosen)  # type: ignore[misc]  # the protocol only reads it
 
     def tell(reached: Progress) -> None:
         if progress is not None:
             progress(reached, time.monotonic() - began)
 
-    with TemporaryDirectory(prefix="wavecheck-") as spilled:
-        search, stopped_by = searched(
-            world,
-            limits=_engine_limits(effort, began),
-            directory=effort.checkpoint or Path(spilled),
-            checkpoints=effort.checkpoint is not None,
-            reduces=effort.leaves_out
-            and not any(one.moment.needs_graph for one in chosen),
-            progress=tell,
-        )
-        exploration, known = _concluded(search, stopped_by, names, effort)
-        if known.has_cycle and exploration.merged:
-            search, stopped_by = in_full(search, _LOOPS, tell)
-            exploration, known = _concluded(search, stopped_by, names, effort)
+    with deadline.enforced():
+        world = subject.world()
+        chosen = subject.judged(world)
+        if effort.leaves_out:
+            # What no judged property needs can be left out of the state.
+            world.properties = tuple(chosen)  # type: ignore[misc]  # the protocol only reads it
+    names = [one.name for one in chosen]
+    try:
+        with deadline.enforced():
+            exploration, known = _explored(world, chosen, effort, tell, deadline)
+    except Overdue as limit:
+        exploration, known = nothing_explored(names, str(limit)), _GraphAnswers()
     seconds = time.monotonic() - began
-    return _result(subject, effort, exploration, known, seconds)
+    return _result(subject, effort, names, exploration, known, seconds=seconds)
+
+
+def _explored(
+    world: World,
+    chosen: Sequence[Property],
+    effort: Effort,
+    tell: Callable[[Progress], None],
+    deadline: Deadline,
+) -> "tuple[Exploration, _GraphAnswers]":
+    if effort.checkpoint is not None:
+        make_folder(effort.checkpoint)
+    names = [one.name for one in chosen]
+    needs_graph = any(one.moment.needs_graph for one in chosen)
+    search, stopped_by = searched(
+        world,
+        limits=_engine_limits(effort, deadline),
+        directory=effort.checkpoint,
+        checkpoints=effort.checkpoint is not None,
+        reduces=effort.leaves_out and not needs_graph,
+        progress=tell,
+    )
+    exploration, known = _concluded(search, stopped_by, names, effort, deadline)
+    if known.has_cycle and exploration.merged:
+        search, stopped_by = in_full(search, _LOOPS, tell)
+        exploration, known = _concluded(search, stopped_by, names, effort, deadline)
+    return exploration, known
 
 
 def _concluded(
-    search: Search, stopped_by: str, names: Sequence[str], effort: Effort
+    search: Search,
+    stopped_by: str,
+    names: Sequence[str],
+    effort: Effort,
+    deadline: Deadline,
 ) -> "tuple[Exploration, _GraphAnswers]":
     """Return what was explored, and what its graph says.
 
-    Where the budget ends while the graph is asked, nothing is proved: whether a fair
-    loop violates a property is not known then.
+    Where the deadline comes while executions accompany the proof or the graph is asked,
+    nothing is proved: whether a fair loop violates a property is not known then.
     """
-    exploration = conclude(search, stopped_by)
     try:
+        exploration = conclude(search, stopped_by)
         known = _ask_graph(search, exploration, names, effort)
         return _with_promises(search, exploration, known), known
-    except OutOfTime:
-        ended = f"the budget of {effort.seconds or 0:g} s"
+    except OutOfTime as limit:
+        search.learner.shared.forget()
+        ended = str(limit) or deadline.reason() or A_LIMIT
         return conclude(search, ended), _GraphAnswers()
 
 
@@ -160,11 +187,12 @@ def _with_promises(
 def _result(
     subject: Subject,
     effort: Effort,
+    names: Sequence[str],
     exploration: Exploration,
     known: _GraphAnswers,
+    *,
     seconds: float,
 ) -> CheckResult:
-    names = [one.name for one in subject.judged(subject.world())]
     errors = [one.name for one in exploration.properties if one.name == NO_ERROR.name]
     judged = list(dict.fromkeys([*names, *errors]))
     return CheckResult(
@@ -234,15 +262,10 @@ def _ask_graph(
     return known
 
 
-def _engine_limits(effort: Effort, began: float) -> Limits:
-    def stop() -> str | None:
-        if effort.seconds is not None and time.monotonic() - began > effort.seconds:
-            return f"the budget of {effort.seconds:g} s"
-        return None
-
+def _engine_limits(effort: Effort, deadline: Deadline) -> Limits:
     return Limits(
         memory_max=effort.memory_bytes,
-        stop=stop,
+        stop=lambda: deadline.reason() or None,
         at_first_violation=effort.stops_at_first,
         threads=effort.threads,
     )
@@ -279,13 +302,15 @@ def sweep(
         effort: its budget is for all sizes together.
         progress: called at the start of each level.
     """
-    began = time.monotonic()
     seconds = SWEEP_SECONDS if effort.seconds is None else effort.seconds
+    deadline = beginning(replace(effort, seconds=seconds), is_proof=True)
     for grown in growing(subject):
-        left = seconds - (time.monotonic() - began)
-        if left <= 0:
+        if deadline.is_over():
             return
-        result = prove(grown, replace(effort, seconds=left), progress)
+        try:
+            result = prove(grown, effort, progress, deadline)
+        except Overdue:
+            return
         yield result
         if result.was_interrupted:
             return

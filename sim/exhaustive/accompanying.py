@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from wavecheck.sim.blame import call_text
+from wavecheck.sim.errors import OutOfTime
 from wavecheck.sim.exhaustive.explore import Search
 from wavecheck.sim.exhaustive.identity import is_fixed, is_surely_equal
 from wavecheck.sim.exhaustive.learning import Learner, Step
@@ -133,11 +134,14 @@ def accompany(search: Search) -> Accompaniment:
     Raises:
         CannotLearn: one of them goes on differently; task, place and both behaviours
             are named.
+        OutOfTime: the limits of the search ended it, so it is no proof.
     """
     learner, walk = search.learner, _Walk(search)
     found, kept = Accompaniment(), list[Choices]()
     is_complete = walk.has_few_schedules()
     for strategy in _drawn(search, found, is_complete=is_complete):
+        if search.stopped_by_time():
+            raise OutOfTime
         choices, steps = walk.execute(strategy)
         found.executions += 1
         found.steps += steps

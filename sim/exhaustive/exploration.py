@@ -3,6 +3,7 @@
 Plain values; knows nothing of how they were found.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wavecheck.sim.property import Violation
@@ -95,6 +96,26 @@ class Exploration:
     def of(self, property_name: str) -> PropertyResult:
         """Return the result of one property."""
         return next(one for one in self.properties if one.name == property_name)
+
+
+def nothing_explored(names: Sequence[str], stopped_by: str) -> Exploration:
+    """Return the answer of an exploration that was ended before it knew anything."""
+    return Exploration(
+        is_complete=False,
+        stopped_by=stopped_by,
+        states=0,
+        transitions=0,
+        levels=0,
+        quiescent=0,
+        python_calls=0,
+        rechecked=0,
+        bits=0,
+        peak_bytes=0,
+        properties=tuple(
+            PropertyResult(name=name, outcome=Outcome.NOT_FOUND, counterexample=None)
+            for name in names
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

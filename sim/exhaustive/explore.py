@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from wavecheck.sim.deadline import OutOfTime
+from wavecheck.sim.errors import OutOfTime, Overdue
 from wavecheck.sim.exhaustive.exploration import Progress
 from wavecheck.sim.exhaustive.gathered import Gathered
 from wavecheck.sim.exhaustive.interruption import Interruption
@@ -34,6 +34,7 @@ CHUNK: Final = 1 << 15
 BATCH: Final = 1 << 19
 BATCHES_MAX: Final = 1 << 22
 INTERRUPTED: Final = "Ctrl-C"
+A_LIMIT: Final = "a limit of the command"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Search:
     Args:
         learner: of the world.
         limits: what may end it early.
-        directory: for levels that are spilled.
+        directory: of a checkpoint; None: there is none.
 
     Attributes:
         learner: as given, like `limits` and `directory`.
@@ -205,9 +206,11 @@ class Search:
         except KeyboardInterrupt:
             self.learner.shared.forget()
             return INTERRUPTED
+        except Overdue:  # what is held may be half changed
+            raise
         except OutOfTime:
             self.learner.shared.forget()
-            return self.stopped_by_time()
+            return self.stopped_by_time() or A_LIMIT  # never nothing: it is incomplete
         except BaseException:
             self.learner.end()
             raise
@@ -287,8 +290,7 @@ class Search:
         if limits.states_max is not None and self.seen.count > limits.states_max:
             return f"more than {limits.states_max} states"
         if limits.memory_max is not None and self.bytes_used > limits.memory_max:
-            if self.levels.can_spill():
-                self.levels.spill()
+            self.levels.spill()
             if self.bytes_used > limits.memory_max:
                 return f"more than {limits.memory_max} bytes of memory"
         return self.stopped_by_time()

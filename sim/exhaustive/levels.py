@@ -2,13 +2,15 @@
 
 Knows words and files. In memory a level is as narrow as its words allow. A level is
 written once and read again only to walk back from a violation, so the levels are the
-first thing to leave memory: into plain `.npy` files that are mapped, never pickled.
+first thing to leave memory: into plain `.npy` files of a checkpoint, never pickled, or
+into temporary files without a name, which nothing can leave behind. Both are mapped.
 """
 
 from collections.abc import Iterator, Sequence
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import TemporaryFile, gettempdir
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +19,17 @@ from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive.layout import Layout, Words, empty, joined
 from wavecheck.sim.files import whole_file
 
+MAPS_MAX: Final = 64
+"""Files without a name that are open at once; with more they become one."""
+
 
 class Levels:
     """All levels so far.
 
     Args:
         words_count: words of a state.
-        directory: where levels go that are spilled.
+        directory: of a checkpoint, where levels are written and spilled to; None: they
+            are spilled to the system's folder for temporary files.
 
     Attributes:
         sizes: states of each level.
@@ -38,6 +44,8 @@ class Levels:
         self._words_count = words_count
         self._directory = directory
         self._held: list[list[npt.NDArray[Any]] | None] = []
+        self._mapped: dict[int, Words] = {}
+        self._maps_count = 0
         self.checksums: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -63,6 +71,8 @@ class Levels:
         held = self._held[level]
         if held is not None:
             return [word.astype(np.uint64, copy=False) for word in held]
+        if level in self._mapped:
+            return self._mapped[level]
         mapped = np.load(self._file(level), mmap_mode="r", allow_pickle=False)
         return [mapped[word] for word in range(self._words_count)]
 
@@ -71,15 +81,45 @@ class Levels:
 
     def spill(self, *, but_last: int = 1) -> None:
         """Write levels to files and let go of them in memory."""
-        for level in range(len(self.sizes) - but_last):
-            held = self._held[level]
-            if held is not None:
+        held = [
+            level
+            for level in range(len(self.sizes) - but_last)
+            if self._held[level] is not None
+        ]
+        if self._directory is not None:
+            for level in held:
                 self.write_once(level)
                 self._held[level] = None
+        elif held:
+            self._map(held)
 
-    def can_spill(self) -> bool:
-        """Return whether there is a directory to spill to."""
-        return self._directory is not None
+    def _map(self, levels: Sequence[int]) -> None:
+        """Write levels to one file without a name, and map it."""
+        shapes = []
+        try:
+            with TemporaryFile() as file:
+                for level in levels:
+                    words = np.stack(self.get(level))
+                    shapes.append(words.shape)
+                    file.write(words.data)
+                file.flush()
+                mapped = np.memmap(file, np.uint64, "r")
+        except OSError as error:
+            raise InvalidScenario(
+                f"{gettempdir()}: levels of the proof cannot be written there:"
+                f" {error.strerror or error}\n"
+                "next: set TMPDIR to a folder with more room, or give a larger --memory"
+            ) from error
+        start = 0
+        for level, (words_count, size) in zip(levels, shapes, strict=True):
+            end = start + words_count * size
+            self._mapped[level] = list(mapped[start:end].reshape(words_count, size))
+            self._held[level] = None
+            start = end
+        self._maps_count += 1
+        if self._maps_count > MAPS_MAX:
+            self._maps_count = 0
+            self._map(sorted(self._mapped))
 
     def write(self, level: int) -> None:
         """Write one level to its file."""
@@ -128,7 +168,9 @@ class Levels:
             was_spilled = held[level] is None
             converted = new.converted(self.get(level), old)
             held[level] = _narrowed(converted)
-            if was_spilled:
+            if was_spilled and self._directory is None:
+                self._map([level])
+            elif was_spilled:
                 self.generation += 1
                 self._words_count = new.words_count
                 self.write(level)

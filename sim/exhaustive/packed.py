@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wavecheck.sim.deadline import OutOfTime
-from wavecheck.sim.errors import HarnessBug
+from wavecheck.sim.errors import HarnessBug, OutOfTime
 from wavecheck.sim.exhaustive.crowd import SELF, task_of
 from wavecheck.sim.exhaustive.layout import Layout, Words
 from wavecheck.sim.exhaustive.learning import Learner

@@ -39,8 +39,7 @@ def explore(
     Args:
         world: on an untimed kernel, marked; it belongs to the engine from now on.
         limits: what may end the exploration before it is complete.
-        directory: an existing folder for levels that do not fit the memory limit, and
-            for checkpoints.
+        directory: an existing folder for checkpoints.
         checkpoints: save after each level, and go on from what the directory holds.
         reduces: leave out state that nothing reads and no property needs.
         progress: called at the start of each level.

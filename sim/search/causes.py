@@ -19,7 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wavecheck.sim.deadline import NO_DEADLINE, Deadline, OutOfTime
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
+from wavecheck.sim.errors import OutOfTime
 from wavecheck.sim.faults import FAULT_TASK_PREFIX, FaultPlan
 from wavecheck.sim.parts import Lock
 from wavecheck.sim.search.asking import ask_again

@@ -50,6 +50,7 @@ class DepthFirst:
         self._pending: list[deque[_Prefix]] = [deque([None])]
         self._pending_count = 1
         self._was_cut = False
+        self._is_under_way = False  # stays so where an execution is broken off
         self._kernel: Kernel | None = None
         self._prefix: list[int] = []  # still to be followed, the next one last
         self._path: _Prefix = None
@@ -63,6 +64,7 @@ class DepthFirst:
             return False
         prefix = self._pending[self.bound].popleft()
         self._pending_count -= 1
+        self._is_under_way = True
         self._kernel = kernel
         self._path, self._prefix = None, []
         while prefix is not None:
@@ -121,8 +123,10 @@ class DepthFirst:
 
     def end(self, kernel: Kernel) -> None:
         """Learn whether it came to an end by itself: what is left to try is known."""
+        self._is_under_way = False
         self._was_cut |= kernel.is_fair or kernel.was_cut
 
     def proved(self) -> bool:
         """Return whether every schedule has been run."""
-        return self._pending_count == 0 and not self._was_cut
+        is_left = self._pending_count > 0 or self._is_under_way
+        return not is_left and not self._was_cut

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
-from wavecheck.sim.deadline import NO_DEADLINE, Deadline, OutOfTime
+from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.display import shown
-from wavecheck.sim.errors import ReplayMismatch
+from wavecheck.sim.errors import OutOfTime, ReplayMismatch
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.property import Violation
 from wavecheck.sim.search.causes import Cause, causes_of

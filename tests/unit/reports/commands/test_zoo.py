@@ -66,8 +66,8 @@ def test_the_same_words_every_time(cli, tmp_path):
     [
         (("zoo/solid-queue-698",), "did you mean 'zoo/solid-queue-689'?"),
         (("--budget", "soon"), "--budget 'soon': expected a time"),
-        (("--budget", "0s"), "--budget '0s': expected more than nothing"),
-        (("--executions", "0"), "greater than or equal to 1"),
+        (("--budget", "0s"), "budget in seconds is 0.0: expected more than nothing"),
+        (("--executions", "0"), "budget in executions is 0"),
         (("--markdown", "nowhere/page.md"), "there is no folder 'nowhere'"),
         ((NAME, "--guide", "guide.md"), "--guide tells all roots"),
     ],

@@ -1,5 +1,6 @@
 """Proofs from a subject: numbers, limits, loops, and what is refused."""
 
+import tempfile
 from dataclasses import dataclass, replace
 
 import pytest
@@ -15,6 +16,7 @@ from wavecheck.scenarios.verdicts.proving import (
     sweep,
 )
 from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.exhaustive import levels
 from wavecheck.sim.faults import Adversary
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Flag
@@ -88,6 +90,29 @@ def test_levels_leave_memory_when_it_is_short():
         tight.explored.exploration.peak_bytes <= roomy.explored.exploration.peak_bytes
     )
     assert tight.explored.exploration.states == roomy.explored.exploration.states
+
+
+def test_levels_that_left_memory_have_no_names(tmp_path, monkeypatch):
+    """Nothing that a killed proof could leave behind; in few files, and all there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(levels, "MAPS_MAX", 2)
+    subject = wd("progressive", listeners=3)
+    roomy = prove(subject)
+    small = roomy.explored.exploration.peak_bytes // 2
+    names, mapped = [], []
+    spill = levels.Levels.spill
+
+    def spilling(self):
+        spill(self)
+        mapped.append(len(self._mapped))
+        names.extend(tmp_path.iterdir())
+
+    monkeypatch.setattr(levels.Levels, "spill", spilling)
+    tight = prove(subject, replace(PROOF, memory_bytes=small))
+    assert max(mapped) > levels.MAPS_MAX
+    assert names == []
+    found = roomy.schedules["no_double_dispatch"].steps
+    assert tight.schedules["no_double_dispatch"].steps == found
 
 
 def test_a_time_limit_ends_a_proof_without_one():

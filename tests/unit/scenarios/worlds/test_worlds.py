@@ -185,7 +185,7 @@ def test_parameters_are_of_any_type_and_never_shrunk(tmp_path, monkeypatch):
 def test_a_budget_that_ends_while_the_graph_is_asked_proves_nothing(monkeypatch, small):
     """Every state was visited, and whether a loop violates something is not known."""
     from wavecheck.scenarios.verdicts import proving
-    from wavecheck.sim.deadline import OutOfTime
+    from wavecheck.sim.errors import OutOfTime
 
     def end(*details):
         raise OutOfTime

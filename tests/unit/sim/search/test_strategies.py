@@ -98,6 +98,7 @@ def bounds_and_orders(world, strategy):
         kernel.rewind()
         world.start()
         kernel.run_to_quiescence()
+        strategy.end(kernel)
         found.append((strategy.bound, world.order()))
     return found
 
@@ -128,6 +129,15 @@ def test_depth_first_ends_with_every_order(order_world, steps):
         total += count
         expected *= comb(total, count)
     assert len(found) == len(set(found)) == expected
+    assert strategy.proved()
+
+
+def test_an_execution_that_is_broken_off_leaves_something_unknown(order_world):
+    """The last schedule was begun and not run to its end: nothing is proved."""
+    world, strategy = order_world((1,)), DepthFirst()
+    assert strategy.begin(world.kernel)
+    assert not strategy.proved()
+    strategy.end(world.kernel)
     assert strategy.proved()
 
 

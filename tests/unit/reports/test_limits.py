@@ -1,0 +1,110 @@
+"""Budgets and memory limits of whole commands, whatever phase they end in."""
+
+import re
+
+import pytest
+
+from wavecheck.reports.cli import COMMANDS
+
+WORLD = '''\
+"""A world whose task asks for more memory than there is."""
+
+import wavecheck as wc
+
+
+async def eat(w):
+    await w.mail("first")
+    bytearray(1 << 50)
+
+
+@wc.world(code={"eat": eat})
+def hungry(w):
+    w.mail = w.calls("mail")
+    w.task("eater", w.code, w)
+    w.once("one_mail", w.mail)
+'''
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_names_its_memory_limit(cli, name):
+    """`--memory` stands in the help of each."""
+    status, output, _ = cli(name, "--help")
+    assert status == 0
+    assert re.search(r"--memory SIZE +What may be held", output)
+
+
+HOARDER = """\
+import wavecheck as wc
+
+held = []
+
+
+async def hoard(w):
+    held.append(bytearray(4 << 20))
+    await w.mail("once")
+
+
+@wc.world(code={"hoard": hoard})
+def hoarders(w):
+    w.mail = w.calls("mail")
+    for n in range(2):
+        w.task(f"hoarder-{n}", w.code, w)
+    w.once("one_mail", w.mail)
+    w.never("no_third_mail", lambda: [])
+"""
+
+
+def test_a_search_ends_with_what_it_found_when_memory_ends_it(cli, tmp_path):
+    """Code that hoards 8 MB in each execution: what it violates, and which limit."""
+    (tmp_path / "hoarders.py").write_text(HOARDER)
+    status, output, errors = cli(
+        "check", "hoarders.py", "--budget", "60s", "--memory", "20MB"
+    )
+    assert (status, errors) == (1, "")
+    assert re.search("VIOLATED +one mail|one_mail +VIOLATED", output)
+    assert "ended by the memory limit of 20 MB" in output
+
+
+def test_a_proof_that_is_ended_while_it_begins_says_so(cli):
+    """A proof with 20,000 tasks and a budget of half a second: nothing is known."""
+    status, output, errors = cli(
+        "prove", "wd", "--set", "listeners=3000", "--budget", "0.5s"
+    )
+    assert status == 0, errors
+    assert "NOT FOUND" in output
+    assert "ended by the budget of 0.5 s" in output
+    assert errors == ""
+
+
+SLOW = """\
+import wavecheck as wc
+
+
+async def work(w):
+    await w.mail(1)
+
+
+@wc.world(code={"plain": work})
+def slow(w):
+    while True:
+        pass
+"""
+
+
+def test_a_world_that_takes_too_long_to_build_ends_with_its_budget(cli, tmp_path):
+    """A builder that never ends: one sentence, whatever is asked."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    for verb in ("check", "prove"):
+        status, _, errors = cli(verb, "slow.py", "--budget", "0.5s")
+        assert status == 2
+        assert "error: the budget of 0.5 s was not enough" in errors
+        assert "next: smaller sizes" in errors
+
+
+def test_running_out_of_memory_is_no_verdict_about_the_code(cli, tmp_path):
+    """A `MemoryError` in code under test says something of this machine only."""
+    (tmp_path / "hungry.py").write_text(WORLD)
+    for verb in ("check", "prove"):
+        status, output, errors = cli(verb, "hungry.py", "--budget", "5s")
+        assert (status, output) == (2, ""), errors
+        assert "memory" in errors
