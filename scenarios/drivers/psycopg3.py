@@ -385,6 +385,39 @@ class _Connection:
         except StopIteration as end:
             return end.value
 
+    def notifies(
+        self: Any, *, timeout: float | None = None, stop_after: int | None = None
+    ) -> Iterator[Any]:
+        """Yield what this session is notified of.
+
+        The end of a time-out is a step that finds nothing: it may come at any moment.
+        """
+        count = 0
+        while stop_after is None or count < stop_after:
+            with self.lock:
+                found = self.wait(self._notified(timeout))
+            if not found:
+                return
+            count += len(found)
+            yield from found
+
+    def _notified(self: Any, timeout: float | None) -> Generator[Any, Any, list[Any]]:
+        self._check_connection_ok()
+        session = self.pgconn.session
+        try:
+            found = yield (
+                session.wait_for_notices() if timeout is None else session.notices()
+            )
+        except SQLError as error:
+            refuse_here(
+                f"notifies() without a timeout would wait for ever: {error.message}",
+                "LISTEN before it, with autocommit",
+            )
+        return [psycopg.Notify(one.channel, one.payload, one.sender) for one in found]
+
+    def add_notify_handler(self, callback: Any) -> NoReturn:
+        refuse_here("psycopg's notify handlers are not in the model", "notifies()")
+
     def pipeline(self) -> NoReturn:
         refuse_here("psycopg's pipeline mode is not in the model", "--db URL")
 
@@ -408,6 +441,22 @@ class _AsyncConnection(_Connection):
                     awaited = gen.send(result)
         except StopIteration as end:
             return end.value
+
+    async def notifies(  # type: ignore[override]  # it awaits
+        self: Any,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as psycopg names it
+        stop_after: int | None = None,
+    ) -> AsyncIterator[Any]:
+        count = 0
+        while stop_after is None or count < stop_after:
+            async with self.lock:
+                found = await self.wait(self._notified(timeout))
+            if not found:
+                return
+            count += len(found)
+            for one in found:
+                yield one
 
     async def close(self: Any) -> None:  # type: ignore[override]  # it awaits
         if self.closed:
