@@ -3,8 +3,9 @@
 For people who are not on Python. The text is what the stores send to PostgreSQL.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from wavecheck.coordinator.sql import (
@@ -16,11 +17,17 @@ from wavecheck.coordinator.sql import (
 from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.twin import clock_offset
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.worlds.sql_text import (
+    removal_sql,
+    statement_sql,
+    tables_sql,
+)
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.faults import FAULT_TASK_PREFIX
 from wavecheck.sim.operation import Kind
 from wavecheck.sim.trace import Step
 from wavecheck.sim.transactions import Blocked
+from wavecheck.sim.worlds import WorldBuilder
 
 _WORDS: Final = {"commit": "COMMIT", "roll_back": "ROLLBACK"}
 
@@ -76,29 +83,35 @@ def sql_script(evidence: Evidence) -> SQLScript:
         ReplayMismatch: the schedule is not what the model does.
     """
     schedule, world = evidence.schedule, evidence.world()
-    if not isinstance(world, PipelineWorld):
-        raise InvalidScenario(
-            f"scenario {schedule.scenario!r} has no tables in a database\n"
-            "next: export a schedule of import-job"
-        )
     if any(step.task.startswith(FAULT_TASK_PREFIX) for step in schedule.steps):
         raise InvalidScenario(
             "the schedule has faults, and no SQL makes a process die\n"
             "next: export one that was found without --faults"
         )
-    setup = tables_text() + rows_text(
-        world.store.jobs, world.store.waves, world.store.batches
-    )
     steps = evidence.replayed.steps
+    write: Callable[[Step], str]
+    if isinstance(world, PipelineWorld):
+        setup, teardown = tables_text(), removal_text()
+        store = world.store
+        setup += rows_text(store.jobs, store.waves, store.batches)
+        write = partial(sql_of, world.settings)
+    elif isinstance(world, WorldBuilder) and world.tables:
+        setup, teardown = tables_sql(world, steps), removal_sql(world)
+        write = partial(statement_sql, world)
+    else:
+        raise InvalidScenario(
+            f"scenario {schedule.scenario!r} has no tables in a database\n"
+            "next: export a schedule of import-job, or of a world with w.table(...)"
+        )
     return SQLScript(
         title=f"{schedule.coordinator} in {schedule.scenario}: {schedule.message}",
         setup=setup,
-        teardown=removal_text(),
-        steps=tuple(_steps(world, steps)),
+        teardown=teardown,
+        steps=tuple(_steps(write, steps)),
     )
 
 
-def _steps(world: PipelineWorld, steps: tuple[Step, ...]) -> Iterator[SQLStep]:
+def _steps(write: Callable[[Step], str], steps: tuple[Step, ...]) -> Iterator[SQLStep]:
     waiting: set[str] = set()
     for step in steps:
         is_blocked = type(step.result) is Blocked
@@ -107,7 +120,7 @@ def _steps(world: PipelineWorld, steps: tuple[Step, ...]) -> Iterator[SQLStep]:
             if not is_blocked:
                 waiting.discard(step.task)
             continue
-        sql = sql_of(world.settings, step)
+        sql = write(step)
         if not sql:
             continue
         if is_blocked:

@@ -492,6 +492,11 @@ class WorldBuilder(Judging):
     def properties(self, chosen: tuple[Property, ...]) -> None:
         self.judged = list(chosen)
 
+    @property
+    def tables(self) -> list[TableHandle]:
+        """The tables that were added, in order."""
+        return [one for one in self._handles if isinstance(one, TableHandle)]
+
     def statements(self) -> dict[str, Statement]:
         """Return every statement that the world offers, by name."""
         offered = {
