@@ -37,6 +37,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "runs:run",
         "Run one timed simulation.",
     ),
+    "diff": (
+        "diff:diff_command",
+        "Compare codes: what each fixes, breaks and costs. Status 1: one got worse.",
+    ),
     "compare": (
         "runs:compare",
         "Run several coordinators, same settings and seed, side by side.",

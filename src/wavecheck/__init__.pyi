@@ -141,6 +141,12 @@ from .scenarios.comparison import (
 from .scenarios.comparison import (
     run as run,
 )
+from .scenarios.difference import (
+    Difference as Difference,
+)
+from .scenarios.difference import (
+    diff as diff,
+)
 from .scenarios.effort import (
     Effort as Effort,
 )

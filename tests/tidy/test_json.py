@@ -12,6 +12,7 @@ PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
 EVIDENCE = ROOT / "scenarios" / "incident" / "data"
 FILES = f"--batches {EVIDENCE}/batches.csv --calls {EVIDENCE}/calls.csv"
 OF_DATA = {  # objects whose names are data: not theirs, but what they hold is described
+    *("statements",),
     *("settings", "batches", "violations", "missing", "faults", "fits", "columns"),
     *(
         "state",
@@ -29,6 +30,7 @@ COMMANDS = {
     " --strategy exhaustive",
     "`check --canary --json`": "check wd -c claiming --canary --executions 100",
     "`sweep --json`": "sweep wd -c claiming --budget 1s",
+    "`diff --json`": "diff wd -c progressive -c claiming --budget 20s",
     "`replay --json`": "replay {schedule} --db sqlite://",
     "`incident --json`": f"incident {FILES} -c stalling --executions 3",
     "`campaign --json`, `results --json`": "campaign import-job -c stalling"
@@ -43,6 +45,11 @@ CONTINUED = {  # whose fields a document has as well
     "`check --strategy exhaustive --json`": ["A run", "`check --json`"],
     "`check --canary --json`": ["A run", "`check --json`"],
     "`sweep --json`": ["`check --json`", "`check --strategy exhaustive --json`"],
+    "`diff --json`": [
+        "A run",
+        "`check --json`",
+        "`check --strategy exhaustive --json`",
+    ],
 }
 
 
