@@ -16,9 +16,9 @@ from wavecheck.scenarios.subject import Subject
 from wavecheck.scenarios.verdicts.approaches import EXHAUSTIVE
 from wavecheck.scenarios.verdicts.checking import beginning
 from wavecheck.scenarios.verdicts.result import CheckResult
-from wavecheck.sim.deadline import Deadline, OutOfTime
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.display import shown
-from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.errors import InvalidScenario, OutOfTime
 from wavecheck.sim.faults import FaultPlan
 from wavecheck.sim.search.explain import Explanation
 from wavecheck.sim.search.recorded import Entry, Script
