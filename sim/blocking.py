@@ -9,6 +9,7 @@ Knows greenlets and awaitables only.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -102,7 +103,8 @@ async def run_blocking(
     finally:
         if not running.dead:
             running.is_over = True
-            _enter(running.throw, GreenletExit)
+            with suppress(Exception):  # of a `finally` that a dead process never runs
+                _enter(running.throw, GreenletExit)
     return handed
 
 

@@ -24,6 +24,9 @@ from django.db.models import F  # noqa: E402 - likewise
 
 from wavecheck.scenarios.drivers import django as driver  # noqa: E402 - likewise
 from wavecheck.scenarios.drivers import psycopg3  # noqa: E402 - likewise
+from wavecheck.scenarios.drivers.postgresql import PostgreSQL  # noqa: E402 - likewise
+from wavecheck.scenarios.drivers.running import run_code  # noqa: E402 - likewise
+from wavecheck.sim.kernel import Kernel  # noqa: E402 - likewise
 
 
 class Job(models.Model):
@@ -105,3 +108,28 @@ def test_settings_for_another_database_are_refused():
 
     with pytest.raises(InvalidScenario, match=r"default database is django\.db"):
         driver.schema_of([Job], "sqlite")
+
+
+def test_creating_and_counting_on_the_model():
+    """ignore_conflicts, get_or_create, update_or_create and F(), as on a server."""
+    kernel, found = Kernel(timed=False), []
+    db = PostgreSQL(kernel, [Job])
+
+    def code():
+        Job.objects.bulk_create([Job(id=1), Job(id=2, state="a")])
+        Job.objects.bulk_create(
+            [Job(id=2, state="b"), Job(id=3)], ignore_conflicts=True
+        )
+        found.append(Job.objects.get_or_create(id=3, defaults={"state": "no"})[1])
+        found.append(Job.objects.get_or_create(id=4, defaults={"state": "yes"})[1])
+        found.append(Job.objects.update_or_create(id=1, defaults={"state": "up"})[1])
+        found.append(Job.objects.filter(id__gte=3).update(id=F("id") + 10))
+        locked = Job.objects.select_for_update(skip_locked=True, of=("self",))
+        with transaction.atomic():
+            found.append(locked.order_by("id").first().id)
+
+    kernel.spawn(run_code(code), "task")
+    kernel.run_to_quiescence()
+    assert found == [False, True, False, 2, 1]
+    rows = [(row.id, row.state) for row in db.database.rows("jobs")]
+    assert rows == [(1, "up"), (2, "a"), (13, "new"), (14, "yes")]
