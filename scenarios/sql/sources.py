@@ -7,6 +7,7 @@ the footprint of a statement is the rows that matter to it.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.sql.frame import Frame
@@ -432,20 +433,28 @@ class Sources:
         name = function_name(body)
         expressions = self._compiler.expressions
         given = [expressions.compile(one, scope) for one in body.get("args", [])]
-        rows, kind, column = self._compiler.row_functions(
-            name, given, body.get("location", -1)
-        )
         alias = fields.get("alias", {})
         alias_name = alias.get("aliasname", name)
-        columns = [(alias.get("aliasname", column) if column == name else column, kind)]
+        if name == "unnest" and len(given) > 1:
+            several, columns = unnested(given)
+        else:
+            rows, kind, column = self._compiler.row_functions(
+                name, given, body.get("location", -1)
+            )
+            column = alias_name if column == name else column
+            columns = [(column, kind)]
+
+            def several(frame: Frame) -> Iterable[tuple[Any, ...]]:
+                return [(value,) for value in rows(frame)]
+
         if fields.get("ordinality"):
             columns.append(("ordinality", "int8"))
         columns = _renamed(columns, strings(alias.get("colnames", [])))
         is_numbered = bool(fields.get("ordinality"))
 
         def run(frame: Frame) -> Iterable[Any]:
-            for number, value in enumerate(rows(frame), start=1):
-                yield (value, number) if is_numbered else (value,)
+            for number, row in enumerate(several(frame), start=1):
+                yield (*row, number) if is_numbered else row
 
         reads = frozenset().union(*(one.reads for one in given))
         source = Source(alias_name, self._compiler.place(), columns)
@@ -564,3 +573,18 @@ def array_rows(given: Expression) -> tuple[Callable[[Frame], Iterable[Any]], str
     if not element:
         raise SQLError("42883", "function unnest does not exist")
     return lambda frame: given.evaluate(frame) or (), element
+
+
+def unnested(
+    given: list[Expression],
+) -> tuple[Callable[[Frame], Iterable[tuple[Any, ...]]], list[tuple[str, str]]]:
+    """Return the items of several arrays side by side, and a column for each.
+
+    Where one array is shorter than another its items are NULL.
+    """
+    arrays = [array_rows(one) for one in given]
+
+    def rows(frame: Frame) -> Iterable[tuple[Any, ...]]:
+        return zip_longest(*[items(frame) for items, _ in arrays])
+
+    return rows, [("unnest", kind) for _, kind in arrays]

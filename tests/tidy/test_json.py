@@ -28,6 +28,7 @@ COMMANDS = {
     "`check --json`": "check wd -c progressive --executions 300",
     "`check --strategy exhaustive --json`": "check wd -c stalling"
     " --strategy exhaustive",
+    "`levels --json`": f"levels {ROOT}/examples/psycopg_worker/world.py -c fixed",
     "`check --canary --json`": "check wd -c claiming --canary --executions 100",
     "`sweep --json`": "sweep wd -c claiming --budget 1s",
     "`diff --json`": "diff wd -c progressive -c claiming --budget 20s",

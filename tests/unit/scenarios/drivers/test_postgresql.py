@@ -140,3 +140,11 @@ def test_a_driver_that_is_not_installed_is_named(kernel, monkeypatch):
         db.connect_psycopg2()
     with pytest.raises(InvalidScenario, match=r"pip install 'psycopg\[binary\]'"):
         db.connect()
+
+
+def test_several_arrays_side_by_side(kernel):
+    """unnest() of arrays of unequal length fills with NULL, as on a server."""
+    db = PostgreSQL(kernel, JOBS)
+    found = db.query("SELECT * FROM unnest(ARRAY[1, 2], ARRAY['a']) AS t(id, name)")
+    assert [one.name for one in found.columns] == ["id", "name"]
+    assert found.rows == ((1, "a"), (2, None))
