@@ -18,12 +18,13 @@ Objects that are kept must not be changed in place: another task may hold one of
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from wavecheck.sim.blame import call_text
+from wavecheck.sim.deadline import OutOfTime
 from wavecheck.sim.exhaustive.anatomy import Same
 from wavecheck.sim.exhaustive.copying import Thawing, changeable
 from wavecheck.sim.exhaustive.identity import Key
@@ -53,7 +54,7 @@ from wavecheck.sim.task import Task
 KEPT_MAX: Final = 200
 """So many different things may be kept, at most."""
 
-RUNS_MAX: Final = 20_000
+RUNS_MAX: Final = 3_000
 """Resumptions that are run again, and statements, at most."""
 
 _NUMBERS_MAX: Final = 3
@@ -63,11 +64,14 @@ class _Again(Exception):
     """Something was found that must be known from the start."""
 
 
-def show_harmless(learner: Learner) -> tuple[str, ...]:
+def show_harmless(
+    learner: Learner, stopped: Callable[[], str] = str
+) -> tuple[str, ...]:
     """Show that nothing that tasks keep beside the parts changes what they do.
 
     Args:
         learner: that has learned every step of its world.
+        stopped: asked between runs; returns why there is no time left, or nothing.
 
     Returns:
         A sentence for each place in which something is kept.
@@ -75,6 +79,7 @@ def show_harmless(learner: Learner) -> tuple[str, ...]:
     Raises:
         CannotLearn: something that is kept decides about what a task does, or it
             cannot be shown that it does not.
+        OutOfTime: there is no time left.
         SymmetryBroken: tasks must be told apart first.
     """
     places = learner.watch.places
@@ -92,7 +97,7 @@ def show_harmless(learner: Learner) -> tuple[str, ...]:
     widened: set[SlotName] = set()
     looked_at: set[SlotName] = set()
     while True:
-        trial = _Trial(learner, widened, looked_at)
+        trial = _Trial(learner, widened, looked_at, stopped)
         try:
             trial.run()
             return tuple(sentences(places, trial.kept, widened))
@@ -124,8 +129,13 @@ class _Trial:
     """One attempt, with the places that are known now."""
 
     def __init__(
-        self, learner: Learner, widened: set[SlotName], looked_at: set[SlotName]
+        self,
+        learner: Learner,
+        widened: set[SlotName],
+        looked_at: set[SlotName],
+        stopped: Callable[[], str],
     ) -> None:
+        self._stopped = stopped
         self._learner = learner
         self._watch = learner.watch
         self._executions = learner.executions
@@ -262,6 +272,8 @@ class _Trial:
 
     def _count_run(self) -> None:
         self._runs += 1
+        if self._stopped():
+            raise OutOfTime
         if self._runs > RUNS_MAX:
             raise refusal(
                 self._places[0],

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from wavecheck.sim.deadline import OutOfTime
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive.accompanying import Accompaniment, accompany
 from wavecheck.sim.exhaustive.checkpoint import has_checkpoint, resume, save
@@ -112,8 +113,7 @@ def _explored(
         try:
             stopped_by = search.run(progress)
             if not (stopped_by and search.stopped_by_time()):
-                search.rechecked = learner.recheck()
-                search.kept = show_harmless(learner)
+                stopped_by = _rechecked(search, stopped_by)
             return search, stopped_by
         except StateNeeded:
             learner.begin_again()
@@ -121,6 +121,21 @@ def _explored(
             continue  # with room for one task more
         except SymmetryBroken as broken:
             learner.break_symmetry(str(broken))
+
+
+def _rechecked(search: Search, stopped_by: str) -> str:
+    """Run what was learned again, and with whatever tasks keep.
+
+    Returns:
+        What ended the exploration, in words; no time, if it is up now.
+    """
+    search.rechecked = search.learner.recheck()
+    try:
+        search.kept = show_harmless(search.learner, search.stopped_by_time)
+    except OutOfTime:
+        search.learner.shared.forget()
+        return search.stopped_by_time()
+    return stopped_by
 
 
 def _kept(
@@ -159,8 +174,7 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
     """
     learner = search.learner
     if not search.rechecked and not (stopped_by and search.stopped_by_time()):
-        search.rechecked = learner.recheck()
-        search.kept = show_harmless(learner)
+        stopped_by = _rechecked(search, stopped_by)
     python_calls = learner.python_calls
     accompanied = Accompaniment() if stopped_by else accompany(search)
     return Exploration(
