@@ -22,6 +22,7 @@ import numpy as np
 
 from wavecheck.sim.blame import call_text
 from wavecheck.sim.errors import OutOfTime
+from wavecheck.sim.exhaustive.escapes import check_escapes
 from wavecheck.sim.exhaustive.explore import Search
 from wavecheck.sim.exhaustive.identity import is_fixed, is_surely_equal
 from wavecheck.sim.exhaustive.learning import Learner, Step
@@ -267,6 +268,7 @@ class _Walk:
             choices, is_cut = tuple(kernel.choices), kernel.is_stopped
         finally:
             kernel.on_step, kernel.rule = listener, before
+        check_escapes()
         self._learner.shared.forget()
         self._walk(is_cut=is_cut)
         return choices, self._steps_count

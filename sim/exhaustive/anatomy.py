@@ -400,10 +400,7 @@ def _exception(value: BaseException) -> Made:
 
 
 def _traceback(value: types.TracebackType) -> Made:
-    """Return the places that an error has come through.
-
-    Code that looks at the frames themselves is refused, see `audit`.
-    """
+    """Return the places that an error has come through."""
     content = []
     one: types.TracebackType | None = value
     while one is not None:

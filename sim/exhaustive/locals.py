@@ -23,6 +23,7 @@ from wavecheck.sim.errors import CoordinatorError, WavecheckError
 from wavecheck.sim.exhaustive.anatomy import IdentityMap
 from wavecheck.sim.exhaustive.crowd import Birth
 from wavecheck.sim.exhaustive.effects import Effects
+from wavecheck.sim.exhaustive.escapes import check_escapes
 from wavecheck.sim.exhaustive.frames import stands_of
 from wavecheck.sim.exhaustive.hidden import Watch
 from wavecheck.sim.exhaustive.identity import Key
@@ -115,6 +116,7 @@ class Executions:
         (keep or self.watch.put_back)()
         with watched(kernel):
             self._world.start()
+        check_escapes()
         if is_watched:
             self.watch.start(kernel.tasks)
         names = [task.name for task in kernel.tasks]
@@ -225,6 +227,7 @@ class Executions:
         finally:
             RUNNING.kernel = None
             self.recorder.is_active = False
+        check_escapes()
         after = len(kernel.tasks), len(kernel.journal), len(kernel.choices)
         is_touched = self.recorder.reads or self.recorder.whole_parts
         if after[0] == before[0] and (

@@ -14,6 +14,7 @@ from wavecheck.sim.exhaustive.accompanying import Accompaniment, accompany
 from wavecheck.sim.exhaustive.checkpoint import has_checkpoint, resume, save
 from wavecheck.sim.exhaustive.counterexample import counterexample
 from wavecheck.sim.exhaustive.crowd import CrowdGrew
+from wavecheck.sim.exhaustive.escapes import watching_escapes
 from wavecheck.sim.exhaustive.exploration import Exploration, Progress, PropertyResult
 from wavecheck.sim.exhaustive.explore import Limits, Search
 from wavecheck.sim.exhaustive.harmless import show_harmless
@@ -81,10 +82,11 @@ def searched(
         The search, for `conclude` and for what is asked of its graph, and what ended
         it, in words.
     """
-    if checkpoints:
-        return _kept(world, limits, directory, progress, reduces=reduces)
-    learner = Learner(world, reduces=reduces, allows_places=True)
-    return _explored(learner, limits, directory, progress)
+    with watching_escapes():
+        if checkpoints:
+            return _kept(world, limits, directory, progress, reduces=reduces)
+        learner = Learner(world, reduces=reduces, allows_places=True)
+        return _explored(learner, limits, directory, progress)
 
 
 def in_full(
@@ -174,9 +176,11 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
     """
     learner = search.learner
     if not search.rechecked and not (stopped_by and search.stopped_by_time()):
-        stopped_by = _rechecked(search, stopped_by)
+        with watching_escapes():
+            stopped_by = _rechecked(search, stopped_by)
     python_calls = learner.python_calls
-    accompanied = Accompaniment() if stopped_by else accompany(search)
+    with watching_escapes():
+        accompanied = Accompaniment() if stopped_by else accompany(search)
     return Exploration(
         is_complete=not stopped_by,
         stopped_by=stopped_by,
