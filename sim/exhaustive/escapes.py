@@ -15,6 +15,7 @@ import sys
 import threading  # noqa: TID251 - what is seen belongs to one thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final
 
 from wavecheck.sim.blame import calling_at
@@ -148,14 +149,14 @@ def _note(event: str, args: tuple[Any, ...]) -> None:
 
 def _is_allowed() -> bool:
     """Return whether an import, a log's handler, or the engine itself does it."""
-    frame = sys._getframe(2)
-    name = frame.f_globals.get("__name__") or ""
+    frame: FrameType | None = sys._getframe(2)
+    name = sys._getframe(2).f_globals.get("__name__") or ""
     if name.startswith(_ENGINE):
         return True
     while frame is not None:
         if frame.f_globals.get("__name__") in _ALLOWED:
             return True
-        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        frame = frame.f_back
     return False
 
 
