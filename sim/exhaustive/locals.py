@@ -186,8 +186,7 @@ class Executions:
         Args:
             task: whose.
             value: what its statement has returned.
-            error: what it has raised instead. It is raised here once for each history
-                that it is part of, and must not remember the others.
+            error: what it has raised instead, once for each history it is part of.
             context: what the error was raised from.
 
         Returns:

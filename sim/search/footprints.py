@@ -188,12 +188,26 @@ def footprints(
             places.component(part, key)
         kernel.is_stopped = kernel.is_stopped or len(steps) == steps_max
 
-    with _recording(kernel, recorder):
+    with _recording(kernel, recorder), _going_on_after_errors(kernel):
         listen(kernel, note)
         execute(world, rule, cuts=True, fair_after=fair_after)
         waiting = _waiting(kernel, recorder, places)
     cut = frozenset(task.name for task in kernel.tasks if task.was_cut)
     return Observed(tuple(steps), waiting, cut)
+
+
+@contextmanager
+def _going_on_after_errors(kernel: Kernel) -> Iterator[None]:
+    """Let a task that raises end alone: it may be what is to be explained."""
+
+    def watch(task: Task, error: BaseException) -> None:
+        """Take it for an end like any other."""
+
+    kernel.error_watchers.append(watch)
+    try:
+        yield
+    finally:
+        kernel.error_watchers.remove(watch)
 
 
 def _waiting(
