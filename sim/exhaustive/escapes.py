@@ -51,11 +51,10 @@ def watching_escapes() -> Iterator[None]:
         sys.addaudithook(_note)
         _INSTALLED.append(True)
     before, _ESCAPES.is_on = _ESCAPES.is_on, True
-    _ESCAPES.found = None
     try:
         yield
     finally:
-        _ESCAPES.is_on = before
+        _ESCAPES.is_on, _ESCAPES.found = before, None
 
 
 def check_escapes() -> None:

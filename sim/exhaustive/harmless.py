@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from wavecheck.sim.blame import call_text
-from wavecheck.sim.deadline import OutOfTime
+from wavecheck.sim.errors import OutOfTime
 from wavecheck.sim.exhaustive.anatomy import Same
 from wavecheck.sim.exhaustive.copying import Thawing, changeable
 from wavecheck.sim.exhaustive.identity import Key

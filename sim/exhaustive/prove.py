@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from wavecheck.sim.deadline import OutOfTime
-from wavecheck.sim.errors import InvalidScenario
+from wavecheck.sim.errors import InvalidScenario, OutOfTime
 from wavecheck.sim.exhaustive.accompanying import Accompaniment, accompany
 from wavecheck.sim.exhaustive.checkpoint import has_checkpoint, resume, save
 from wavecheck.sim.exhaustive.counterexample import counterexample
@@ -136,7 +135,7 @@ def _rechecked(search: Search, stopped_by: str) -> str:
         search.kept = show_harmless(search.learner, search.stopped_by_time)
     except OutOfTime:
         search.learner.shared.forget()
-        return search.stopped_by_time()
+        return search.stopped_by_time() or "the time limit"
     return stopped_by
 
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 import wavecheck as wc
-import wavecheck.reports.regressions  # noqa: F401  loaded once for all runs in this process
+import wavecheck.reports.regressions
 from wavecheck.reports.cli import run_command
 from wavecheck.reports.export import junit, sarif
 from wavecheck.reports.verdicts import hash_seeds
@@ -86,7 +86,7 @@ def test_the_plugin_fails_with_the_error_and_keeps_its_schedule(pytester):
 
 
 def test_a_proof_is_compared_under_another_hash_seed(tmp_path, monkeypatch, capsys):
-    """A rule that asks for the seed is refused after a proof, with the seed's number."""
+    """A rule that asks for the seed is refused after a proof, with the number."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hash_seeds, "PROOF_SECONDS_MIN", 0)
     (tmp_path / "asks.py").write_text(
