@@ -244,7 +244,7 @@ def checkpoints(draw, sound):
         if kind == 0 and len(files) > 1:
             path.unlink()
         elif kind == 1:
-            shutil.copy(draw.choice(files), path)
+            path.write_bytes(draw.choice(files).read_bytes())
         else:
             path.write_bytes(damaged_bytes(path.read_bytes(), draw))
     states = json.loads((sound / "proof.json").read_text())["states"]

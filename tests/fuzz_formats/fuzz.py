@@ -79,11 +79,13 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each kind")
     parser.add_argument("--only", type=int, help="this case, with its files kept")
+    parser.add_argument("--sound", type=Path, help="sound files, made there and kept")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="wavecheck-fuzz-sound-"))
+    made = tempfile.mkdtemp(prefix="wavecheck-fuzz-sound-")
+    folder = (options.sound or Path(made)).resolve()
     home = Path.cwd()
     try:
-        if options.kinds != ["planted"]:
+        if options.kinds != ["planted"] and not any(folder.iterdir()):
             sound_files(folder)
         found = []
         for kind in options.kinds or KINDS:
@@ -95,7 +97,7 @@ def main():
             found += fuzz(kind, numbers, deadline, folder)
     finally:
         os.chdir(home)
-        shutil.rmtree(folder)
+        shutil.rmtree(made)
     return int(bool(found))
 
 

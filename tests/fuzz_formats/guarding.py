@@ -23,6 +23,8 @@ SECONDS_MAX = 10.0
 WAITING_SECONDS_MAX = 90.0
 BYTES_MAX = 1 << 30
 OUR_FAULT = 4
+CASES_MAX = 500
+"""In one process: whatever Python keeps of each would come to the limit of memory."""
 
 
 class Case:
@@ -48,7 +50,7 @@ def findings_of(make, numbers, deadline):
     """
     todo, done = list(numbers), 0
     while todo and time.monotonic() < deadline:
-        finished, found, death = _batch(make, todo, deadline)
+        finished, found, death = _batch(make, todo[:CASES_MAX], deadline)
         yield from found
         done += finished
         todo = todo[finished:]

@@ -28,7 +28,7 @@ SCRIPT = "from wavecheck.reports.entry import main; main()"
 PATIENCE_SECONDS = 60.0
 COMMANDS = {
     "check": [
-        "check", "import-job", "-c", "stalling", "--budget", "4s", "--save", "s",
+        "check", "import-job", "-c", "stalling", "--budget", "2s", "--save", "s",
         "--json", "r.json", "--html", "p.html",
     ],
     "prove": [

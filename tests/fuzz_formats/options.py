@@ -18,8 +18,8 @@ COMMANDS = {
     "check": ["wd", "-c", "claiming", "--executions", "5"],
     "replay": ["s.json"],
     "explain": ["s.json"],
-    "incident": [*INPUTS, "--executions", "1", "--budget", "1s"],
-    "sweep": ["wd", "-c", "claiming", "--budget", "1s"],
+    "incident": [*INPUTS, "--executions", "1", "--budget", "0.2s"],
+    "sweep": ["wd", "-c", "claiming", "--budget", "0.2s"],
     "campaign": [*SMALL, "-c", "claiming", "--seeds", "2"],
     "results": ["runs.sqlite"],
     "merge": ["runs.sqlite", "--store", "m.sqlite"],
@@ -29,7 +29,7 @@ COMMANDS = {
     "export": ["s.json", "--format", "csv"],
     "alerts": [],
     "new": ["project"],
-    "zoo": ["zoo/good-job-832", "--executions", "5", "--budget", "2s"],
+    "zoo": ["zoo/good-job-832", "--executions", "5", "--budget", "0.5s"],
     "conform": ["--db", "sqlite://", "--schedules", "1"],
 }  # fmt: skip
 EXTREMES = (
@@ -107,9 +107,10 @@ def settings(draw, sound):
     known = fields(scenario.settings_type)
     for field in draw.sample(known, min(len(known), draw.choice((1, 1, 2)))):
         given += ["--set", f"{field.name}={draw.choice(EXTREMES)}"]
+    budget = ["--budget", draw.choice(("0.1s", "0.1s", "0.1s", "1s"))]
     commands = [
-        ["check", scenario.name, *given, "--budget", "1s"],
-        ["check", scenario.name, *given, "--budget", "1s", "--strategy", "exhaustive"],
+        ["check", scenario.name, *given, *budget],
+        ["prove", scenario.name, *given, *budget],
         ["check", scenario.name, *given, "--executions", "1"],
     ]
     if scenario.is_timed:
