@@ -28,6 +28,7 @@ from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.handles import row_type_of
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Part
+from wavecheck.sim.task import Task
 
 PATIENCE_SECONDS: Final = 30.0
 
@@ -119,6 +120,7 @@ class ServerDatabase:
         waiting: the statements that are held up.
         lines: the connections of the current execution, in order of their opening.
         isolation: level of its sessions, unless they say otherwise.
+        keys: the columns of each table's primary key.
         sequences: the values of its sequences, as text.
         versions: a digest of what was committed, after each end of a transaction in
             this execution; the first one is of the start.
@@ -143,6 +145,7 @@ class ServerDatabase:
             name: ServerTable(kernel, name, columns)
             for name, columns in self._start.tables.items()
         }
+        self.keys = self._start.keys
         self.sequences: tuple[str, ...] = ()
         self.versions: list[bytes] = []
         self.let_go_together = 0
@@ -160,6 +163,10 @@ class ServerDatabase:
     def forget_line(self, line: Line) -> None:
         """Let go of a connection that is closed."""
         self.lines.remove(line)
+
+    def tasks(self) -> list[Task]:
+        """Return the tasks of the current execution."""
+        return self._kernel.tasks
 
     # Steps --------------------------------------------------------------------------
 

@@ -24,10 +24,13 @@ from wavecheck.scenarios.server.states import KeyIsFiner, StateKeys
 from wavecheck.sim.errors import NondeterminismError
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.search.execution import StateIsKnown
+from wavecheck.sim.search.random_walk import RandomWalk
 from wavecheck.sim.search.session import Session
 from wavecheck.sim.task import Task
 
 NAME: Final = "exhaustive"
+ACCOMPANYING: Final = 20
+"""Executions beside a proof, in drawn orders and to their end."""
 
 
 @dataclass(slots=True)
@@ -36,11 +39,13 @@ class _Choice:
 
     Attributes:
         enabled: what could be chosen, for comparison when it is run again.
+        told: what all tasks had been told, likewise.
         left: what is still to be tried, the next one last.
         taken: what was chosen.
     """
 
     enabled: tuple[str, ...]
+    told: bytes
     left: list[int]
     taken: int = field(init=False)
 
@@ -85,6 +90,7 @@ class StatefulSearch:
         self._is_done = self._was_cut = False
         self._kernel: Kernel | None = None
         self._alike: dict[str, int] = {}
+        self._walk: RandomWalk | None = None
 
     @property
     def states_count(self) -> int:
@@ -111,9 +117,50 @@ class StatefulSearch:
                 self._was_cut |= kernel.is_fair or kernel.was_cut
                 self._is_done = not self._turn()
                 session.tell()
+            if self.proved() and self._cuts:
+                self._accompany(session)
         finally:
             kernel.on_step = None
             self.note = f"{self.states_count} states; {self._overlaps}"
+
+    def _accompany(self, session: Session) -> None:
+        """Run some orders to their end: each state on the way must have been seen.
+
+        Raises:
+            NondeterminismError: one was not, so something is kept that no key holds.
+        """
+        self._walk = RandomWalk(0)
+        for _ in range(ACCOMPANYING):
+            if session.is_over():
+                self._was_cut = True
+                return
+            self._depth = 0
+            self._path.clear()
+            self._keys.begin()
+            self._overlaps.begin()
+            self._walk.begin(session.kernel)
+            try:
+                session.execute(self, NAME, rechecks=False)
+            except KeyIsFiner:
+                raise self._unseen() from None
+
+    def _walked(self, enabled: list[Task]) -> int:
+        assert self._kernel is not None
+        assert self._walk is not None
+        if self._reduces:
+            for index, task in enumerate(enabled):
+                if _takes_in(task):
+                    return index
+        if self._keys.key(self._kernel.tasks) not in self._seen:
+            raise self._unseen()
+        return self._walk.pick(enabled)
+
+    def _unseen(self) -> NondeterminismError:
+        return NondeterminismError(
+            "all states were seen, and then an execution came to another one\n"
+            "likely: state that the code keeps beside the database (a module's global,"
+            " a class\nattribute, a closure), a clock, or a random value"
+        )
 
     def _note(self, *details: object) -> None:
         self._keys.note(*details)  # type: ignore[arg-type]  # a listener's
@@ -141,10 +188,12 @@ class StatefulSearch:
             StateIsKnown: this state was seen.
             NondeterminismError: the same path has led elsewhere.
         """
+        if self._walk is not None:
+            return self._walked(enabled)
         names = tuple([task.name for task in enabled])
         if self._depth < len(self._path):
             return self._follow(names)
-        return self._take(_Choice(names, self._options(enabled)))
+        return self._take(_Choice(names, self._keys.told(), self._options(enabled)))
 
     def choose(self, options_count: int) -> int:
         """Follow the path; after it, try the first option.
@@ -152,19 +201,23 @@ class StatefulSearch:
         Raises:
             NondeterminismError: the same path has led elsewhere.
         """
+        if self._walk is not None:
+            return self._walk.choose(options_count)
         names = tuple([str(one) for one in range(options_count)])
         if self._depth < len(self._path):
             return self._follow(names)
-        return self._take(_Choice(names, list(range(options_count))[::-1]))
+        left = list(range(options_count))[::-1]
+        return self._take(_Choice(names, self._keys.told(), left))
 
     def _follow(self, names: tuple[str, ...]) -> int:
         choice = self._path[self._depth]
-        if choice.enabled != names:
+        if (choice.enabled, choice.told) != (names, self._keys.told()):
             raise NondeterminismError(
                 f"nondeterminism at choice {self._depth + 1}: the same steps on the"
                 " server lead elsewhere\n"
                 f"  first run   {', '.join(choice.enabled)} could go on\n"
-                f"  second run  {', '.join(names)}\n"
+                f"  second run  {', '.join(names)}"
+                f"{' - and were told otherwise' * (choice.enabled == names)}\n"
                 "likely: a clock, a random value, or an order of rows that no ORDER BY"
                 " fixes"
             )

@@ -43,6 +43,13 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 GROUP BY c.oid, c.relname ORDER BY c.oid
 """
+_KEYS: Final = """
+SELECT c.relname, array_agg(a.attname ORDER BY a.attnum)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+     JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+WHERE n.nspname = 'public' AND i.indisprimary GROUP BY c.relname
+"""
 _SEQUENCES: Final = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind = 'S' ORDER BY c.oid
@@ -66,6 +73,7 @@ class Start:
         tables: their columns, by name.
         filled: of each table the columns that can be given.
         sequences: names.
+        keys: the columns of each table's primary key.
         ddl: of the schema.
         rows: that were given.
         isolation: level of the sessions.
@@ -76,6 +84,7 @@ class Start:
     tables: Mapping[str, tuple[str, ...]]
     filled: Mapping[str, tuple[str, ...]]
     sequences: tuple[str, ...]
+    keys: Mapping[str, tuple[str, ...]]
     ddl: str
     rows: Mapping[str, list[Mapping[str, Any]]]
     isolation: str
@@ -194,6 +203,7 @@ class WorldPlace:
             tables={name: tuple(columns) for name, columns, _ in tables},
             filled={name: tuple(filled) for name, _, filled in tables},
             sequences=sequences,
+            keys={name: tuple(key) for name, key in run(_KEYS).fetchall()},
             ddl=ddl,
             rows=rows,
             isolation=isolation,

@@ -14,13 +14,14 @@ docs/server.md.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
 from wavecheck.scenarios.server.database import ServerDatabase
 from wavecheck.scenarios.server.line import Line, Sent, Told
+from wavecheck.sim.errors import NondeterminismError
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.task import Task
 
@@ -37,6 +38,14 @@ _ORDERED: Final = re.compile(r"\border\s+by\b", re.IGNORECASE)
 _CHOOSES: Final = re.compile(r"\b(limit|fetch|array_agg|string_agg)\b", re.IGNORECASE)
 _REPEATABLE: Final = re.compile(r"repeatable\s+read|serializable", re.IGNORECASE)
 _SERIALIZABLE: Final = re.compile(r"serializable", re.IGNORECASE)
+_PASSES_OVER: Final = re.compile(r"\bskip\s+locked\b|\bpg_\w", re.IGNORECASE)
+_REMAINS: Final = re.compile(r"advisory|\btemp(orary)?\b|set_config", re.IGNORECASE)
+_LISTED: Final = re.compile(
+    r"\s*select\s+(?P<columns>[\w.\s\",*]+?)\s+from\s+\"?(?P<table>\w+)\"?"
+    r"(?:\s+(?:as\s+)?(?!where|order|limit|for)\w+)?\s+(?:where|order|limit|for)\b"
+    r"(?!.*\bselect\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _HARMLESS: Final = frozenset(
     {
         *("count", "min", "max", "sum", "avg", "coalesce", "nullif", "lower", "upper"),
@@ -54,6 +63,34 @@ def reads_only(text: str) -> bool:
     if not _READS.match(text) or _LOCKS.search(text):
         return False
     return all(one.lower() in _HARMLESS for one in _CALLED.findall(text))
+
+
+def may_pass_over(text: str) -> bool:
+    """Return whether what a statement does may depend on what others hold locked.
+
+    Others only wait for them, and find then what is committed.
+    """
+    if _PASSES_OVER.search(text):
+        return True
+    return not all(one.lower() in _HARMLESS for one in _CALLED.findall(text))
+
+
+def tells_rows(text: str, keys: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return whether the answer to a query says which rows of which table it locks.
+
+    Args:
+        text: of the query.
+        keys: the columns of each table's primary key.
+    """
+    found = _LISTED.match(text)
+    if found is None:
+        return False
+    names = [
+        one.strip().rpartition(".")[2].strip(' "')
+        for one in found["columns"].split(",")
+    ]
+    key = keys.get(found["table"], ())
+    return bool(key) and ("*" in names or all(one in names for one in key))
 
 
 def _hash(*parts: bytes) -> bytes:
@@ -92,6 +129,7 @@ class StateKeys:
         self._group = {name: n for n, names in enumerate(alike) for name in names}
         today: Any = database.query("SELECT current_date").rows[0][0]
         self._days = {str(today + timedelta(days=one)) for one in (-1, 0, 1)}
+        self._asked: dict[tuple[str, bytes], str] = {}
         self.begin()
 
     def begin(self) -> None:
@@ -100,6 +138,7 @@ class StateKeys:
         self._chains: dict[Line, bytes] = {}
         self._since: dict[Line, int] = {}
         self._opened: dict[Line, int] = {}
+        self._remains: set[Line] = set()
         self._cluster = _NOTHING
 
     # What happens -------------------------------------------------------------------
@@ -111,30 +150,65 @@ class StateKeys:
 
         Raises:
             KeyIsFiner: the step shows that the key is too coarse.
+            NondeterminismError: a task is no function of what it was told.
         """
         line = operation.owner
-        what = [operation.statement.name, *map(str, operation.args), str(result)]
-        step = self._timeless("\x00".join(what)).encode()
+        asked = self._timeless(
+            "\x00".join([operation.statement.name, *map(str, operation.args)])
+        )
+        self._compare(task, asked)
+        is_held = isinstance(result, Told) and result.waits_for
+        answer = "" if is_held else self._timeless(str(result))
+        step = f"{asked}\x00{answer}".encode()
+        if isinstance(line, Line):
+            self._refine(line.sent, result)
+            self._note_line(task, line)
         self._told[task.name] = _hash(self._told.get(task.name, _NOTHING), step)
-        if not isinstance(line, Line):
-            return
-        self._refine(line.sent, result)
+        if self.keeps_reads:
+            is_quiet = all(not one.is_busy and one.is_idle() for one in self._lines())
+            name = task.name.encode()
+            self._cluster = _NOTHING if is_quiet else _hash(self._cluster, name, step)
+
+    def _compare(self, task: Task, asked: str) -> None:
+        """Refuse a task that goes on otherwise though it was told the same.
+
+        Raises:
+            NondeterminismError: it says what it did, and what it does now.
+        """
+        told = task.name, self._told.get(task.name, _NOTHING)
+        before = self._asked.setdefault(told, asked)
+        if before != asked:
+            raise NondeterminismError(
+                f"{task.name} was told the same in two executions, and goes on"
+                " otherwise\n"
+                f"  once  {_shown(before)}\n"
+                f"  then  {_shown(asked)}\n"
+                "likely: a clock, a random value, or state that the code keeps beside"
+                " the database\n(a module's global, a class attribute, a closure)"
+            )
+
+    def _note_line(self, task: Task, line: Line) -> None:
         versions = self._database.versions
+        text = line.sent.text
+        if _REMAINS.search(text):
+            self._remains.add(line)
         if line.is_busy:
             self._since[line] = len(versions) - 1
-        elif line.is_idle():
+            self._opened.setdefault(line, len(versions) - 1)
+        elif line.is_idle() and line not in self._remains:
             for one in (self._chains, self._since, self._opened):
                 one.pop(line, None)
         else:
             self._opened.setdefault(line, len(versions) - 1)
             since = self._since.pop(line, len(versions) - 1)
-            if not reads_only(line.sent.text):
-                before = self._chains.get(line, _NOTHING)
-                self._chains[line] = _hash(before, *versions[since:])
-        if self.keeps_reads:
-            is_quiet = all(not one.is_busy and one.is_idle() for one in self._lines())
-            name = task.name.encode()
-            self._cluster = _NOTHING if is_quiet else _hash(self._cluster, name, step)
+            if reads_only(text):
+                return
+            before = self._chains.get(line, _NOTHING)
+            others: list[bytes] = []
+            if may_pass_over(text) and not tells_rows(text, self._database.keys):
+                tasks = self._database.tasks()
+                others = sorted(self.part_of(one) for one in tasks if one is not task)
+            self._chains[line] = _hash(before, *versions[since:], *others)
 
     def _lines(self) -> list[Line]:
         return self._database.lines
@@ -185,6 +259,10 @@ class StateKeys:
         parts.append(b"over" if task.is_finished else b"")
         return _hash(*parts)
 
+    def told(self) -> bytes:
+        """Return a digest of what all tasks were told."""
+        return _hash(*[name.encode() + one for name, one in self._told.items()])
+
     def key(self, tasks: Sequence[Task]) -> bytes:
         """Return the key of the state that all tasks are in."""
         alone: list[bytes] = []
@@ -200,3 +278,7 @@ class StateKeys:
             alone += sorted(exchanged[group])
         rows = self._database.rows_text(has_order=self.has_order)
         return _hash(self._timeless(rows).encode(), self._cluster, *alone)
+
+
+def _shown(asked: str) -> str:
+    return asked.replace("\x00", " ")
