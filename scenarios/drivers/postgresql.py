@@ -14,6 +14,7 @@ from wavecheck.scenarios.sql.database import Database
 from wavecheck.scenarios.sql.session import Session
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
+from wavecheck.sim.surroundings import refuse_here
 
 if TYPE_CHECKING:
     from wavecheck.scenarios.server.place_of_worlds import WorldPlace
@@ -106,6 +107,11 @@ class PostgreSQL(WorldDatabase):
 
     def session(self) -> Session:
         """Return a session; it is closed with the task that it is opened in."""
+        if self.on_server is not None:
+            refuse_here(
+                "this driver has no gate for a server yet",
+                "psycopg 3 or psycopg2 have one; without --db it runs in the model",
+            )
         assert isinstance(self.database, Database)
         level = level_in(self._kernel, self._isolation)
         opened = self.database.session(isolation=level)

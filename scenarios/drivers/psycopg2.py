@@ -22,6 +22,7 @@ from psycopg2 import errors
 
 from wavecheck.scenarios.drivers.ownership import Ownership
 from wavecheck.scenarios.drivers.reaching import Sessions, reached, replace
+from wavecheck.scenarios.server import psycopg2 as server
 from wavecheck.scenarios.sql.session import (
     Answer,
     Session,
@@ -587,6 +588,9 @@ def connection_to(
     database: Sessions, dsn: str = "", cursor_factory: Any = None
 ) -> Connection:
     """Return a connection to a database of a world."""
+    on_server = getattr(database, "on_server", None)
+    if on_server is not None:
+        return server.connection_to(on_server, cursor_factory)  # type: ignore[no-any-return]  # psycopg2's own
     return Connection(database.session(), dsn, cursor_factory)
 
 

@@ -242,8 +242,11 @@ class ServerDatabase:
 
     def _note(self, line: Line) -> None:
         """Read what is committed, if the step may have changed it."""
-        if line.is_idle() or self._start.sequences:
+        is_over = line.is_idle()
+        if self._start.sequences or (is_over and line.may_have_written):
             self.refresh()
+        if is_over:
+            line.may_have_written = False
 
     def refresh(self) -> None:
         """Read what is committed."""
@@ -277,6 +280,7 @@ class ServerDatabase:
         self.place.enter(self)
         self.place.reset(self._start)
         del self.versions[1:]
+        self.sequences = self._start.committed[1]
         self.let_go_together = 0
 
     # Questions ----------------------------------------------------------------------

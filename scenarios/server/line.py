@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from greenlet import getcurrent, greenlet
 
+from wavecheck.scenarios.server.texts import leaves_nothing, reads_only
 from wavecheck.sim.operation import Kind, Operation, Statement
 from wavecheck.sim.parts import Part
 
@@ -105,6 +106,8 @@ class Line:
         in_circle: it waits in a circle, so the server would make it or another of the
             circle the victim.
         is_victim: it is the one that was chosen.
+        may_have_written: its transaction has done more than read.
+        leaves_nothing: so far the session is as it was, between transactions.
     """
 
     def __init__(self, database: Performing, pid: int, fileno: int) -> None:
@@ -124,6 +127,8 @@ class Line:
         self._outcome: Any = None
         self._error: BaseException | None = None
         self.is_victim = False
+        self.may_have_written = False
+        self.leaves_nothing = True
 
     @property
     def is_busy(self) -> bool:
@@ -190,6 +195,9 @@ class Line:
             Exception: whatever `act` raises.
         """
         self.sent, self._act = sent, act
+        self.leaves_nothing &= leaves_nothing(sent.text)
+        is_end = sent.text in ("COMMIT", "ROLLBACK")
+        self.may_have_written |= not is_end and not reads_only(sent.text)
         told = await Operation[Told](_named(sent.text), self, (sent,))
         if told.waits_for:
             await Operation[Told](_GO_ON, self, ())

@@ -116,19 +116,23 @@ class OwnPlace:
         Raises:
             DatabaseUnusable: the server cannot be reached.
         """
+        address = self.address() if is_inside else self._address
         named: dict[str, Any] = {}
-        if is_inside:
-            named["application_name"] = self.name
-            if self._kind is DATABASE:
-                named["dbname"] = self.name
         if "connect_timeout" not in self._url.query:
             named["connect_timeout"] = CONNECT_SECONDS
         try:
             return psycopg.connect(
-                self._address, autocommit=True, prepare_threshold=1, **named
+                address, autocommit=True, prepare_threshold=1, **named
             )
         except psycopg.Error as error:
             raise as_unusable(error, self._url) from error
+
+    def address(self) -> str:
+        """Return where connections lead to, as libpq reads it."""
+        named = {"application_name": self.name}
+        if self._kind is DATABASE:
+            named["dbname"] = self.name
+        return make_conninfo(self._address, **named)
 
     def _make(self) -> None:
         run = self.keeping.execute

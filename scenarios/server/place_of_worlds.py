@@ -333,8 +333,25 @@ class WorldPlace:
         self._opened.append(made)
         return made
 
-    def give(self, connection: Any) -> None:
-        """Take a connection back, with nothing left of who had it."""
+    @property
+    def address(self) -> str:
+        """Where drivers that keep their own connections connect to."""
+        return self._place.address()
+
+    def wait_until_gone(self, pid: int) -> None:
+        """Wait until a session that was closed has ended on the server."""
+        gone = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+        with outside_of_tasks():
+            while self.control.execute(gone, [pid]).fetchone() != (0,):
+                pass
+
+    def give(self, connection: Any, *, leaves_nothing: bool = False) -> None:
+        """Take a connection back, with nothing left of who had it.
+
+        Args:
+            connection: that `take` gave.
+            leaves_nothing: between transactions it is as it was.
+        """
         if connection not in self._opened:
             return  # closed with all others
         line = connection.pgconn
@@ -343,7 +360,8 @@ class WorldPlace:
             return
         if line.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             line.exec_(b"ROLLBACK")
-        line.exec_(b"DISCARD ALL")
+        if not leaves_nothing:
+            line.exec_(b"DISCARD ALL")
         self._spare.append(connection)
         self._spare.sort(key=self._opened.index)
 
@@ -352,11 +370,13 @@ class WorldPlace:
         pid = connection.info.backend_pid
         connection.pgconn.finish()
         self._opened.remove(connection)
-        gone = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+        self.end(pid)
+
+    def end(self, pid: int) -> None:
+        """End a session that may wait for a lock."""
         with outside_of_tasks():
             terminate(self.control, [pid])
-            while self.control.execute(gone, [pid]).fetchone() != (0,):
-                pass
+        self.wait_until_gone(pid)
 
     def _close_all(self) -> None:
         for one in self._opened:

@@ -177,7 +177,8 @@ class _Connection:
         held, self.pgconn = self._held, _CLOSED
         database = self._line.database
         database.forget_line(self._line)
-        database.place.give(held)
+        is_plain = self._line.leaves_nothing and not self._prepared._names
+        database.place.give(held, leaves_nothing=is_plain)
 
 
 class _AsyncConnection(_Connection):

@@ -14,13 +14,14 @@ docs/server.md.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
 from wavecheck.scenarios.server.database import ServerDatabase
 from wavecheck.scenarios.server.line import Line, Sent, Told
+from wavecheck.scenarios.server.texts import may_pass_over, reads_only, tells_rows
 from wavecheck.sim.errors import NondeterminismError
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.task import Task
@@ -29,68 +30,11 @@ _NOTHING: Final = b""
 _MOMENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d(?::?\d\d)?)?"
 )
-_READS: Final = re.compile(r"\s*(select|show|values)\b", re.IGNORECASE)
-_LOCKS: Final = re.compile(
-    r"\bfor\s+(no\s+key\s+update|update|key\s+share|share)\b|\binto\b", re.I
-)
-_CALLED: Final = re.compile(r"([\w.]+)\s*\(")
 _ORDERED: Final = re.compile(r"\border\s+by\b", re.IGNORECASE)
 _CHOOSES: Final = re.compile(r"\b(limit|fetch|array_agg|string_agg)\b", re.IGNORECASE)
 _REPEATABLE: Final = re.compile(r"repeatable\s+read|serializable", re.IGNORECASE)
 _SERIALIZABLE: Final = re.compile(r"serializable", re.IGNORECASE)
-_PASSES_OVER: Final = re.compile(r"\bskip\s+locked\b|\bpg_\w", re.IGNORECASE)
 _REMAINS: Final = re.compile(r"advisory|\btemp(orary)?\b|set_config", re.IGNORECASE)
-_LISTED: Final = re.compile(
-    r"\s*select\s+(?P<columns>[\w.\s\",*]+?)\s+from\s+\"?(?P<table>\w+)\"?"
-    r"(?:\s+(?:as\s+)?(?!where|order|limit|for)\w+)?\s+(?:where|order|limit|for)\b"
-    r"(?!.*\bselect\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-_HARMLESS: Final = frozenset(
-    {
-        *("count", "min", "max", "sum", "avg", "coalesce", "nullif", "lower", "upper"),
-        *("length", "exists", "in", "any", "all", "not", "and", "or", "values", "as"),
-        *("now", "greatest", "least", "cast", "array", "over", "on", "from", "where"),
-        *("select", "abs", "round", "concat", "bool_and", "bool_or", "row", "using"),
-        *("having", "union", "join", "lateral", "varchar", "numeric", "char", "by"),
-    }
-)
-"""What may stand before a bracket in a query that does nothing but read."""
-
-
-def reads_only(text: str) -> bool:
-    """Return whether a statement only reads, and locks nothing."""
-    if not _READS.match(text) or _LOCKS.search(text):
-        return False
-    return all(one.lower() in _HARMLESS for one in _CALLED.findall(text))
-
-
-def may_pass_over(text: str) -> bool:
-    """Return whether what a statement does may depend on what others hold locked.
-
-    Others only wait for them, and find then what is committed.
-    """
-    if _PASSES_OVER.search(text):
-        return True
-    return not all(one.lower() in _HARMLESS for one in _CALLED.findall(text))
-
-
-def tells_rows(text: str, keys: Mapping[str, tuple[str, ...]]) -> bool:
-    """Return whether the answer to a query says which rows of which table it locks.
-
-    Args:
-        text: of the query.
-        keys: the columns of each table's primary key.
-    """
-    found = _LISTED.match(text)
-    if found is None:
-        return False
-    names = [
-        one.strip().rpartition(".")[2].strip(' "')
-        for one in found["columns"].split(",")
-    ]
-    key = keys.get(found["table"], ())
-    return bool(key) and ("*" in names or all(one in names for one in key))
 
 
 def _hash(*parts: bytes) -> bytes:

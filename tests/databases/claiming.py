@@ -81,3 +81,44 @@ def cross(w):
     for number in range(2):
         w.task(f"worker-{number}", w.code, db.connect())
     w.at_the_end("half done", "SELECT id FROM jobs WHERE claims <> 2")
+
+
+def several(connection):
+    """Send two statements as one text."""
+    connection.execute("SELECT 1; SELECT 2")
+
+
+def making(connection):
+    """Make a table."""
+    connection.execute("CREATE TABLE more (id int)")
+
+
+def copying(connection):
+    """Copy rows."""
+    connection.cursor().copy("COPY jobs TO STDOUT")
+
+
+_CALLS = []
+
+
+def counting(connection):
+    """Keep a counter beside the database."""
+    _CALLS.append(1)
+    connection.execute("UPDATE jobs SET claims = claims + %s", [len(_CALLS)])
+    connection.commit()
+
+
+@wc.world(
+    code={
+        "several": several,
+        "making": making,
+        "copying": copying,
+        "counting": counting,
+    }
+)
+def awkward(w):
+    """Code that no search on a server can take."""
+    db = w.postgresql(SCHEMA, rows={"jobs": [{"id": 0, "claims": 0}]})
+    for number in range(2):
+        w.task(f"worker-{number}", w.code, db.connect())
+    w.never("fewer than none", "SELECT id FROM jobs WHERE claims < 0")
