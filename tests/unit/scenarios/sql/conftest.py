@@ -9,6 +9,10 @@ from wavecheck.sim.exhaustive import explore
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.property import Judge, Moment, Property
 from wavecheck.sim.search.random_walk import RandomWalk
+from wavecheck.sim.search.recorded import RecordedChoices
+from wavecheck.sim.search.schedule import Schedule, recorded_steps, run_rule
+from wavecheck.sim.search.session import Budget, Session
+from wavecheck.sim.search.shrink import Shrinker
 
 
 @dataclass
@@ -103,3 +107,32 @@ def search():
         return violated
 
     return run
+
+
+@pytest.fixture
+def shrunk():
+    """Search a world's only property; return the shrunk schedule that violates it."""
+    return _shrunk
+
+
+def _shrunk(world):
+    """The shrunk schedule that violates the world's only property."""
+    (judged,) = world.properties
+    session = Session(
+        world, [judged], Budget(executions=2_000), lambda: 0.0, stops_at_first=True
+    )
+    session.search(RandomWalk(0))
+    found = session.found[judged.name]
+    choices = Shrinker(world, judged.name).shrink(found.choices).choices
+    ran = run_rule(world, RecordedChoices(choices), stops_at=judged.name)
+    return Schedule(
+        scenario="sql",
+        settings={},
+        coordinator="code",
+        faults={},
+        property_name=judged.name,
+        message="",
+        choices=ran.choices,
+        steps=recorded_steps(ran.steps),
+        digest=ran.digest,
+    )

@@ -3,6 +3,8 @@
 import pytest
 
 from wavecheck.scenarios.sql.session import SQLError
+from wavecheck.sim.search.causes import causes_of
+from wavecheck.sim.search.kinds import Kind
 
 
 async def expect(session, error, sqlstate, constraint=""):
@@ -253,6 +255,35 @@ def test_good_job_1113(sql_world, prove, reloads, is_wrong):
         {"twice": "SELECT id FROM performed GROUP BY id HAVING count(*) > 1"},
     )
     assert set(prove(world)[1]) == ({"twice"} if is_wrong else set())
+
+
+def test_the_cause_of_good_job_1113_is_a_snapshot(sql_world, shrunk):
+    """The statement began before the job was finished, and returns it all the same."""
+    code = work(reloads=False)
+    world = sql_world(
+        GOOD_JOB,
+        {"worker-0": (code,), "worker-1": (code,)},
+        {"good_jobs": [{"id": 1}]},
+        {"twice": "SELECT id FROM performed GROUP BY id HAVING count(*) > 1"},
+    )
+    main = causes_of(world, shrunk(world)).found[0]
+    assert main.kind is Kind.SNAPSHOT
+    assert main.first < main.second < main.acted
+
+
+def test_the_cause_of_kamu_1398_is_an_uncommitted_message(sql_world, shrunk):
+    """The poller sees nothing of the message with the lower number."""
+    world = sql_world(
+        KAMU,
+        {
+            "producer-0": (produce,),
+            "producer-1": (produce,),
+            "consumer": (consume, "id", 2),
+        },
+        {"consumptions": [{"consumer": "c", "tx_id": 0, "message_id": 0}]},
+        {"passed over": PASSED_OVER["id"]},
+    )
+    assert causes_of(world, shrunk(world)).found[0].kind is Kind.UNCOMMITTED
 
 
 # Small inputs: a statement is not atomic, and does nothing twice.
