@@ -156,6 +156,12 @@ def _run_world(
     trace: Path | None,
 ) -> tuple[WorldComparison, int]:
     """Run any other world, as `_run_pipeline` does a pipeline."""
+    if db is not None or replaces:
+        raise InvalidScenario(
+            f"--db leaves the rows of a pipeline, and {found.name!r} is none\n"
+            f"next: wavecheck check {found.name} --save DIR, then wavecheck replay FILE"
+            " --db URL"
+        )
     world = comparisons.timed_world(found, name, validated, timing)
     lines = StringIO() if trace is not None else None
     with showing_progress([name]) as progress:

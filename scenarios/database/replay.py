@@ -25,6 +25,8 @@ from wavecheck.scenarios.evidence import Evidence
 from wavecheck.scenarios.pipeline.facts import Finding, RowFacts
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.server.declared import DeclaredTwin
+from wavecheck.scenarios.server.twin import SessionTwin
 from wavecheck.scenarios.server.workspace import Workspace, version_of, workspace
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.event_loop import left
@@ -33,7 +35,9 @@ from wavecheck.sim.kernel import StepListener
 from wavecheck.sim.lockstep import Disagreement, Lockstep, WaitsForLock
 from wavecheck.sim.search.recorded import Entry, Script
 from wavecheck.sim.search.schedule import Replayed, Schedule, replay, run_rule
+from wavecheck.sim.trace import Step
 from wavecheck.sim.world import World
+from wavecheck.sim.worlds import WorldBuilder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,13 @@ def replay_on_database(
 
             return run_rule(world, script, note)
 
-    return follow(world, run, url, coordinator=coordinator or schedule.coordinator)
+    return follow(
+        world,
+        run,
+        url,
+        coordinator=coordinator or schedule.coordinator,
+        steps=() if isinstance(world, PipelineWorld) else evidence.replayed.steps,
+    )
 
 
 def follow(
@@ -123,6 +133,7 @@ def follow(
     url: str,
     *,
     coordinator: str,
+    steps: tuple[Step, ...] = (),
 ) -> DatabaseReplay:
     """Run an execution of the model with a database in lockstep.
 
@@ -131,12 +142,13 @@ def follow(
         run: executes it, and tells a listener each step.
         url: of the database.
         coordinator: name, for the result.
+        steps: of the execution, as far as they are known, for the types of columns.
 
     Raises:
         InvalidScenario: the database cannot be used, or the world has no tables there.
     """
     with _working_in(url) as (runner, place):
-        twin = PipelineTwin(_pipeline(world), place)
+        twin = _twin_of(world, place, steps)
         lockstep = Lockstep(world.kernel, twin, runner)
         runner.run(twin.open())
         try:
@@ -151,13 +163,15 @@ def follow(
             began = clock()
             replayed = run(listener)
             seconds = clock() - began
-            findings, sent_twice = runner.run(_judge(place, world))
+            findings, sent_twice = runner.run(_judge(place, world, twin, replayed))
             return DatabaseReplay(
                 server=runner.run(version_of(place.control)),
                 place=place.name,
                 coordinator=coordinator,
                 replayed=replayed,
-                statements_count=lockstep.statements_count,
+                statements_count=twin.sent_count
+                if isinstance(twin, DeclaredTwin)
+                else lockstep.statements_count,
                 connections_count=len(twin.sessions),
                 blocked=tuple(lockstep.blocked),
                 disagreement=lockstep.disagreement,
@@ -172,7 +186,7 @@ def follow(
             runner.run(twin.close())
 
 
-async def _connect(twin: PipelineTwin, world: World) -> None:
+async def _connect(twin: SessionTwin, world: World) -> None:
     """Give each task that will make statements a connection of its own."""
     for task in world.kernel.tasks:
         if not task.name.startswith(FAULT_TASK_PREFIX):
@@ -180,9 +194,22 @@ async def _connect(twin: PipelineTwin, world: World) -> None:
 
 
 async def _judge(
-    place: Workspace, world: World
+    place: Workspace, world: World, twin: SessionTwin, replayed: Replayed
 ) -> tuple[tuple[Finding, ...], tuple[tuple[str, int, int], ...]]:
     """Return what the rows in the database say, and which messages were doubled."""
+    if isinstance(twin, DeclaredTwin):
+        # Properties are Python that looks at the model's parts: what they say holds of
+        # the database where its rows are the model's.
+        other = await twin.disagrees()
+        undecided = f"table {other} has other rows than the model" if other else ""
+        return tuple(
+            Finding(
+                property_name=name,
+                violation=None if other else one.message,
+                undecided=undecided,
+            )
+            for name, one in replayed.violations.items()
+        ), ()
     control = place.control
     sends = await read_sends(control)
     facts = RowFacts(
@@ -201,11 +228,20 @@ async def _judge(
 
 
 def _pipeline(world: World) -> PipelineWorld:
+    assert isinstance(world, PipelineWorld)
+    return world
+
+
+def _twin_of(
+    world: World, place: Workspace, steps: tuple[Step, ...]
+) -> PipelineTwin | DeclaredTwin:
     if isinstance(world, PipelineWorld):
-        return world
+        return PipelineTwin(world, place)
+    if isinstance(world, WorldBuilder) and world.tables:
+        return DeclaredTwin(world, place, steps)
     raise InvalidScenario(
         "this scenario has no tables on a real database\n"
-        "  expected  import-job, or incident\n"
+        "  expected  import-job, incident, or a world with w.table(...)\n"
         "next: wavecheck check import-job --save DIR records schedules that have"
     )
 

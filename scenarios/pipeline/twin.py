@@ -14,7 +14,6 @@ from wavecheck.coordinator import (
     Batch,
     Deadlock,
     Delivery,
-    Isolation,
     Job,
     SerializationFailure,
     StatementFailed,
@@ -23,21 +22,19 @@ from wavecheck.coordinator import (
 from wavecheck.coordinator.sql import add_rows
 from wavecheck.scenarios.pipeline.world import PipelineWorld
 from wavecheck.scenarios.server import recording as put
-from wavecheck.scenarios.server.sessions import LockstepSession, open_session
-from wavecheck.scenarios.server.watching import circle_of
+from wavecheck.scenarios.server.sessions import LockstepSession
+from wavecheck.scenarios.server.twin import ENDS, SessionTwin
 from wavecheck.scenarios.server.workspace import Workspace
-from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.operation import Kind, Operation
 from wavecheck.sim.parts import Change
 from wavecheck.sim.transactions import Failed, Failure
 
 _NOTES: Final = ("sends", "covered", "in_flight")
 """Parts in which the model takes notes; the database has no such tables."""
-_ENDS: Final = ("begin", "commit", "roll_back")
 _MOMENTS: Final = ("created_at", "dispatched_at", "completed_at", "lease_until")
 
 
-class PipelineTwin:
+class PipelineTwin(SessionTwin):
     """A pipeline world's tables in a workspace.
 
     Args:
@@ -45,9 +42,6 @@ class PipelineTwin:
         place: empty tables.
         connects_each: a connection for each task, or one for all of them.
         epoch: ticks that the world's time zero has in the database.
-
-    Attributes:
-        sessions: the connections by name of their task.
     """
 
     def __init__(
@@ -58,16 +52,16 @@ class PipelineTwin:
         connects_each: bool = True,
         epoch: int = 0,
     ) -> None:
-        self._world = world
-        self._place = place
-        self._connects_each = connects_each
-        self._epoch = epoch
-        self._now = epoch
-        self.sessions: dict[str, LockstepSession] = {}
-        self._victims: dict[str, None] = {}
         store, settings = world.store, world.settings
-        self._stale_after = round(settings.stale_after_seconds * 1_000_000)
-        self._lease = round(settings.lease_seconds * 1_000_000)
+        super().__init__(
+            world.kernel,
+            place,
+            connects_each=connects_each,
+            stale_after=round(settings.stale_after_seconds * 1_000_000),
+            lease=round(settings.lease_seconds * 1_000_000),
+        )
+        self._world = world
+        self._epoch = self._now = epoch
         self._rows = (list(store.jobs), list(store.waves), list(store.batches))
 
     async def open(self) -> None:
@@ -79,50 +73,6 @@ class PipelineTwin:
             [_shifted(wave, self._epoch) for wave in waves],
             [_shifted(batch, self._epoch) for batch in batches],
         )
-
-    async def connect(self, task: str) -> LockstepSession:
-        """Return the connection of a task; a new one at its first call."""
-        key = task if self._connects_each else ""
-        session = self.sessions.get(key)
-        if session is None:
-            session = self.sessions[key] = await open_session(
-                self._place.engine,
-                clock=lambda: self._now,
-                stale_after=self._stale_after,
-                lease=self._lease,
-            )
-        return session
-
-    async def disconnect(self, task: str) -> None:
-        """End the connection of a task, as its death does."""
-        session = self.sessions.pop(task, None)
-        if session is not None:
-            await session.close()
-
-    async def close(self) -> None:
-        """End every connection."""
-        for task in list(self.sessions):
-            await self.disconnect(task)
-
-    async def blockers(self, task: str) -> tuple[str, ...]:
-        """Return for which tasks a task's statement is waiting."""
-        session = self.sessions.get(task if self._connects_each else "")
-        place = self._place.place
-        if session is None or place is None:  # still connecting; SQLite never waits
-            return ()
-        names = {one.backend: name for name, one in self.sessions.items()}
-        found = place.who_waits([session.backend])[session.backend]
-        return tuple(names.get(one, f"connection {one}") for one in found)
-
-    async def give_way(self, task: str) -> None:
-        """End a statement that waits in a circle: the model has made it the victim."""
-        place = self._place.place
-        assert place is not None
-        backend = self.sessions[task].backend
-        waits = place.who_waits([one.backend for one in self.sessions.values()])
-        if circle_of(waits, backend):
-            place.cancel(backend)
-            self._victims[task] = None
 
     async def perform(
         self,
@@ -146,7 +96,7 @@ class PipelineTwin:
                 name, result, stale_after=self._stale_after, lease=self._lease
             )
         try:
-            if name in _ENDS:
+            if name in ENDS:
                 return await self._end(session, name, operation, result)
             answer = await getattr(session.store, name)(*operation.args)
         except StatementFailed as failed:
@@ -155,31 +105,6 @@ class PipelineTwin:
                 return Failed(Failure.DEADLOCK)
             return Failed(_failure_of(failed))
         return _shifted(answer, -self._epoch)
-
-    async def _end(
-        self,
-        session: LockstepSession,
-        name: str,
-        operation: Operation[Any],
-        result: Any,
-    ) -> Any:
-        """Begin or end a transaction on a connection."""
-        if self._place.engine.dialect.name == "sqlite":
-            raise InvalidScenario(
-                "this execution has transactions that follow PostgreSQL's rules\n"
-                "next: --db postgresql://USER@HOST/DATABASE"
-            )
-        if name == "begin":
-            await session.begin(Isolation(str(operation.args[0])))
-            return result  # the slot is the model's own number
-        await (session.commit() if name == "commit" else session.roll_back())
-        return None
-
-    async def _bury(self) -> None:
-        """End the connections of tasks that a fault has killed."""
-        for task in self._world.kernel.tasks:
-            if task.is_finished:
-                await self.disconnect(task.name)
 
     async def _write(
         self, session: LockstepSession, part: str, key: Any, before: Any, after: Any

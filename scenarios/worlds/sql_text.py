@@ -21,7 +21,7 @@ _TYPES: Final = {
     str: "text",
 }
 _ENDS: Final = {"commit": "COMMIT", "roll_back": "ROLLBACK"}
-_SQLITE: Final = ("deferred", "immediate")
+SQLITE_LEVELS: Final = ("deferred", "immediate")
 
 
 def quoted(name: str) -> str:
@@ -107,22 +107,38 @@ def statement_sql(world: WorldBuilder, step: Step) -> str:
     Raises:
         InvalidScenario: a statement of the world's own that changes a table.
     """
-    if step.operation in _ENDS:
-        return _ENDS[step.operation]
-    if step.operation == "begin":
-        level = str(step.args[0]).upper()
-        is_sqlite = level.lower() in _SQLITE
+    changed = {one.part for one in step.changes}
+    return operation_sql(world, step.operation, step.args, changed)
+
+
+def operation_sql(
+    world: WorldBuilder, name: str, args: tuple[Any, ...], changed: set[str]
+) -> str:
+    """Return what an operation sends to a database; empty: nothing.
+
+    Args:
+        world: whose.
+        name: of the statement.
+        args: of it.
+        changed: the parts that it has changed.
+
+    Raises:
+        InvalidScenario: a statement of the world's own that changes a table.
+    """
+    if name in _ENDS:
+        return _ENDS[name]
+    if name == "begin":
+        level = str(args[0]).upper()
+        is_sqlite = level.lower() in SQLITE_LEVELS
         return f"BEGIN {level}" if is_sqlite else f"BEGIN ISOLATION LEVEL {level}"
-    part, _, verb = step.operation.rpartition(".")
+    part, _, verb = name.rpartition(".")
     for table in world.tables:
         if table.name == part and verb in _WRITERS:
-            return _WRITERS[verb](table, *step.args)
-    names = {table.name for table in world.tables}
-    touched = sorted({one.part for one in step.changes} & names)
+            return _WRITERS[verb](table, *args)
+    touched = sorted(changed & {table.name for table in world.tables})
     if touched:
         raise InvalidScenario(
-            f"step {step.number}, {step.operation}, changes {', '.join(touched)} by"
-            " Python of the world's own\n"
+            f"{name} changes {', '.join(touched)} by Python of the world's own\n"
             "  expected  declared statements, such as await"
             f" w.{touched[0]}.update(...)\n"
             "next: declare it, or leave SQL out"
