@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any, Final
 
 from wavecheck.scenarios.drivers.isolation import (
-    Isolation,
+    IsolationPlan,
     isolate,
     kind_of_task,
     may_lock,
@@ -32,7 +32,7 @@ LEVELS: Final = ("read committed", "repeatable read", "serializable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
+class LevelAnswers:
     """What was proved and refuted, by level.
 
     Attributes:
@@ -70,7 +70,7 @@ def levels_of(
     subject: Subject,
     effort: Effort,
     watch: Callable[[str], None] = lambda said: None,
-) -> Levels:
+) -> LevelAnswers:
     """Prove or refute a world at each level.
 
     Args:
@@ -94,8 +94,8 @@ def levels_of(
     results = {}
     for level in LEVELS:
         watch(level)
-        results[level] = ask(_with(subject, Isolation(level)), effort)
-    found = Levels(subject=subject, results=results)
+        results[level] = ask(_with(subject, IsolationPlan(level)), effort)
+    found = LevelAnswers(subject=subject, results=results)
     weakest = results[LEVELS[0]]
     if not weakest.has_violation():
         return found
@@ -105,19 +105,19 @@ def levels_of(
     if level and len(kinds) > 1:
         stricter = _fewest(
             kinds,
-            lambda some: Isolation(LEVELS[0], dict.fromkeys(some, level)),
+            lambda some: IsolationPlan(LEVELS[0], dict.fromkeys(some, level)),
             partial(_proves, subject, effort, watch),
         )
     queries = sorted({one for s in weakest.schedules.values() for one in _queries(s)})
     locks = _fewest(
         queries,
-        lambda some: Isolation(LEVELS[0], locks=frozenset(some)),
+        lambda some: IsolationPlan(LEVELS[0], locks=frozenset(some)),
         partial(_proves, subject, effort, watch),
     )
     return replace(found, stricter=stricter, stricter_level=level, locks=locks)
 
 
-def _with(subject: Subject, isolation: Isolation) -> Subject:
+def _with(subject: Subject, isolation: IsolationPlan) -> Subject:
     build = subject.scenario.build
 
     def isolated(kernel: Kernel, code: Any, settings: Any) -> World:
@@ -139,7 +139,9 @@ def _is_proved(result: CheckResult) -> bool:
     return all(one.outcome is Outcome.PROVED for one in result.verdicts)
 
 
-def _proves(subject: Subject, effort: Effort, watch: Any, isolation: Isolation) -> bool:
+def _proves(
+    subject: Subject, effort: Effort, watch: Any, isolation: IsolationPlan
+) -> bool:
     watch("what would do")
     effort = replace(effort, stops_at_first=True)
     return _is_proved(ask(_with(subject, isolation), effort))
@@ -147,8 +149,8 @@ def _proves(subject: Subject, effort: Effort, watch: Any, isolation: Isolation) 
 
 def _fewest(
     items: Iterable[str],
-    isolation: Callable[[tuple[str, ...]], Isolation],
-    proves: Callable[[Isolation], bool],
+    isolation: Callable[[tuple[str, ...]], IsolationPlan],
+    proves: Callable[[IsolationPlan], bool],
 ) -> tuple[str, ...] | None:
     """Return the first of the smallest sets that prove everything; None: none does."""
     known = tuple(items)

@@ -20,7 +20,7 @@ from wavecheck.reports.commands.options import (
 from wavecheck.reports.console import make_console
 from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
 from wavecheck.scenarios.effort import Effort
-from wavecheck.scenarios.levels import LEVELS, Levels, levels_of
+from wavecheck.scenarios.levels import LEVELS, LevelAnswers, levels_of
 from wavecheck.sim.search.schedule import Schedule
 
 _SHOWN_MAX: Final = 110
@@ -57,11 +57,11 @@ def levels_command(
     return int(all(_fails(one, level) for one in found for level in LEVELS))
 
 
-def _fails(levels: Levels, level: str) -> bool:
+def _fails(levels: LevelAnswers, level: str) -> bool:
     return levels.results[level].has_violation()
 
 
-def levels_table(levels: Levels) -> Table:
+def levels_table(levels: LevelAnswers) -> Table:
     """Return one row for each property, one column for each level."""
     subject = levels.subject
     title = f"{subject.coordinator} in {subject.scenario.name}"
@@ -85,7 +85,7 @@ def levels_table(levels: Levels) -> Table:
     return table
 
 
-def _advice(levels: Levels) -> list[str]:
+def _advice(levels: LevelAnswers) -> list[str]:
     """Return in words what would do."""
     proved = [
         one
@@ -112,7 +112,7 @@ def _short(text: str) -> str:
     return line if len(line) <= _SHOWN_MAX else f"{line[:_SHOWN_MAX]}..."
 
 
-def _schedules(levels: Levels) -> list[str]:
+def _schedules(levels: LevelAnswers) -> list[str]:
     lines = []
     for level in LEVELS:
         for name, schedule in levels.results[level].schedules.items():
@@ -131,7 +131,7 @@ def _steps(schedule: Schedule) -> list[str]:
     return shown
 
 
-def levels_data(levels: Levels) -> dict[str, Any]:
+def levels_data(levels: LevelAnswers) -> dict[str, Any]:
     """Return the answers as plain data, see docs/json.md."""
     cells = []
     for name in levels.properties():

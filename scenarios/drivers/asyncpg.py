@@ -33,7 +33,7 @@ _DATABASE: Final = "--db URL runs it on PostgreSQL itself"
 _COUNTED: Final = ("SELECT", "UPDATE", "DELETE", "MERGE")
 
 
-class Record(tuple[Any, ...]):
+class RecordRow(tuple[Any, ...]):
     """A row: by number and in order like a tuple, by name like a mapping.
 
     Attributes:
@@ -72,8 +72,8 @@ class Record(tuple[Any, ...]):
         return zip(self.names, self, strict=True)
 
 
-def _record(names: tuple[str, ...], values: tuple[Any, ...]) -> Record:
-    made = Record(values)
+def _record(names: tuple[str, ...], values: tuple[Any, ...]) -> RecordRow:
+    made = RecordRow(values)
     made.names = names
     return made
 
@@ -146,7 +146,7 @@ class WorldConnection(_ConnectionProxy):  # type: ignore[misc]  # an instance, t
         finally:
             protocol.is_busy = False
 
-    def records(self, answer: Answer, limit: int = 0) -> list[Record]:
+    def records(self, answer: Answer, limit: int = 0) -> list[RecordRow]:
         """Return the rows of an answer, at most so many; 0: all."""
         names = tuple([one.name for one in answer.columns])
         kinds = [self._codecs.get(one.type_name) for one in answer.columns]
@@ -171,7 +171,7 @@ class WorldConnection(_ConnectionProxy):  # type: ignore[misc]  # an instance, t
 
     async def _execute(
         self, query: str, args: Any, limit: int, timeout: Any, **_: Any
-    ) -> list[Record]:
+    ) -> list[RecordRow]:
         return self.records(await self.answer(query, args), limit)
 
     async def _executemany(self, query: str, args: Any, timeout: Any) -> None:
@@ -208,10 +208,10 @@ class WorldConnection(_ConnectionProxy):  # type: ignore[misc]  # an instance, t
         self._protocol.is_open = False
         session.cut_off()
 
-    def cursor(self, query: str, *args: Any, **_: Any) -> AsyncIterator[Record]:
+    def cursor(self, query: str, *args: Any, **_: Any) -> AsyncIterator[RecordRow]:
         """Return the rows one after the other, all of which are read at once."""
 
-        async def rows() -> AsyncIterator[Record]:
+        async def rows() -> AsyncIterator[RecordRow]:
             for row in await self.fetch(query, *args):
                 yield row
 
@@ -230,7 +230,7 @@ class Prepared:
         self._query = query
         self._answer: Answer | None = None
 
-    async def fetch(self, *args: Any, timeout: float | None = None) -> list[Record]:
+    async def fetch(self, *args: Any, timeout: float | None = None) -> list[RecordRow]:
         """Perform the statement; return its rows."""
         self._answer = await self._connection.answer(self._query, args)
         return self._connection.records(self._answer)

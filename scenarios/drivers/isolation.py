@@ -29,7 +29,7 @@ _AGGREGATES: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Isolation:
+class IsolationPlan:
     """What levels and locks the transactions of a world have.
 
     Attributes:
@@ -48,7 +48,7 @@ def kind_of_task(name: str) -> str:
     return _NUMBER.sub("", name) or name
 
 
-def isolate(kernel: Kernel, isolation: Isolation) -> None:
+def isolate(kernel: Kernel, isolation: IsolationPlan) -> None:
     """Let the databases of a kernel's world have other levels and locks."""
     kernel.services[_SERVICE] = isolation
 
@@ -60,7 +60,7 @@ def level_in(kernel: Kernel, usual: str) -> str:
         kernel: of the world.
         usual: what the world says.
     """
-    told: Isolation | None = kernel.services.get(_SERVICE)
+    told: IsolationPlan | None = kernel.services.get(_SERVICE)
     if told is None:
         return usual
     running = RUNNING.kernel
@@ -70,7 +70,7 @@ def level_in(kernel: Kernel, usual: str) -> str:
 
 def with_locks(kernel: Kernel, session: Any) -> Any:
     """Return a session some queries of which lock, if it is asked for."""
-    told: Isolation | None = kernel.services.get(_SERVICE)
+    told: IsolationPlan | None = kernel.services.get(_SERVICE)
     return Locking(session, told.locks) if told and told.locks else session
 
 
