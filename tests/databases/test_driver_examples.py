@@ -38,6 +38,7 @@ def test_the_first_code_is_faulty_and_the_fixed_one_is_not(world, broken):
     "world",
     [
         "psycopg_worker/world.py:mailer",
+        "psycopg2_worker/world.py:jobs",
         "sqlalchemy_orders/world.py:dispatching",
         "sqlalchemy_orders/world.py:delivering",
         "asyncio_service/world.py:paying",
