@@ -235,6 +235,9 @@ def run_command(arguments: list[str]) -> int:
             if table:
                 _tell(f"note: [tool.wavecheck] in {path} adds options to yours")
             return EXIT_BAD_INPUT
+        if isinstance(error, OSError) and error.filename is not None:
+            _tell(f"error: {error.filename}: {error.strerror}")  # a name, a permission
+            return EXIT_BAD_INPUT
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next

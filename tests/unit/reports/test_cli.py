@@ -283,3 +283,26 @@ def test_a_closed_pipe_is_no_violation(cli, monkeypatch, error):
         sys.stdout, sys.stderr = stdout, stderr
     assert status == 2
     assert errors == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("new", "NAME"),
+        ("export", "NAME", "--format", "csv"),
+        ("check", "wd", "-c", "NAME.py:Rule"),
+        ("results", "NAME"),
+        ("campaign", "import-job", "-c", "claiming", "--seeds", "1", "--store", "NAME"),
+        ("replay", "NAME"),
+        ("conform", "--db", "sqlite://", "--schedules", "1", "--keep", "NAME"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_name_that_is_too_long_is_bad_input(cli, files, command):
+    """Wherever a file is named: its name and the reason, and nothing is written."""
+    long = "n" * 300
+    status, output, errors = cli(*(one.replace("NAME", long) for one in command))
+    assert (status, output) == (2, "")
+    assert errors.startswith("error: ")
+    assert "File name too long" in errors
+    assert files() == []
