@@ -113,6 +113,29 @@ def test_a_deadlock_may_have_either_victim(postgres_url):
 
 
 @pytest.mark.parametrize(
+    ("world", "level", "is_violated"),
+    [
+        ("counter", "read committed", True),
+        ("counter", "repeatable read", False),
+        ("counter", "serializable", False),
+        ("duty", "read committed", True),
+        ("duty", "repeatable read", True),
+        ("duty", "serializable", False),
+    ],
+)
+def test_each_level_prevents_what_it_is_documented_to(
+    postgres_url, world, level, is_violated
+):
+    """Lost update and write skew, on the server and in the model, at three levels."""
+    named = f"{WORLDS.with_name('anomalies.py')}:{world}"
+    settings = {"isolation": level}
+    session, search = explored(postgres_url, named, None, settings)
+    assert (bool(session.found), search.proved()) == (is_violated, not is_violated)
+    model = check(named, settings=settings, executions=200)
+    assert model.has_violation() is is_violated
+
+
+@pytest.mark.parametrize(
     ("code", "refused"),
     [
         ("several", "several statements in one text"),
