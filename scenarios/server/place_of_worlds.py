@@ -120,6 +120,7 @@ class WorldPlace:
             self._pin()
             self.control = self._place.connect()
             self.control.prepare_threshold = None
+            self.control.execute("SET lock_timeout TO '20s'")  # never wait for ever
         except BaseException:
             self._place.close()
             raise
@@ -265,7 +266,7 @@ class WorldPlace:
 
     def enter(self, user: Any) -> None:
         """Let a world run here; the one before it ends where it stands."""
-        if self._user not in (None, user):
+        if self._user is not None:
             self._user.leave()
         self._user = user
 

@@ -7,6 +7,7 @@ coroutine libraries. Each connection is opened for its task and really closed.
 
 import select
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final, NoReturn
 
@@ -91,9 +92,10 @@ class _Gated:
         if line is None:
             return
         self._line = None
-        super().close()  # type: ignore[misc]  # of the class beside
         line.database.forget_line(line)
         line.database.place.end(line.pid)
+        with suppress(psycopg2.Error):  # in the middle of a statement it may refuse
+            super().close()  # type: ignore[misc]  # of the class beside
 
 
 class _GatedCursor:
