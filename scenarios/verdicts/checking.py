@@ -36,6 +36,9 @@ SHRINKING: Final = 0.5
 """The share of what is left then that may be spent on making it small."""
 
 _RESIZE_EXECUTIONS: Final = 400
+_SERVER_SECONDS: Final = 20.0
+"""Of making one counterexample small on a server, where nothing else ends it."""
+
 _SAMPLES: Final = 8
 _SAMPLE_STEPS_MAX: Final = 20_000
 """After so many recorded steps there are samples enough."""
@@ -157,6 +160,8 @@ def smallest(
 
     What is smallest when the deadline comes is the result.
     """
+    if subject.server is not None and deadline is NO_DEADLINE:
+        deadline = Deadline(_SERVER_SECONDS, time.monotonic)
     subject = subject.resized(found.sizes)
     choices: Sequence[int] = found.choices
     if not shrinks or deadline.is_over():
