@@ -160,7 +160,7 @@ def smallest(
 
     What is smallest when the deadline comes is the result.
     """
-    if subject.server is not None and deadline is NO_DEADLINE:
+    if subject.server is not None and deadline.seconds_left() == math.inf:
         deadline = Deadline(_SERVER_SECONDS, time.monotonic)
     subject = subject.resized(found.sizes)
     choices: Sequence[int] = found.choices
