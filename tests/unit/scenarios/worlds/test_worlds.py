@@ -193,3 +193,40 @@ def test_a_budget_that_ends_while_the_graph_is_asked_proves_nothing(monkeypatch,
     monkeypatch.setattr(proving, "graph_of", end)
     result = wc.prove(small, "guarded", seconds=60)
     assert set(outcomes(result).values()) == {Outcome.NOT_FOUND}
+
+
+def test_an_installed_package_registers_a_world(small, tmp_path, monkeypatch):
+    """By an entry point; what it finds is replayed by the same name."""
+    folder = tmp_path / "installed"
+    about = folder / "shop_worlds-1.dist-info"
+    about.mkdir(parents=True)
+    (folder / "shop_worlds.py").write_text(SMALL)
+    (about / "METADATA").write_text("Name: shop-worlds\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(
+        "[wavecheck.worlds]\nshop/jobs = shop_worlds:jobs\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    found = wc.check("shop/jobs", "plain", executions=100)
+    schedule = found.schedules["a job is done once"]
+    assert schedule.scenario == "shop/jobs"
+    assert wc.replay(schedule).violations
+
+
+def test_tasks_that_differ_are_not_believed_to_be_alike(tmp_path, monkeypatch):
+    """They are explored in every order, and the result says why; alike ones are not."""
+    monkeypatch.chdir(tmp_path)
+    alike = SMALL.replace(
+        "    w.once(", '    w.alike("worker-0", "worker-1")\n    w.once(', 1
+    )
+    Path("alike.py").write_text(alike)
+    merged = wc.prove("alike.py", "guarded").explored.exploration
+    assert merged.merged == (("worker-0", "worker-1"),)
+    Path("differ.py").write_text(
+        alike.replace("w.code, w)", "w.code, w, n)").replace(
+            "(w):\n    for job",
+            "(w, n):\n    if n == 1:\n        await w.work('one')\n    for job",
+        )
+    )
+    differ = wc.prove("differ.py", "guarded").explored.exploration
+    assert differ.merged == ()
+    assert differ.not_merged
