@@ -159,10 +159,11 @@ class Writer:
         while True:
             values = None if assign is None else assigned_row(row, assign, frame)
             strength = Strength.UPDATE
-            if values is not None and not self.constraints.is_key_changed(
-                row, tuple(values)
-            ):
-                strength = Strength.NO_KEY_UPDATE
+            if values is not None:
+                # PostgreSQL looks at NOT NULL and CHECK before it waits for the row.
+                self.constraints.check(frame, frame.around.make_row(self.table, values))
+                if not self.constraints.is_key_changed(row, tuple(values)):
+                    strength = Strength.NO_KEY_UPDATE
             got = frame.step.lock(part, key, strength, Policy.WAIT)
             if not got.is_newer or got.row == row:
                 break
