@@ -26,6 +26,8 @@ from wavecheck.sim.trace import Step
 _LANE_RATIO: Final = 2
 """Width of a lane, where the changes have one more than there are lanes."""
 _WIDTH: Final = 150
+_CHANGES_MAX: Final = 12
+"""More changes than this in one row are counted, and not told."""
 _LANES_MAX: Final = 6
 """With more tasks than this each row names its task."""
 
@@ -148,7 +150,7 @@ def _rows(explanation: Explanation, *, is_full: bool) -> list[_Row]:
                 ", ".join(one.tasks),
                 _told(one, wording),
                 wording.changes(one.changes)
-                if len(one.tasks) == 1
+                if len(one.tasks) == 1 and len(one.changes) <= _CHANGES_MAX
                 else wording.amounts(one.changes),
                 "" if is_run else marks.get(first.number, ""),
             )
