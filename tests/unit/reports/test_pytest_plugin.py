@@ -82,7 +82,7 @@ def test_a_rule_that_holds_passes_and_keeps_nothing(suite, pytester, write):
 
 @pytest.mark.parametrize("write", [call, marked])
 def test_a_violation_fails_with_the_explanation_and_the_command(suite, pytester, write):
-    """Verdict, table, stale read, point of no return, the line that reproduces it."""
+    """Verdict, table, cause, point of no return, the line that reproduces it."""
     result = suite(write("Stalls", options=ONE))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -92,7 +92,7 @@ def test_a_violation_fails_with_the_explanation_and_the_command(suite, pytester,
             "*no_stranded_batch*VIOLATED*pending for ever*9 steps once shrunk*",
             "*step*listener-*what changed*",
             "*VIOLATED*",
-            "*Stale read: at step 8*",
+            "*Nobody calls again: at step 8*",
             "*Point of no return: step 8*",
             f"*reproduce: wavecheck replay {STORED}",
         ]
@@ -119,7 +119,7 @@ def test_a_kept_schedule_that_still_violates_fails_at_once(suite):
         [
             f"E*kept schedule {STORED}: it still violates its property:"
             " no_stranded_batch",
-            "*Stale read: *",
+            "*Nobody calls again: *",
             f"*reproduce: wavecheck replay {STORED}",
         ]
     )
