@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -48,14 +48,17 @@ def bytes_of(text: str) -> int:
     number, unit = text[:-2], text[-2:].upper()
     try:
         size = round(float(number) * units[unit])
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, OverflowError):
         size = 0
-    if size <= 0:
+    if not 0 < size <= MEMORY_MAX:
         raise InvalidScenario(
             f"--memory {text!r}: expected a size such as 512MB or 4GB"
         )
     return size
 
+
+MEMORY_MAX: Final = 1 << 50
+"""Bytes; more is no limit that a system could be told."""
 
 _READERS: dict[str, Callable[[str], Any]] = {"TIME": seconds_of, "SIZE": bytes_of}
 _DEFAULTS = {"memory_bytes": "8GB"}  # as a text: what the reader makes the default of

@@ -108,3 +108,11 @@ def test_running_out_of_memory_is_no_verdict_about_the_code(cli, tmp_path):
         status, output, errors = cli(verb, "hungry.py", "--budget", "5s")
         assert (status, output) == (2, ""), errors
         assert "memory" in errors
+
+
+@pytest.mark.parametrize("size", ["1e400GB", "1e300GB", "nanGB", "-1GB", "0MB", "4"])
+def test_a_memory_limit_that_is_none_is_bad_input(cli, size):
+    """Whatever cannot be a size, and what no system could be told."""
+    status, output, errors = cli("list", "scenarios", "--memory", size)
+    assert (status, output) == (2, "")
+    assert "expected a size such as 512MB or 4GB" in errors
