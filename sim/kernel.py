@@ -270,11 +270,11 @@ class Kernel(simpy.Environment):
             StepLimitReached: it took too many steps.
         """
         try:
-            with watched(self):
-                self._run()
-                while self.adopted is not None:
-                    self._begin_process()
-                    self._run()
+            if WATCHDOG.kernel is self:
+                self._run_on()
+            else:
+                with watched(self):
+                    self._run_on()
         except StopSimulation:  # SimPy's `run(until=...)`: it may go on later
             raise
         except BaseException:
@@ -290,6 +290,12 @@ class Kernel(simpy.Environment):
                 event_loop.close(task.coroutine)
                 task.end()
 
+    def _run_on(self) -> None:
+        self._run()
+        while self.adopted is not None:
+            self._begin_process()
+            self._run()
+
     def _run(self) -> None:
         """Take steps until nothing is enabled, or until `is_stopped`.
 
@@ -301,6 +307,7 @@ class Kernel(simpy.Environment):
         pops_front = is_timed and not self._has_rule
         next_number, latency = self._eid.__next__, self.latency
         note_performed = self.performed.add
+        running = RUNNING.__dict__  # of this thread
         task: Any  # a Task, or in a timed run now and then an event of SimPy's own
         while not self.is_stopped:
             if pops_front and due:
@@ -339,18 +346,18 @@ class Kernel(simpy.Environment):
                 self._tell(task, operation, result)
             if journal:
                 self._react()
-            RUNNING.kernel = self
+            running["kernel"] = self
             try:
                 operation = task.send(result)
             except StopIteration:
-                RUNNING.kernel = None
+                running["kernel"] = None
                 task.end()
                 continue
             except CODE_FAILURES as error:
-                RUNNING.kernel = None
+                running["kernel"] = None
                 self._end_badly(task, error)
                 continue
-            RUNNING.kernel = None
+            running["kernel"] = None
             if type(operation) is not Operation or not operation.statement.is_plain:
                 self._place(task, operation)
                 continue
@@ -462,20 +469,22 @@ class Kernel(simpy.Environment):
     def _resume(self, task: Task, value: Any, failure: Exception | None = None) -> None:
         """Run a task up to its next operation and place that in the schedule."""
         self.current = task
-        was_running, RUNNING.kernel = RUNNING.kernel, self
+        running = RUNNING.__dict__  # of this thread
+        was_running = running.get("kernel")
+        running["kernel"] = self
         try:
             if failure is None:
                 operation = task.send(value)
             else:
                 operation = task.coroutine.throw(failure)
         except StopIteration:
-            RUNNING.kernel = was_running
+            running["kernel"] = was_running
             task.end()
         except CODE_FAILURES as error:
-            RUNNING.kernel = was_running
+            running["kernel"] = was_running
             self._end_badly(task, error)
         else:
-            RUNNING.kernel = was_running
+            running["kernel"] = was_running
             self._place(task, operation)
         if self.adopted is task:
             self._begin_process()

@@ -187,13 +187,14 @@ def statement(
     def decorate(method: Callable[..., Any]) -> Callable[..., Operation[Any]]:
         described = Statement(method, kind, enabled, wakes_on)
         parameters = signature(method)
+        listeners = making.listeners
 
         def make(owner: object, *args: Any, **keywords: Any) -> Operation[Any]:
             if keywords:  # the atomic function takes its arguments by position
                 args = parameters.bind(owner, *args, **keywords).args[1:]
             operation: Operation[Any] = Operation(described, owner, args)
-            if making.listeners:
-                listener = making.listeners.get(get_ident())
+            if listeners:
+                listener = listeners.get(get_ident())
                 if listener is not None:
                     listener(operation)
             return operation

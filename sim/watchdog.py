@@ -20,6 +20,7 @@ import atexit
 import os
 import signal
 import threading  # noqa: TID251 - to see whether this is the main thread
+from _thread import get_ident
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
@@ -101,6 +102,11 @@ class Watchdog:
         finally:
             self._at_tick = outer
 
+    @property
+    def is_unarmed(self) -> bool:
+        """Whether no timer runs."""
+        return self._before is None
+
     def allow(self, budget_seconds: float | None) -> None:
         """Let one step take as long as a whole command may, within reason."""
         wanted = SECONDS_MAX if budget_seconds is None else budget_seconds
@@ -163,7 +169,7 @@ class Watchdog:
 
 
 def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+    return get_ident() == threading.main_thread().ident
 
 
 def _is_debugged(frame: FrameType | None) -> bool:
@@ -198,7 +204,8 @@ class watched:
         if self._is_watched and WATCHDOG.kernel is self._kernel:
             self._before = None
             return
-        WATCHDOG.arm()
+        if WATCHDOG.is_unarmed or not self._is_watched:
+            WATCHDOG.arm()
         self._before = WATCHDOG.kernel, asyncio._get_running_loop()
         if self._is_watched:
             WATCHDOG.entered_count += 1

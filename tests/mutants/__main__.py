@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.mutants.breaks import BREAKS, ROOT, Break
 
 FOLDERS = ("src", "sim", "scenarios", "coordinator", "reports", "tests")
-SECONDS_MAX = 600
+SECONDS_MAX = 120
 
 
 def fate(one: Break, copy: Path) -> str:

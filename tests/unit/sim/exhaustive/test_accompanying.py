@@ -5,9 +5,11 @@ import re
 import pytest
 
 from wavecheck.sim.exhaustive import CannotLearn, explore
+from wavecheck.sim.exhaustive.effects import Effects
 from wavecheck.sim.exhaustive.hidden import Watch
 from wavecheck.sim.exhaustive.identity import Identity
 from wavecheck.sim.exhaustive.locals import TaskLocals
+from wavecheck.sim.operation import statement
 
 
 class Calls:
@@ -40,6 +42,36 @@ def test_what_the_watch_overlooks_is_found_by_executions(toys, monkeypatch):
         r"learned  write\('x', (\d)\)\n  kernel   write\('x', (?!\1)", text
     )
     assert "next: keep state in the store" in text
+
+
+class Numbering:
+    """A statement that counts its calls, which is hidden state."""
+
+    def __init__(self, store):
+        self.store, self.calls = store, 0
+
+    @statement
+    def sign(self):
+        """Write the next number."""
+        self.calls += 1
+        self.store.numbers.add("x", self.calls)
+
+
+def test_a_statement_that_changes_other_values_is_found_by_executions(
+    toys, monkeypatch
+):
+    """What it writes is compared, though nobody reads it and no step differs."""
+    monkeypatch.setattr(Watch, "check", lambda *args, **named: None)
+    monkeypatch.setattr(Watch, "_renewed", lambda watch: [])
+    monkeypatch.setattr(Effects, "recheck", lambda effects: 0)
+    world = toys.World(signs)
+    world.store.numbering = Numbering(world.store)
+    with pytest.raises(CannotLearn, match="learned  another value of numbers"):
+        explore(world)
+
+
+async def signs(store, shared):
+    await store.numbering.sign()
 
 
 @pytest.mark.parametrize("has_second_history", [True, False])

@@ -158,6 +158,31 @@ def test_a_statement_that_asks_who_performs_it_breaks_the_symmetry(toys):
     assert "asks who performs it" in refused(toys, signs, signs)
 
 
+class Looks:
+    """A statement that looks at one of the tasks."""
+
+    def __init__(self, store):
+        self.store = store
+
+    @statement
+    def look(self):
+        """Add one if the first task has ended."""
+        if self.store.kernel.tasks[0].operation is None:
+            self.store.numbers.add("ended")
+
+
+def test_a_statement_that_looks_at_one_of_several_alike_breaks_the_symmetry(toys):
+    """Which of them has ended matters to a third task; all is explored in full."""
+
+    async def looks(store, shared):
+        await Looks(store).look()
+
+    flows, groups = (lossy, lossy, looks), [["task-0", "task-1"]]
+    result = explore(alike(toys, *flows, groups=groups), reduces=True)
+    assert result.merged == ()
+    assert "looks at or moves one of several" in result.not_merged
+
+
 def test_what_one_has_shown_is_run_by_the_others(toys, monkeypatch):
     """A step that another task takes differently breaks the symmetry at the end."""
     world = alike(toys, lossy, lossy, lossy)
