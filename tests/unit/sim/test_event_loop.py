@@ -414,7 +414,7 @@ def test_a_lock_that_tasks_share_works_in_a_search_and_is_refused_in_a_proof():
     assert outcomes(LockWorld) == ends({"n": 2})
     with pytest.raises(NondeterminismError, match="of Lock"):
         explore(LockWorld())
-    with pytest.raises(NondeterminismError, match="'lock' of OneLock|of Lock"):
+    with pytest.raises(NondeterminismError, match=r"'lock' of OneLock|of Lock"):
         explore(LockWorld(OneLock.once_after_a_look))
 
 
