@@ -306,8 +306,7 @@ class Kernel(simpy.Environment):
         is_timed, pause_at = self.is_timed, self._pause_at
         pops_front = is_timed and not self._has_rule
         next_number, latency = self._eid.__next__, self.latency
-        note_performed = self.performed.add
-        running = RUNNING.__dict__  # of this thread
+        note_performed, running = self.performed.add, RUNNING.__dict__  # this thread's
         task: Any  # a Task, or in a timed run now and then an event of SimPy's own
         while not self.is_stopped:
             if pops_front and due:
