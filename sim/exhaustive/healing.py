@@ -50,8 +50,7 @@ class HealingLocals(TaskLocals):
 
     def _prepare(self, rounds: int, load: Callable[[], None]) -> None:
         """Bring the world to where so many rounds are over."""
-        keeps = bool(self._executions.watch.places)
-        self._executions.start(is_watched=keeps)
+        self._executions.start()
         load()
         for _ in range(rounds):
             self._world.heal()

@@ -99,14 +99,11 @@ class Executions:
     def _note_failure(self, task: Task, error: BaseException) -> None:
         self.has_failed = True
 
-    def start(
-        self, keep: Callable[[], None] | None = None, *, is_watched: bool = True
-    ) -> list[Task]:
+    def start(self, keep: Callable[[], None] | None = None) -> list[Task]:
         """Rewind the world and spawn its tasks again.
 
         Args:
             keep: lets something be kept from before; None: what was kept at first.
-            is_watched: some of the tasks will go on.
         """
         kernel = self._kernel
         self.standing.end()
@@ -117,8 +114,7 @@ class Executions:
         with watched(kernel):
             self._world.start()
         check_escapes()
-        if is_watched:
-            self.watch.start(kernel.tasks)
+        self.watch.start(kernel.tasks)
         names = [task.name for task in kernel.tasks]
         if not self.names:
             self.names = names
