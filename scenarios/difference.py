@@ -34,7 +34,7 @@ _PROVING: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Performed:
+class Reperformed:
     """A counterexample of the first code, performed on another one.
 
     Attributes:
@@ -69,12 +69,12 @@ class Change:
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
     both: Mapping[str, bool]
-    performed: tuple[Performed, ...]
+    performed: tuple[Reperformed, ...]
     statements: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class CodeDifference:
     """Several codes side by side.
 
     Attributes:
@@ -104,7 +104,7 @@ def diff(
     faults: FaultPlan | None = None,
     properties: Sequence[str] = (),
     seconds: float = SECONDS,
-) -> Difference:
+) -> CodeDifference:
     """Compare codes: what each fixes, breaks and costs.
 
     Args:
@@ -125,7 +125,7 @@ def diff(
     return difference(subjects, seconds)
 
 
-def difference(subjects: Sequence[Subject], seconds: float = SECONDS) -> Difference:
+def difference(subjects: Sequence[Subject], seconds: float = SECONDS) -> CodeDifference:
     """Compare subjects that differ in their code; see `diff`."""
     if len(subjects) < 2:
         raise InvalidScenario(
@@ -139,7 +139,7 @@ def difference(subjects: Sequence[Subject], seconds: float = SECONDS) -> Differe
         share = deadline.share(1 / (len(subjects) - number))
         results.append(_asked(subject, share))
     first = results[0]
-    return Difference(
+    return CodeDifference(
         first=first,
         changes=tuple(_change(first, other) for other in results[1:]),
     )
@@ -191,7 +191,7 @@ def _cause(result: CheckResult, name: str) -> object:
     return told.causes[0].kind if told.causes else None
 
 
-def _performed(subject: Subject, schedule: Schedule) -> Performed:
+def _performed(subject: Subject, schedule: Schedule) -> Reperformed:
     """Follow a counterexample with other code, as far as it goes."""
     entries = [
         Entry(*one)
@@ -213,7 +213,7 @@ def _performed(subject: Subject, schedule: Schedule) -> Performed:
         if same != (recorded.task, recorded.operation, recorded.args, recorded.result):
             break
         alike += 1
-    return Performed(
+    return Reperformed(
         property_name=schedule.property_name,
         steps_count=len(schedule.steps),
         alike=alike,

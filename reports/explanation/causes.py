@@ -11,37 +11,37 @@ from typing import Final
 from wavecheck.reports.explanation.wording import Wording
 from wavecheck.sim.search.causes import STEPS_MAX, Cause
 from wavecheck.sim.search.explain import Explanation
-from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.kinds import CauseKind
 from wavecheck.sim.trace import Step, plain
 
-_ROLES: Final[Mapping[Kind, tuple[str, str, str]]] = {
-    Kind.FAULT: ("strikes", "", ""),
-    Kind.CRASH: ("before it", "fails", ""),
-    Kind.FAILED: ("before it", "fails", ""),
-    Kind.EXPIRED: ("ends it", "lives on", ""),
-    Kind.DEADLOCK: ("holds one", "holds the other", ""),
-    Kind.STALE_CACHE: ("reads", "makes it stale", "keeps it"),
-    Kind.ABA: ("reads", "changes it", "finds it again"),
-    Kind.SNAPSHOT: ("takes its snapshot", "commits", "reads the old one"),
-    Kind.UNCOMMITTED: ("sees nothing of it", "commits", "acts on it"),
-    Kind.LOST_WAKE_UP: ("looks", "changes it", "acts on it"),
-    Kind.WRITE_SKEW: ("reads", "changes it", "acts on it"),
-    Kind.STALE_READ: ("reads", "makes it stale", "acts on it"),
-    Kind.COUNTED_TWICE: ("counts", "counts again", ""),
-    Kind.LOST_UPDATE: ("is lost", "overwrites it", "meets it"),
-    Kind.DELIVERED_TWICE: ("does it", "gets it again", "does it again"),
-    Kind.TOO_EARLY: ("looks", "comes too late", "acts on it"),
-    Kind.ACTED_TWICE: ("changes it", "sees it", "does it again"),
-    Kind.NOBODY_CALLS_AGAIN: ("looks last", "changes it", ""),
-    Kind.ANSWER: ("chooses", "", ""),
-    Kind.ORDER: ("comes first", "comes second", ""),
+_ROLES: Final[Mapping[CauseKind, tuple[str, str, str]]] = {
+    CauseKind.FAULT: ("strikes", "", ""),
+    CauseKind.CRASH: ("before it", "fails", ""),
+    CauseKind.FAILED: ("before it", "fails", ""),
+    CauseKind.EXPIRED: ("ends it", "lives on", ""),
+    CauseKind.DEADLOCK: ("holds one", "holds the other", ""),
+    CauseKind.STALE_CACHE: ("reads", "makes it stale", "keeps it"),
+    CauseKind.ABA: ("reads", "changes it", "finds it again"),
+    CauseKind.SNAPSHOT: ("takes its snapshot", "commits", "reads the old one"),
+    CauseKind.UNCOMMITTED: ("sees nothing of it", "commits", "acts on it"),
+    CauseKind.LOST_WAKE_UP: ("looks", "changes it", "acts on it"),
+    CauseKind.WRITE_SKEW: ("reads", "changes it", "acts on it"),
+    CauseKind.STALE_READ: ("reads", "makes it stale", "acts on it"),
+    CauseKind.COUNTED_TWICE: ("counts", "counts again", ""),
+    CauseKind.LOST_UPDATE: ("is lost", "overwrites it", "meets it"),
+    CauseKind.DELIVERED_TWICE: ("does it", "gets it again", "does it again"),
+    CauseKind.TOO_EARLY: ("looks", "comes too late", "acts on it"),
+    CauseKind.ACTED_TWICE: ("changes it", "sees it", "does it again"),
+    CauseKind.NOBODY_CALLS_AGAIN: ("looks last", "changes it", ""),
+    CauseKind.ANSWER: ("chooses", "", ""),
+    CauseKind.ORDER: ("comes first", "comes second", ""),
 }
 """What is written beside the steps of a cause: the first, the second, the acting."""
 
-_WITHOUT_EFFECT: Final[Mapping[Kind, tuple[str, str, str]]] = {
-    Kind.NOBODY_CALLS_AGAIN: ("changes it", "sees it and goes", ""),
-    Kind.LOST_UPDATE: ("comes first", "changes nothing", "meets it"),
-    Kind.STALE_CACHE: ("puts it there", "goes by it", ""),
+_WITHOUT_EFFECT: Final[Mapping[CauseKind, tuple[str, str, str]]] = {
+    CauseKind.NOBODY_CALLS_AGAIN: ("changes it", "sees it and goes", ""),
+    CauseKind.LOST_UPDATE: ("comes first", "changes nothing", "meets it"),
+    CauseKind.STALE_CACHE: ("puts it there", "goes by it", ""),
 }
 """The same where the second step changes nothing."""
 
@@ -159,7 +159,7 @@ class _Telling:
         for failed, other in ((c.second, c.first), (c.first, c.second)):
             step = self.steps[failed]
             if isinstance(step.result, Exception):
-                ends = ", and that is its end" if c.kind is Kind.CRASH else ""
+                ends = ", and that is its end" if c.kind is CauseKind.CRASH else ""
                 order = "after" if failed == c.second else "before"
                 return (
                     f"{self.at(failed)} {step.task}'s {self.wording.brief(step)} fails"
@@ -353,25 +353,25 @@ class _Telling:
         return f"{part} {shown}".strip()
 
 
-_TELLS: Final[Mapping[Kind, Callable[[_Telling], str]]] = {
-    Kind.FAULT: _Telling.fault,
-    Kind.CRASH: _Telling.failed,
-    Kind.FAILED: _Telling.failed,
-    Kind.EXPIRED: _Telling.expired,
-    Kind.DEADLOCK: _Telling.deadlock,
-    Kind.STALE_CACHE: _Telling.cached,
-    Kind.ABA: _Telling.aba,
-    Kind.SNAPSHOT: _Telling.snapshot,
-    Kind.UNCOMMITTED: _Telling.uncommitted,
-    Kind.LOST_WAKE_UP: _Telling.wake_up,
-    Kind.WRITE_SKEW: _Telling.skew,
-    Kind.STALE_READ: _Telling.stale,
-    Kind.COUNTED_TWICE: _Telling.counted,
-    Kind.LOST_UPDATE: _Telling.lost,
-    Kind.DELIVERED_TWICE: _Telling.delivered,
-    Kind.TOO_EARLY: _Telling.early,
-    Kind.ACTED_TWICE: _Telling.twice,
-    Kind.NOBODY_CALLS_AGAIN: _Telling.nobody,
-    Kind.ANSWER: _Telling.answer,
-    Kind.ORDER: _Telling.order,
+_TELLS: Final[Mapping[CauseKind, Callable[[_Telling], str]]] = {
+    CauseKind.FAULT: _Telling.fault,
+    CauseKind.CRASH: _Telling.failed,
+    CauseKind.FAILED: _Telling.failed,
+    CauseKind.EXPIRED: _Telling.expired,
+    CauseKind.DEADLOCK: _Telling.deadlock,
+    CauseKind.STALE_CACHE: _Telling.cached,
+    CauseKind.ABA: _Telling.aba,
+    CauseKind.SNAPSHOT: _Telling.snapshot,
+    CauseKind.UNCOMMITTED: _Telling.uncommitted,
+    CauseKind.LOST_WAKE_UP: _Telling.wake_up,
+    CauseKind.WRITE_SKEW: _Telling.skew,
+    CauseKind.STALE_READ: _Telling.stale,
+    CauseKind.COUNTED_TWICE: _Telling.counted,
+    CauseKind.LOST_UPDATE: _Telling.lost,
+    CauseKind.DELIVERED_TWICE: _Telling.delivered,
+    CauseKind.TOO_EARLY: _Telling.early,
+    CauseKind.ACTED_TWICE: _Telling.twice,
+    CauseKind.NOBODY_CALLS_AGAIN: _Telling.nobody,
+    CauseKind.ANSWER: _Telling.answer,
+    CauseKind.ORDER: _Telling.order,
 }

@@ -11,11 +11,11 @@ from wavecheck.reports.explanation.text import escaped_markdown
 from wavecheck.reports.explanation.wording import Wording
 from wavecheck.reports.verdicts.answer import result_data, sizes, strength
 from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
-from wavecheck.scenarios.difference import Change, Difference, Performed
+from wavecheck.scenarios.difference import Change, CodeDifference, Reperformed
 from wavecheck.sim.verdict import Verdict
 
 
-def sentence(difference: Difference, change: Change) -> str:
+def sentence(difference: CodeDifference, change: Change) -> str:
     """Say in one sentence what a code fixes, breaks and costs."""
     old, new = difference.first.subject.coordinator, change.result.subject.coordinator
     parts = []
@@ -57,7 +57,7 @@ def _cost(change: Change) -> str:
     return f"costs {more} statement{plural} more in a run without contention ({who})"
 
 
-def _performed(difference: Difference, change: Change, one: Performed) -> str:
+def _performed(difference: CodeDifference, change: Change, one: Reperformed) -> str:
     """Say how far a counterexample of the first code goes with another one."""
     new, old = change.result.subject.coordinator, difference.first.subject.coordinator
     head = f"{old}'s counterexample of {one.property_name} with {new}: "
@@ -74,7 +74,7 @@ def _performed(difference: Difference, change: Change, one: Performed) -> str:
     )
 
 
-def lines(difference: Difference) -> list[str]:
+def lines(difference: CodeDifference) -> list[str]:
     """Say what becomes of the first code's counterexamples, and why others fail."""
     told = []
     for change in difference.changes:
@@ -90,7 +90,7 @@ _Cells = list[tuple[Verdict, str]]
 """Of one property: the verdict of each code, and its strength."""
 
 
-def _rows(difference: Difference) -> list[tuple[str, _Cells]]:
+def _rows(difference: CodeDifference) -> list[tuple[str, _Cells]]:
     results = [difference.first, *(one.result for one in difference.changes)]
     found: dict[str, list[tuple[Verdict, str]]] = {}
     for result in results:
@@ -100,12 +100,12 @@ def _rows(difference: Difference) -> list[tuple[str, _Cells]]:
     return list(found.items())
 
 
-def _names(difference: Difference) -> list[str]:
+def _names(difference: CodeDifference) -> list[str]:
     results = [difference.first, *(one.result for one in difference.changes)]
     return [one.subject.coordinator for one in results]
 
 
-def difference_text(difference: Difference) -> RenderableType:
+def difference_text(difference: CodeDifference) -> RenderableType:
     """Return the comparison for a terminal."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("property", style="bold", no_wrap=True)
@@ -127,7 +127,7 @@ def difference_text(difference: Difference) -> RenderableType:
     )
 
 
-def difference_markdown(difference: Difference) -> str:
+def difference_markdown(difference: CodeDifference) -> str:
     """Return the comparison for a pull request."""
     said = [
         f"**{escaped_markdown(sentence(difference, one))}**"
@@ -144,7 +144,7 @@ def difference_markdown(difference: Difference) -> str:
     return "\n".join([*said, "", where, "", *table, "", *items]).rstrip() + "\n"
 
 
-def difference_data(difference: Difference) -> dict[str, Any]:
+def difference_data(difference: CodeDifference) -> dict[str, Any]:
     """Return the comparison as data; the sentences come first."""
     return {
         "answers": [sentence(difference, one) for one in difference.changes],

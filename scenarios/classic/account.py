@@ -4,7 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 OPENING, DEPOSIT, WITHDRAWAL = 4, 3, 2
 
@@ -75,7 +75,9 @@ EXHIBIT = Exhibit(
     " under a lock. The later of them overwrites the other's. An auditor that comes"
     " after both finds a wrong balance.",
     causes=(
-        KnownCause("assertion_holds", Kind.LOST_UPDATE, ("write", "write", "read")),
+        KnownCause(
+            "assertion_holds", CauseKind.LOST_UPDATE, ("write", "write", "read")
+        ),
     ),
     left_out="Nothing.",
     store=Memory,

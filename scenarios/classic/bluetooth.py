@@ -5,7 +5,7 @@ from typing import Any
 from wavecheck.scenarios.classic.memory import Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
 from wavecheck.sim.mutant import Mutant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class CheckThenCount:
@@ -70,7 +70,9 @@ EXHIBIT = Exhibit(
     mechanism="A request looks whether the driver is being stopped, and then counts"
     " itself in. The stopper sets the flag in between, counts nobody in the driver and"
     " stops it. The request goes on in a stopped driver.",
-    causes=(KnownCause("assertion_holds", Kind.STALE_READ, ("read", "write", "add")),),
+    causes=(
+        KnownCause("assertion_holds", CauseKind.STALE_READ, ("read", "write", "add")),
+    ),
     left_out="The event that the stopper waits for: whoever counts out last stops the"
     " driver.",
     store=Memory,

@@ -5,7 +5,7 @@ from typing import Any
 from wavecheck.scenarios.classic.memory import Memory, every_thread_ends
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
 from wavecheck.sim.mutant import Mutant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class OppositeOrders:
@@ -56,7 +56,7 @@ EXHIBIT = Exhibit(
     pattern=None,
     mechanism="One thread takes lock a and then b, the other takes b and then a. Each"
     " gets its first lock. Both wait for ever for the second.",
-    causes=(KnownCause("every_thread_ends", Kind.DEADLOCK, ("lock", "lock")),),
+    causes=(KnownCause("every_thread_ends", CauseKind.DEADLOCK, ("lock", "lock")),),
     left_out="Nothing.",
     store=Memory,
     story=story,

@@ -5,7 +5,7 @@ from typing import Any
 from wavecheck.scenarios.classic.memory import Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
 from wavecheck.sim.mutant import Mutant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class AnyOrder:
@@ -59,7 +59,7 @@ EXHIBIT = Exhibit(
     pattern=None,
     mechanism="Two threads add 1 and 2 under a lock, and a third asserts that the sum"
     " is below 3. It holds in most orders. It fails where both adders came first.",
-    causes=(KnownCause("assertion_holds", Kind.ORDER, ("write", "read")),),
+    causes=(KnownCause("assertion_holds", CauseKind.ORDER, ("write", "read")),),
     left_out="Nothing.",
     store=Memory,
     story=story,

@@ -4,7 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Unlocked:
@@ -59,7 +59,9 @@ EXHIBIT = Exhibit(
     mechanism="Writers set a and then b, and a checker reads both. It fails only before"
     " any writer has made its second write. In a crowd of writers, priorities rarely"
     " meet that moment.",
-    causes=(KnownCause("assertion_holds", Kind.TOO_EARLY, ("read", "judge", "write")),),
+    causes=(
+        KnownCause("assertion_holds", CauseKind.TOO_EARLY, ("read", "judge", "write")),
+    ),
     left_out="Nothing; the programs differ in the number of threads, a parameter here.",
     store=Memory,
     story=story,

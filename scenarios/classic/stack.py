@@ -4,7 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class LooksOutside:
@@ -69,7 +69,9 @@ EXHIBIT = Exhibit(
     mechanism="A consumer looks whether the stack has an item, and then takes the lock"
     " to pop it. Another one has popped it in between. The first pops from an empty"
     " stack.",
-    causes=(KnownCause("assertion_holds", Kind.STALE_READ, ("read", "write", "lock")),),
+    causes=(
+        KnownCause("assertion_holds", CauseKind.STALE_READ, ("read", "write", "lock")),
+    ),
     left_out="The array; the producer's check for a full stack.",
     store=Memory,
     story=story,

@@ -5,7 +5,7 @@ from typing import Any
 from wavecheck.scenarios.classic.memory import Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
 from wavecheck.sim.mutant import Mutant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 STATIONS = 3
 
@@ -72,7 +72,9 @@ EXHIBIT = Exhibit(
     mechanism="Each station of a ring sets its number to that of the station before it,"
     " plus one. They come in any order. Afterwards the numbers do not go up round the"
     " ring.",
-    causes=(KnownCause("assertion_holds", Kind.TOO_EARLY, ("read", "write", "write")),),
+    causes=(
+        KnownCause("assertion_holds", CauseKind.TOO_EARLY, ("read", "write", "write")),
+    ),
     left_out="One of the four stations, and the locks that guard single accesses.",
     store=Ring,
     story=story,

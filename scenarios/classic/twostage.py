@@ -4,7 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class TwoStage:
@@ -78,7 +78,7 @@ EXHIBIT = Exhibit(
     " that comes between the two stages sees the new data1 and the old data2. It"
     " asserts that they fit.",
     causes=(
-        KnownCause("assertion_holds", Kind.TOO_EARLY, ("read", "unlock", "write")),
+        KnownCause("assertion_holds", CauseKind.TOO_EARLY, ("read", "unlock", "write")),
     ),
     left_out="Nothing.",
     store=Memory,

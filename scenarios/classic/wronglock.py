@@ -4,7 +4,7 @@ from typing import Any
 
 from wavecheck.scenarios.classic.memory import NO_LOCK, Memory, assertion
 from wavecheck.scenarios.exhibit import Exhibit, Harm, Tasks, Variant
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class TwoLocks:
@@ -61,7 +61,9 @@ EXHIBIT = Exhibit(
     " group takes another lock for it. The two exclude themselves, and not each other."
     " A thread does not find what it has just written.",
     causes=(
-        KnownCause("assertion_holds", Kind.LOST_UPDATE, ("write", "write", "read")),
+        KnownCause(
+            "assertion_holds", CauseKind.LOST_UPDATE, ("write", "write", "read")
+        ),
     ),
     left_out="Nothing.",
     store=Memory,

@@ -12,7 +12,7 @@ from wavecheck.scenarios.sql.schema import Schema, read_schema
 from wavecheck.scenarios.sql.session import Answer, SQLError
 from wavecheck.scenarios.sql.steps import (
     Call,
-    Performed,
+    StepResult,
     commit_step,
     moment_of,
     plain,
@@ -200,7 +200,7 @@ class Database:
         call = Call(sql, plain(row.values()), 0, Level.READ_COMMITTED, 0, 0, True, -1)
         while True:
             done = statement_step(self, call)
-            if isinstance(done, Performed):
+            if isinstance(done, StepResult):
                 break
             call = call._replace(slot=done[0].slot, log=done[0].log)
         if done.error:

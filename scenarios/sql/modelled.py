@@ -28,7 +28,7 @@ from wavecheck.scenarios.sql.steps import (
     ERRORS,
     REFUSED,
     Call,
-    Performed,
+    StepResult,
     close_step,
     commit_step,
     listen_step,
@@ -204,7 +204,7 @@ class ModelSession:
         step = step or waiting(command)
         while True:
             done = await take(step, database, call)
-            if isinstance(done, Performed):
+            if isinstance(done, StepResult):
                 break
             call = self.unfinished(call, done)
             step = waiting(command)
@@ -225,7 +225,7 @@ class ModelSession:
             slot=self._slot, number=self._number, began=began, log=unfinished.log
         )
 
-    def _note(self, done: Performed) -> None:
+    def _note(self, done: StepResult) -> None:
         self._slot, self._number = done.slot, done.number
         if done.deferred:
             self._deferred = tuple(dict.fromkeys([*self._deferred, *done.deferred]))
@@ -236,7 +236,7 @@ class ModelSession:
             kept = [one for one in self._currvals if one[0] not in moved]
             self._currvals = (*kept, *done.currvals)
 
-    async def _end_alone(self, done: Performed) -> None:
+    async def _end_alone(self, done: StepResult) -> None:
         """Commit a statement that was a transaction of its own."""
         if not done.slot:
             return
@@ -284,9 +284,9 @@ class ModelSession:
         plan = plan_of(self._database, sql, params)
         return (await self.go_on(call, named(statement_step, plan.command))).rows
 
-    async def _commit(self, slot: int) -> Performed:
+    async def _commit(self, slot: int) -> StepResult:
         try:
-            ended: Performed = await take(
+            ended: StepResult = await take(
                 named(commit_step, "commit"), self._database, slot
             )
         except GeneratorExit:
@@ -295,7 +295,7 @@ class ModelSession:
             raise
         return ended
 
-    def _raise(self, done: Performed) -> None:
+    def _raise(self, done: StepResult) -> None:
         if not done.error:
             return
         sqlstate, message, *rest = done.error
@@ -508,11 +508,11 @@ async def _nothing(session: ModelSession) -> Answer:
     return Answer(command="")
 
 
-def _fail_step(database: "Database", slot: int) -> Performed:
+def _fail_step(database: "Database", slot: int) -> StepResult:
     """Let a transaction fail."""
     if not database.transactions.look(slot).is_failed:
         database.transactions.fail(slot)
-    return Performed(slot=slot)
+    return StepResult(slot=slot)
 
 
 def _is_isolation(node: Any) -> bool:

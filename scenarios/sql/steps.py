@@ -95,7 +95,7 @@ class Call(NamedTuple):
         return " ".join(_PARAMETER.sub(literal, self.sql).split())
 
 
-class Performed(NamedTuple):
+class StepResult(NamedTuple):
     """What came of a step of a session.
 
     Attributes:
@@ -198,20 +198,20 @@ def statement_step(database: "Database", call: Call) -> Any:
         result = error
     except NotModelled as problem:
         # A step that has changed something must not raise.
-        return Performed(error=(REFUSED, str(refusal(problem, call.sql))))
+        return StepResult(error=(REFUSED, str(refusal(problem, call.sql))))
     if isinstance(result, Unfinished):
         return result, number, began
     currvals = tuple(frames[-1].currvals.items()) if frames else ()
     deferred = tuple(frames[-1].deferred) if frames else ()
-    done = Performed(
+    done = StepResult(
         slot=slot, number=number, began=began, currvals=currvals, deferred=deferred
     )
     return _concluded(database, call, done, result)
 
 
 def _concluded(
-    database: "Database", call: Call, done: Performed, result: Any
-) -> Performed:
+    database: "Database", call: Call, done: StepResult, result: Any
+) -> StepResult:
     """Return what came of a statement that has ended; end its own transaction."""
     slot = done.slot
     if isinstance(result, Failed):
@@ -268,24 +268,24 @@ def _frame(
     return frame
 
 
-def commit_step(database: "Database", slot: int) -> Performed:
+def commit_step(database: "Database", slot: int) -> StepResult:
     """Commit a transaction."""
     ended = database.transactions.commit(slot)
     if isinstance(ended, Failed):
-        return Performed(error=ERRORS[ended.failure])
+        return StepResult(error=ERRORS[ended.failure])
     database.acting.deliver(ended)
-    return Performed()
+    return StepResult()
 
 
-def rollback_step(database: "Database", slot: int) -> Performed:
+def rollback_step(database: "Database", slot: int) -> StepResult:
     """Roll a transaction back."""
     database.transactions.roll_back(slot)
-    return Performed()
+    return StepResult()
 
 
 def savepoint_step(
     database: "Database", slot: int, action: str, depth: int
-) -> Performed:
+) -> StepResult:
     """Set, release or go back to a savepoint."""
     transactions = database.transactions
     if action == "savepoint":
@@ -294,12 +294,12 @@ def savepoint_step(
         transactions.release_savepoint(slot, depth)
     else:
         transactions.roll_back_to(slot, depth)
-    return Performed(slot=slot)
+    return StepResult(slot=slot)
 
 
 def listen_step(
     database: "Database", number: int, channel: str, is_on: bool
-) -> Performed:
+) -> StepResult:
     """Listen to a channel, or no longer; empty: to none."""
     acting = database.acting
     number = number or acting.number()
@@ -308,7 +308,7 @@ def listen_step(
     if is_on:
         channels = (*channels, channel)
     acting.listening.update(number, channels=channels)
-    return Performed(number=number)
+    return StepResult(number=number)
 
 
 def take_notices(database: "Database", number: int) -> tuple[Notice, ...]:
@@ -318,10 +318,10 @@ def take_notices(database: "Database", number: int) -> tuple[Notice, ...]:
     return inbox
 
 
-def close_step(database: "Database", number: int, slot: int) -> Performed:
+def close_step(database: "Database", number: int, slot: int) -> StepResult:
     """End a session."""
     database.end_session(number, slot)
-    return Performed()
+    return StepResult()
 
 
 @cache

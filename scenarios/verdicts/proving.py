@@ -23,7 +23,7 @@ from wavecheck.sim.exhaustive.explore import A_LIMIT, INTERRUPTED, Search
 from wavecheck.sim.exhaustive.fairness import Lasso, fair_cycle
 from wavecheck.sim.exhaustive.graph import graph_of
 from wavecheck.sim.exhaustive.paths import Odds, count_schedules, odds
-from wavecheck.sim.exhaustive.promises import Kept, is_kept, is_recoverable
+from wavecheck.sim.exhaustive.promises import PromiseResult, is_kept, is_recoverable
 from wavecheck.sim.exhaustive.prove import conclude, in_full, searched
 from wavecheck.sim.exhaustive.recovery import Recovery, first_lost, recovery
 from wavecheck.sim.files import make_folder
@@ -155,7 +155,7 @@ class _GraphAnswers:
     recoveries: dict[str, Recovery] = field(default_factory=dict)
     lassos: dict[str, Lasso] = field(default_factory=dict)
     no_returns: dict[str, NoReturn] = field(default_factory=dict)
-    promises: dict[str, Kept] = field(default_factory=dict)
+    promises: dict[str, PromiseResult] = field(default_factory=dict)
 
 
 def _with_promises(

@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Queue, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Row(NamedTuple):
@@ -125,7 +125,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_slot_is_leaked",
-            Kind.STALE_READ,
+            CauseKind.STALE_READ,
             ("running_tasks", "end_task", "occupy_slot"),
         ),
     ),

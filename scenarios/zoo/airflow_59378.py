@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Task(NamedTuple):
@@ -114,7 +114,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_task_starts_twice",
-            Kind.STALE_READ,
+            CauseKind.STALE_READ,
             ("schedulable", "schedule", "schedule"),
         ),
     ),

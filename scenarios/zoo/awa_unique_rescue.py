@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table, UniqueViolation
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -125,7 +125,9 @@ EXHIBIT = Exhibit(
     " same key as one of them is available already, and a unique index makes the UPDATE"
     " fail as a whole. It fails at every pass, and no lost job is rescued.",
     causes=(
-        KnownCause("every_lost_job_is_rescued", Kind.FAILED, ("send", "rescue_all")),
+        KnownCause(
+            "every_lost_job_is_rescued", CauseKind.FAILED, ("send", "rescue_all")
+        ),
     ),
     inferred="What happens to the duplicate: here it is discarded.",
     left_out="Heartbeats, attempts, the limit of a batch.",

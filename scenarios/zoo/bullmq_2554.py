@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -118,7 +118,9 @@ EXHIBIT = Exhibit(
     " it again.",
     causes=(
         KnownCause(
-            "parent_is_released", Kind.NOBODY_CALLS_AGAIN, ("complete", "add_child")
+            "parent_is_released",
+            CauseKind.NOBODY_CALLS_AGAIN,
+            ("complete", "add_child"),
         ),
     ),
     inferred="The race: in the thread the child is simply completed from the last run.",

@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Queue
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 INNER_SIZE = 1
 
@@ -142,11 +142,11 @@ EXHIBIT = Exhibit(
     " stands there. So the body is sent after the first part, or the count passes by"
     " the size and it is never sent.",
     causes=(
-        KnownCause("body_after_all_parts", Kind.TOO_EARLY, ("join", "set_size")),
-        KnownCause("body_is_sent", Kind.LOST_UPDATE, ("set_size", "set_size")),
-        KnownCause("body_after_all_parts", Kind.TOO_EARLY, ("join", "join")),
+        KnownCause("body_after_all_parts", CauseKind.TOO_EARLY, ("join", "set_size")),
+        KnownCause("body_is_sent", CauseKind.LOST_UPDATE, ("set_size", "set_size")),
+        KnownCause("body_after_all_parts", CauseKind.TOO_EARLY, ("join", "join")),
         KnownCause(
-            "body_is_sent", Kind.LOST_UPDATE, ("set_size_once", "set_size_once")
+            "body_is_sent", CauseKind.LOST_UPDATE, ("set_size_once", "set_size_once")
         ),
     ),
     inferred="That the inner size is 1. A review says that a size that is written once"

@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -129,12 +129,12 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "callback_is_sent",
-            Kind.COUNTED_TWICE,
+            CauseKind.COUNTED_TWICE,
             ("count_down_or_delete", "count_down_or_delete"),
         ),
         KnownCause(
             "callback_is_sent_once",
-            Kind.ACTED_TWICE,
+            CauseKind.ACTED_TWICE,
             ("count_down", "call_back", "delete_counter"),
         ),
     ),

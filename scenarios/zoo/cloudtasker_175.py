@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Child(NamedTuple):
@@ -162,16 +162,18 @@ EXHIBIT = Exhibit(
     " and on_batch_complete fires.",
     causes=(
         KnownCause(
-            "batch_completes_once", Kind.ACTED_TWICE, ("run", "is_complete", "fire")
+            "batch_completes_once",
+            CauseKind.ACTED_TWICE,
+            ("run", "is_complete", "fire"),
         ),
         KnownCause(
             "batch_completes_after_all_children",
-            Kind.TOO_EARLY,
+            CauseKind.TOO_EARLY,
             ("is_complete", "claim_completion", "register"),
         ),
         KnownCause(
             "batch_completes_once",
-            Kind.ACTED_TWICE,
+            CauseKind.ACTED_TWICE,
             ("end_setup", "setup_complete", "fire"),
         ),
     ),

@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Run(NamedTuple):
@@ -118,11 +118,13 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_slot_is_leaked",
-            Kind.NOBODY_CALLS_AGAIN,
+            CauseKind.NOBODY_CALLS_AGAIN,
             ("set_cancelled", "is_cancelled"),
         ),
         KnownCause(
-            "no_slot_is_leaked", Kind.NOBODY_CALLS_AGAIN, ("free_slot", "claim_slot")
+            "no_slot_is_leaked",
+            CauseKind.NOBODY_CALLS_AGAIN,
+            ("free_slot", "claim_slot"),
         ),
     ),
     inferred="`freed-by-canceller` is ours: it frees nothing where the run takes its"

@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Child(NamedTuple):
@@ -132,7 +132,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "parent_is_finalized",
-            Kind.NOBODY_CALLS_AGAIN,
+            CauseKind.NOBODY_CALLS_AGAIN,
             ("creation_has_ended", "end_creation"),
         ),
     ),

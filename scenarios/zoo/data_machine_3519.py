@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Cache, Counter, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Row(NamedTuple):
@@ -160,7 +160,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "parent_completes",
-            Kind.STALE_CACHE,
+            CauseKind.STALE_CACHE,
             ("parent_state", "commit_last_chunk", "set_copy"),
         ),
     ),

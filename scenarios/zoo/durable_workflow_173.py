@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -101,7 +101,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "workflow_completes",
-            Kind.LOST_WAKE_UP,
+            CauseKind.LOST_WAKE_UP,
             ("results", "record_result", "stop"),
         ),
     ),

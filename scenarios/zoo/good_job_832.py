@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -101,7 +101,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "callback_is_enqueued_once",
-            Kind.ACTED_TWICE,
+            CauseKind.ACTED_TWICE,
             ("finish_job", "has_open_jobs", "enqueue_callback"),
         ),
     ),

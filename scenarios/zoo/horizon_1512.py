@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class PodKilled(Exception):
@@ -162,8 +162,10 @@ EXHIBIT = Exhibit(
     " The job was not acknowledged, so another pod runs it and counts it down again."
     " The count is below zero now, and then() is never called.",
     causes=(
-        KnownCause("then_is_called", Kind.FAILED, ("kill_pod", "call_then")),
-        KnownCause("then_after_all_jobs", Kind.FAILED, ("kill_pod", "acknowledge")),
+        KnownCause("then_is_called", CauseKind.FAILED, ("kill_pod", "call_then")),
+        KnownCause(
+            "then_after_all_jobs", CauseKind.FAILED, ("kill_pod", "acknowledge")
+        ),
     ),
     inferred="That the job is delivered again. With several jobs the second count makes"
     " then() come early instead; the fix is ours.",

@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Lock
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -95,7 +95,9 @@ EXHIBIT = Exhibit(
     mechanism="Each job that ends counts the batch down in a transaction. Two that meet"
     " on the row may make the database abort one of them. The abort is not repeated, so"
     " the count never reaches zero.",
-    causes=(KnownCause("batch_finishes", Kind.FAILED, ("lock_row", "count_down")),),
+    causes=(
+        KnownCause("batch_finishes", CauseKind.FAILED, ("lock_row", "count_down")),
+    ),
     inferred="That the abort is a lock conflict, in the simplest form.",
     left_out="Deadlocks over several rows, the number of attempts.",
     fault_budget="none; the database aborts one of two transactions that meet",

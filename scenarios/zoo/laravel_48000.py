@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Lock, Queue, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -152,11 +152,13 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_job_is_retried_twice",
-            Kind.STALE_READ,
+            CauseKind.STALE_READ,
             ("failed_jobs", "retry", "retry"),
         ),
         KnownCause(
-            "then_after_all_jobs", Kind.STALE_READ, ("failed_jobs", "retry", "retry")
+            "then_after_all_jobs",
+            CauseKind.STALE_READ,
+            ("failed_jobs", "retry", "retry"),
         ),
     ),
     inferred="`below-zero` is what the closed pull request 47196 proposes; it was not"

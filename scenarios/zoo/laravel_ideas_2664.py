@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -133,7 +133,7 @@ EXHIBIT = Exhibit(
     " is marked finished, and its then() runs on a part of the jobs.",
     causes=(
         KnownCause(
-            "batch_finishes_after_all_jobs", Kind.TOO_EARLY, ("finish_job", "add")
+            "batch_finishes_after_all_jobs", CauseKind.TOO_EARLY, ("finish_job", "add")
         ),
     ),
     inferred="How a pause would work: workers put a paused batch's jobs back.",

@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table, Timers
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 RESCUE_AFTER = 60
 
@@ -172,7 +172,9 @@ EXHIBIT = Exhibit(
     mechanism="A job that has been executing for a fixed time is taken for an orphan."
     " The rescuer makes it available again without asking for its node. A job that"
     " merely takes long is executed twice at once.",
-    causes=(KnownCause("no_job_is_executed_twice_at_once", Kind.EXPIRED, ("ring",)),),
+    causes=(
+        KnownCause("no_job_is_executed_twice_at_once", CauseKind.EXPIRED, ("ring",)),
+    ),
     inferred="The fix: it asks whether the node lives. That the plugin may rescue jobs"
     " that are executing is what its own documentation says; what the pull request"
     " changes we have not read, and the cause of issue 1141 was not confirmed.",

@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table, UniqueViolation
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -148,7 +148,7 @@ EXHIBIT = Exhibit(
     " allows one active job of each key. A job that waits for a retry and a new one may"
     " have the same key and be in one batch. Every fetch fails from then on, for all"
     " keys.",
-    causes=(KnownCause("every_job_is_fetched", Kind.FAILED, ("fetch", "fail")),),
+    causes=(KnownCause("every_job_is_fetched", CauseKind.FAILED, ("fetch", "fail")),),
     inferred="The fix; the pull request prefers retries over new jobs, which the"
     " maintainer thinks does not cover all cases.",
     left_out="Priorities, expiry, several workers.",

@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -145,7 +145,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_job_of_a_cancelled_batch_runs",
-            Kind.TOO_EARLY,
+            CauseKind.TOO_EARLY,
             ("cancel_batch", "enqueue"),
         ),
     ),

@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -177,12 +177,12 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "one_job_of_a_lock_at_a_time",
-            Kind.STALE_READ,
+            CauseKind.STALE_READ,
             ("wait_for_work", "select_job", "select_job"),
         ),
         KnownCause(
             "jobs_of_a_lock_keep_their_order",
-            Kind.WRITE_SKEW,
+            CauseKind.WRITE_SKEW,
             ("wait_for_work", "select_job", "select_job"),
         ),
     ),

@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -142,17 +142,17 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_fresh_attempt_is_rescued",
-            Kind.STALE_READ,
+            CauseKind.STALE_READ,
             ("stuck_jobs", "end_attempt", "rescue"),
         ),
         KnownCause(
             "a_completed_job_stays_completed",
-            Kind.STALE_READ,
+            CauseKind.STALE_READ,
             ("stuck_jobs", "end_attempt", "rescue"),
         ),
         KnownCause(
             "no_fresh_attempt_is_rescued",
-            Kind.ABA,
+            CauseKind.ABA,
             ("stuck_jobs", "end_attempt", "rescue_if_running"),
         ),
     ),

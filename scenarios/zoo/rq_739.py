@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -141,12 +141,12 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_job_is_deferred_for_ever",
-            Kind.LOST_WAKE_UP,
+            CauseKind.LOST_WAKE_UP,
             ("enqueue_dependents", "defer", "set_finished"),
         ),
         KnownCause(
             "no_job_is_deferred_for_ever",
-            Kind.LOST_WAKE_UP,
+            CauseKind.LOST_WAKE_UP,
             ("dependency_state", "set_finished", "defer_if_unchanged"),
         ),
     ),

@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Queue, Table
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Job(NamedTuple):
@@ -150,10 +150,12 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "no_job_starts_after_success",
-            Kind.DELIVERED_TWICE,
+            CauseKind.DELIVERED_TWICE,
             ("start", "take", "start"),
         ),
-        KnownCause("success_after_all_jobs", Kind.COUNTED_TWICE, ("finish", "finish")),
+        KnownCause(
+            "success_after_all_jobs", CauseKind.COUNTED_TWICE, ("finish", "finish")
+        ),
     ),
     inferred="The double end. The fix keeps ids instead of a count; it is ours.",
     left_out="Failures and retries, the closed source of the batch.",

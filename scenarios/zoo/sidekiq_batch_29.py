@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag, Queue
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -139,9 +139,13 @@ EXHIBIT = Exhibit(
     " before the process that creates the batch has stored the callback. The last job"
     " finds none, and nobody calls it later.",
     causes=(
-        KnownCause("callback_runs", Kind.NOBODY_CALLS_AGAIN, ("has_callback", "arm")),
         KnownCause(
-            "callback_runs_once", Kind.ACTED_TWICE, ("arm", "has_callback", "call_back")
+            "callback_runs", CauseKind.NOBODY_CALLS_AGAIN, ("has_callback", "arm")
+        ),
+        KnownCause(
+            "callback_runs_once",
+            CauseKind.ACTED_TWICE,
+            ("arm", "has_callback", "call_back"),
         ),
     ),
     inferred="The cause is inferred from the title. `rechecking` is ours: a second look"

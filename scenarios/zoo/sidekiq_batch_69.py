@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Queue
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -115,8 +115,10 @@ EXHIBIT = Exhibit(
     " the count to zero runs the callback. Workers are faster than the process that"
     " adds. So the count reaches zero between two jobs, and the callback runs.",
     causes=(
-        KnownCause("callback_after_all_jobs", Kind.TOO_EARLY, ("finish", "register")),
-        KnownCause("callback_runs_once", Kind.TOO_EARLY, ("finish", "register")),
+        KnownCause(
+            "callback_after_all_jobs", CauseKind.TOO_EARLY, ("finish", "register")
+        ),
+        KnownCause("callback_runs_once", CauseKind.TOO_EARLY, ("finish", "register")),
     ),
     inferred="The fix, a count for the adding itself. What the pull request does needs"
     " a setting, as the later pull request 100 tells, which proposes a flag.",

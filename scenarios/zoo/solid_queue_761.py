@@ -15,7 +15,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Leases
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 LIMIT = 1
 
@@ -116,7 +116,7 @@ EXHIBIT = Exhibit(
     " slot back again. The semaphore is above its limit from then on.",
     causes=(
         KnownCause(
-            "semaphore_keeps_its_limit", Kind.EXPIRED, ("prune", "delete_claim")
+            "semaphore_keeps_its_limit", CauseKind.EXPIRED, ("prune", "delete_claim")
         ),
     ),
     left_out="That a pruned job and its replacement run at the same time: the fix does"

@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -104,7 +104,7 @@ EXHIBIT = Exhibit(
     causes=(
         KnownCause(
             "child_gets_its_first_task",
-            Kind.NOBODY_CALLS_AGAIN,
+            CauseKind.NOBODY_CALLS_AGAIN,
             ("record_child_started", "commit_parent"),
         ),
     ),

@@ -7,7 +7,7 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
 from wavecheck.sim.operation import statement
 from wavecheck.sim.parts import Counter, Flag
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 
 
 class Store:
@@ -125,7 +125,9 @@ EXHIBIT = Exhibit(
     " seal, or before the parent is suspended. The parent then suspends itself, and"
     " nobody is left to wake it.",
     causes=(
-        KnownCause("parent_goes_on", Kind.NOBODY_CALLS_AGAIN, ("is_complete", "seal")),
+        KnownCause(
+            "parent_goes_on", CauseKind.NOBODY_CALLS_AGAIN, ("is_complete", "seal")
+        ),
     ),
     inferred="That the fix is one look in the statement that suspends.",
     left_out="Checkpoints themselves, retries, machines that are lost.",

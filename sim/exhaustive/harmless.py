@@ -31,7 +31,7 @@ from wavecheck.sim.exhaustive.identity import Key
 from wavecheck.sim.exhaustive.kept import (
     ANY_NUMBER,
     Kept,
-    Place,
+    KeptPlace,
     put,
     read,
     without_an_entry,
@@ -526,7 +526,7 @@ class _Trial:
         held = self.kept[0], self.kept[kept]
         return difference(self._places, held, locals_.name, at, behaviours)
 
-    def _unreadable(self, place: Place, unknown: CannotCompare) -> CannotLearn:
+    def _unreadable(self, place: KeptPlace, unknown: CannotCompare) -> CannotLearn:
         return refusal(
             place,
             f"and holds a {unknown}, whose state cannot be read",

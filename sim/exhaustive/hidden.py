@@ -24,7 +24,7 @@ from typing import Any, Final
 from wavecheck.sim.exhaustive.anatomy import IdentityMap
 from wavecheck.sim.exhaustive.holders import CACHE, Slots, holder_of
 from wavecheck.sim.exhaustive.identity import PASSING, Identity
-from wavecheck.sim.exhaustive.kept import Place
+from wavecheck.sim.exhaustive.kept import KeptPlace
 from wavecheck.sim.exhaustive.libraries import is_of_library, listeners
 from wavecheck.sim.exhaustive.program import Program
 from wavecheck.sim.exhaustive.reach import (
@@ -95,7 +95,7 @@ class Watch:
     """
 
     def __init__(self, world: object, *, allows_places: bool = False) -> None:
-        self.places: list[Place] = []
+        self.places: list[KeptPlace] = []
         self.places_version = 0
         self._allows_places = allows_places
         self._is_first_start = True
@@ -335,7 +335,7 @@ class Watch:
         if holder is None or first is None:
             return False
         names: set[Any] | None = set() if holder.has_names else None
-        place = Place(
+        place = KeptPlace(
             label=node.label,
             holder=holder,
             owner=node.owner,
@@ -353,17 +353,19 @@ class Watch:
         holder = holder_of(node.owner)
         if holder is None or type(node.owner) is FunctionType:
             return False
-        place = Place(label=node.label, holder=holder, owner=node.owner, number=number)
+        place = KeptPlace(
+            label=node.label, holder=holder, owner=node.owner, number=number
+        )
         place.first = holder.read(node.owner)  # until the next execution starts
         self._is_first_start = True
         self._add(place)
         return True
 
-    def _add(self, place: Place) -> None:
+    def _add(self, place: KeptPlace) -> None:
         self.places.append(place)
         self.places_version += 1
 
-    def _note_names(self, place: Place, node: Node) -> None:
+    def _note_names(self, place: KeptPlace, node: Node) -> None:
         """Note which slots of a lasting place have changed."""
         if place.names is None:
             return

@@ -33,7 +33,7 @@ ANY_NUMBER: Final = ("any number",)
 
 
 @dataclass(slots=True, kw_only=True)
-class Place:
+class KeptPlace:
     """One object in which tasks keep something.
 
     Attributes:
@@ -122,7 +122,7 @@ class Kept:
     key: tuple[Hashable, ...]
     slots: tuple[tuple[Slot, ...], ...]
 
-    def lasting(self, places: list[Place]) -> Hashable:
+    def lasting(self, places: list[KeptPlace]) -> Hashable:
         """Return the key of that part which outlives an execution.
 
         Raises:
@@ -135,7 +135,7 @@ class Kept:
         )
 
 
-def _outliving(place: Place, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+def _outliving(place: KeptPlace, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
     """Return what is kept of an execution that is over.
 
     A cache's entry for an object of that execution can never be found again.
@@ -151,7 +151,9 @@ def _outliving(place: Place, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
     return tuple(found)
 
 
-def without_an_entry(places: list[Place], kept: Kept, number: int) -> Iterator[Kept]:
+def without_an_entry(
+    places: list[KeptPlace], kept: Kept, number: int
+) -> Iterator[Kept]:
     """Yield what is kept after a bounded cache has dropped one entry, for each."""
     place = places[number]
     if type(place.owner) is not CACHE:
@@ -165,7 +167,7 @@ def without_an_entry(places: list[Place], kept: Kept, number: int) -> Iterator[K
         yield Kept(key, slots)
 
 
-def read(places: list[Place], identity: Identity, widened: Set[Hashable]) -> Kept:
+def read(places: list[KeptPlace], identity: Identity, widened: Set[Hashable]) -> Kept:
     """Return what all places hold.
 
     Args:
@@ -207,13 +209,13 @@ def _first(pair: tuple[Any, Any]) -> Any:
     return pair[0]
 
 
-def _key_of(place: Place, slots: tuple[Slot, ...]) -> Hashable:
+def _key_of(place: KeptPlace, slots: tuple[Slot, ...]) -> Hashable:
     pairs = [(one.name, one.key) for one in slots]
     return tuple(pairs) if place.holder.is_ordered else frozenset(pairs)
 
 
 def put(
-    places: list[Place],
+    places: list[KeptPlace],
     wanted: Kept,
     identity: Identity,
     thawing: Thawing,
@@ -248,7 +250,7 @@ def put(
         place.write(made)
 
 
-def _sorted(place: Place) -> Slots:
+def _sorted(place: KeptPlace) -> Slots:
     pairs = place.slots()
     if not place.holder.is_ordered and all(type(one) is str for one, _ in pairs):
         pairs.sort(key=_first)

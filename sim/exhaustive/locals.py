@@ -30,7 +30,7 @@ from wavecheck.sim.exhaustive.identity import Key
 from wavecheck.sim.exhaustive.liveness import stands_guarded
 from wavecheck.sim.exhaustive.recording import Recorder
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
-from wavecheck.sim.exhaustive.standing import History, Standing
+from wavecheck.sim.exhaustive.standing import History, StandingCoroutines
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
 from wavecheck.sim.forgotten import Forgotten
 from wavecheck.sim.kernel import CODE_FAILURES, Kernel
@@ -83,7 +83,7 @@ class Executions:
         self._world = world
         self._kernel: Kernel = world.kernel
         self._forget = forget
-        self.standing = Standing(watch)
+        self.standing = StandingCoroutines(watch)
         self.names: list[str] = []
         self.has_failed = False
         self._kernel.error_watchers.append(self._note_failure)

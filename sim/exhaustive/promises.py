@@ -38,7 +38,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class PromiseResult:
     """What the graph says of a promise.
 
     Attributes:
@@ -52,7 +52,7 @@ class Kept:
     lasso: Lasso | None = None
 
 
-def is_recoverable(search: Search, graph: Graph, index: int) -> Kept:
+def is_recoverable(search: Search, graph: Graph, index: int) -> PromiseResult:
     """Judge whether a property can be met from every state.
 
     A final state that breaks it was found by the search; what is left are states that
@@ -61,19 +61,19 @@ def is_recoverable(search: Search, graph: Graph, index: int) -> Kept:
     is_wrong = holds_in(search, graph.words, index, "at_end")
     is_lost = ~reaching(graph, ~is_wrong, np.arange(len(graph.targets)))
     if not is_lost.any() or (is_lost & graph.is_final).any():
-        return Kept(is_at_risk=True)
+        return PromiseResult(is_at_risk=True)
     lasso = fair_cycle(search, graph, index, among=is_lost)
     if lasso is None:
         raise HarnessBug("states that are lost end nowhere and go round nowhere")
-    return Kept(is_at_risk=True, lasso=lasso)
+    return PromiseResult(is_at_risk=True, lasso=lasso)
 
 
-def is_kept(search: Search, graph: Graph, index: int) -> Kept:
+def is_kept(search: Search, graph: Graph, index: int) -> PromiseResult:
     """Judge whether what begins is met later, in every fair execution."""
     begins = holds_in(search, graph.words, index, "begins")
     is_unmet = holds_in(search, graph.words, index, "at_end")
     if not begins.any():
-        return Kept(is_at_risk=False)
+        return PromiseResult(is_at_risk=False)
     still_open = _Open(search, graph, begins & is_unmet, is_unmet)
     ended = np.flatnonzero(still_open.is_open & graph.is_final)
     if len(ended):
@@ -82,11 +82,11 @@ def is_kept(search: Search, graph: Graph, index: int) -> Kept:
         steps = named(learner, still_open.path_to(number))
         learner.shared.forget()  # the parts will hold what the kernel leaves in them
         shown = replay(learner.world, learner.properties[index], steps)
-        return Kept(is_at_risk=True, counterexample=shown)
+        return PromiseResult(is_at_risk=True, counterexample=shown)
     lasso = fair_cycle(
         search, graph, index, among=still_open.is_open, stem_to=still_open.path_to
     )
-    return Kept(is_at_risk=True, lasso=lasso)
+    return PromiseResult(is_at_risk=True, lasso=lasso)
 
 
 class _Open:

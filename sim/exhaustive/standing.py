@@ -21,7 +21,7 @@ History = tuple[int, ...]
 """Numbers of the results that a coroutine has been given."""
 
 
-class Standing:
+class StandingCoroutines:
     """The coroutines of one world that are kept; whatever is not given back ends.
 
     Args:

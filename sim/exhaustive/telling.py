@@ -9,7 +9,7 @@ from wavecheck.sim.blame import call_text
 from wavecheck.sim.exhaustive.anatomy import ATOMS
 from wavecheck.sim.exhaustive.effects import Effects
 from wavecheck.sim.exhaustive.identity import Key
-from wavecheck.sim.exhaustive.kept import Kept, Place, Slot
+from wavecheck.sim.exhaustive.kept import Kept, KeptPlace, Slot
 from wavecheck.sim.exhaustive.refusal import CannotLearn, refuse
 
 SlotName = tuple[int, Key]
@@ -17,7 +17,7 @@ SlotName = tuple[int, Key]
 
 
 def sentences(
-    places: Sequence[Place], kept: Sequence[Kept], widened: Set[SlotName]
+    places: Sequence[KeptPlace], kept: Sequence[Kept], widened: Set[SlotName]
 ) -> Iterator[str]:
     """Say of each place what was kept in it and never mattered."""
     for number, place in enumerate(places):
@@ -38,7 +38,9 @@ def sentences(
                 )
 
 
-def refusal(place: Place, why: str, likely: str, task: str = "(any)") -> CannotLearn:
+def refusal(
+    place: KeptPlace, why: str, likely: str, task: str = "(any)"
+) -> CannotLearn:
     """Return the refusal of a place that changes."""
     return refuse(
         f"{place.label} changes as tasks run, {why}", task=task, likely=likely
@@ -46,7 +48,7 @@ def refusal(place: Place, why: str, likely: str, task: str = "(any)") -> CannotL
 
 
 def endless(
-    places: Sequence[Place], kept: Sequence[Kept], looked_at: Set[SlotName]
+    places: Sequence[KeptPlace], kept: Sequence[Kept], looked_at: Set[SlotName]
 ) -> CannotLearn:
     """Return the refusal that names what held the most different things."""
     seen: dict[SlotName, set[Key]] = {}
@@ -66,7 +68,7 @@ def endless(
 
 
 def difference(
-    places: Sequence[Place],
+    places: Sequence[KeptPlace],
     held: tuple[Kept, Kept],
     task: str,
     at: str,
@@ -104,12 +106,12 @@ def operation_text(effects: Effects, number: int | None) -> str:
     return call_text(operation.statement, operation.args)
 
 
-def _label(place: Place, name: Key) -> str:
+def _label(place: KeptPlace, name: Key) -> str:
     return place.name_of(name[1]) if place.holder.has_names else place.label
 
 
 def _what_differs(
-    places: Sequence[Place], first: Kept, now: Kept
+    places: Sequence[KeptPlace], first: Kept, now: Kept
 ) -> tuple[str, str, str]:
     """Return the name of a slot that differs from its first value, and both."""
     for number, place in enumerate(places):

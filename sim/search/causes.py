@@ -25,9 +25,9 @@ from wavecheck.sim.faults import FAULT_TASK_PREFIX, FaultPlan
 from wavecheck.sim.parts import Lock
 from wavecheck.sim.search.asking import ask_again
 from wavecheck.sim.search.classifying import (
+    Classified,
     Classifier,
     FailingRun,
-    Finding,
     circle,
     expires,
     moves,
@@ -41,7 +41,7 @@ from wavecheck.sim.search.footprints import (
     Write,
     footprints,
 )
-from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.kinds import CauseKind
 from wavecheck.sim.search.old_values import OldValues
 from wavecheck.sim.search.races import CausalOrder, Race, is_reversed
 from wavecheck.sim.search.recorded import Entry, RecordedChoices, Script
@@ -68,12 +68,12 @@ CAUSES_MAX: Final = 3
 _ANSWERS_MAX: Final = 4
 _OLD: Final = frozenset(
     {
-        Kind.STALE_READ,
-        Kind.STALE_CACHE,
-        Kind.ABA,
-        Kind.SNAPSHOT,
-        Kind.UNCOMMITTED,
-        Kind.WRITE_SKEW,
+        CauseKind.STALE_READ,
+        CauseKind.STALE_CACHE,
+        CauseKind.ABA,
+        CauseKind.SNAPSHOT,
+        CauseKind.UNCOMMITTED,
+        CauseKind.WRITE_SKEW,
     }
 )
 """Kinds by which a value that had changed was acted on."""
@@ -99,7 +99,7 @@ class Cause:
             by hand.
     """
 
-    kind: Kind
+    kind: CauseKind
     first: int
     second: int
     acted: int = 0
@@ -137,7 +137,7 @@ def causes_of(
         deadline: ends the search for causes with those found by then.
     """
     entries = [Entry(*one) for one in steps_with_answers(world, schedule)]
-    found: dict[Finding, tuple[int, ...]] = {}
+    found: dict[Classified, tuple[int, ...]] = {}
     if len(entries) > STEPS_MAX:
         return Causes((), ())
     with suppress(OutOfTime):
@@ -150,24 +150,26 @@ def causes_of(
     return Causes((), ())
 
 
-_RANKS: Final = {kind: rank for rank, kind in enumerate(Kind)}
+_RANKS: Final = {kind: rank for rank, kind in enumerate(CauseKind)}
 
 
-def _rank(one: Finding) -> tuple[int, bool, int, int]:
+def _rank(one: Classified) -> tuple[int, bool, int, int]:
     # Of those who looked before something changed, the last one decides.
-    is_last = one.kind is Kind.NOBODY_CALLS_AGAIN
+    is_last = one.kind is CauseKind.NOBODY_CALLS_AGAIN
     first = -one.first if is_last else one.first
     return _RANKS[one.kind], not one.second, first, one.second
 
 
 def _distinct(
-    ranked: Sequence[tuple[Finding, tuple[int, ...]]], violated_at: int
-) -> list[tuple[Finding, tuple[int, ...]]]:
+    ranked: Sequence[tuple[Classified, tuple[int, ...]]], violated_at: int
+) -> list[tuple[Classified, tuple[int, ...]]]:
     """Leave out what says the same again, and bare orders where more is known."""
-    told: list[tuple[Finding, tuple[int, ...]]] = []
+    told: list[tuple[Classified, tuple[int, ...]]] = []
     for one, passing in ranked:
         # That the violating step itself could have come later is no news.
-        is_bare = one.kind in (Kind.ORDER, Kind.ANSWER) or one.first == violated_at
+        is_bare = (
+            one.kind in (CauseKind.ORDER, CauseKind.ANSWER) or one.first == violated_at
+        )
         is_known = any(other.kind is one.kind for other, _ in told)
         if not is_known and not (is_bare and told):
             told.append((one, passing))
@@ -233,9 +235,9 @@ class _Search:
         finally:
             kernel.on_step = None
 
-    def causes(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    def causes(self) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         """Yield whatever would have saved the run, with a schedule that passes."""
-        found: list[tuple[Finding, tuple[int, ...]]] = []
+        found: list[tuple[Classified, tuple[int, ...]]] = []
         for search in (self._by_strikes, self._by_waiting, self._by_races):
             found += search()
         if not any(one.kind in _OLD for one, _ in found):
@@ -243,14 +245,14 @@ class _Search:
         for search in (self._by_counters, self._by_answers):
             found += search()
         yield from found
-        if all(one.kind in (Kind.ORDER, Kind.ANSWER) for one, _ in found):
+        if all(one.kind in (CauseKind.ORDER, CauseKind.ANSWER) for one, _ in found):
             yield from self._kinds_of(self._by_sections())
 
-    def told(self, found: Sequence[tuple[Finding, tuple[int, ...]]]) -> Causes:
+    def told(self, found: Sequence[tuple[Classified, tuple[int, ...]]]) -> Causes:
         """Return the causes with what their reads would have given later."""
         kernel = self._world.kernel
         script = Script(kernel, self.entries)
-        asked: dict[Finding, Any] = {}
+        asked: dict[Classified, Any] = {}
 
         def note(task: Task, *details: object) -> None:
             script.note(task, *details)
@@ -278,7 +280,7 @@ class _Search:
             steps,
         )
 
-    def _by_races(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    def _by_races(self) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         """Let the later step of a race come first."""
         saving = []
         for race in self.order.races():
@@ -290,13 +292,13 @@ class _Search:
 
     def _kinds_of(
         self, saving: Iterable[tuple[Race, tuple[int, ...]]]
-    ) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    ) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         known = list(saving)
         for race, passing in known:
             others = [one for one, _ in known if one != race]
             yield self._finding(race, passing, others), passing
 
-    def _by_old_values(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    def _by_old_values(self) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         """Let a task that goes by an old value go no further."""
         if self.run.is_at_end:
             return
@@ -312,8 +314,8 @@ class _Search:
         run_rule(self._world, script, note)
         for old in reversed(values.found):
             if visible(self.run.step(old.acted)) and self._is_saved_without(old.acted):
-                kind = Kind.STALE_READ
-                yield Finding(kind, old.looked, old.changed, old.acted), ()
+                kind = CauseKind.STALE_READ
+                yield Classified(kind, old.looked, old.changed, old.acted), ()
                 return
 
     def _is_saved_without(self, number: int) -> bool:
@@ -323,15 +325,15 @@ class _Search:
         entries = self._postponed(number)
         return self._saves(entries, held=(task, count)) is not None
 
-    def _by_waiting(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    def _by_waiting(self) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         """Let one of those that wait in a circle come last."""
         steps = circle(self.run)
         if len(steps) > 1:
             passing = self._saves(self._postponed(steps[-1]))
             if passing is not None:
-                yield Finding(Kind.DEADLOCK, steps[0], steps[-1]), passing
+                yield Classified(CauseKind.DEADLOCK, steps[0], steps[-1]), passing
 
-    def _by_answers(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    def _by_answers(self) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         """Let what was chosen inside a step be another one."""
         for number, entry in enumerate(self.entries[: self.run.violated_at], start=1):
             if entry.task.startswith(FAULT_TASK_PREFIX):
@@ -345,20 +347,20 @@ class _Search:
                     entries[number - 1] = replace(entry, options=options)
                     passing = self._saves(entries)
                     if passing is not None:
-                        yield Finding(Kind.ANSWER, number, 0), passing
+                        yield Classified(CauseKind.ANSWER, number, 0), passing
                         break
 
-    def _by_strikes(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    def _by_strikes(self) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         """Leave out a fault; let an expiry come last."""
         for number in range(1, self.run.violated_at + 1):
             task = self.run.step(number).task
             if task.startswith(FAULT_TASK_PREFIX):
                 if self._passes_without(task):
-                    yield Finding(Kind.FAULT, number, 0), ()
+                    yield Classified(CauseKind.FAULT, number, 0), ()
             elif expires(self.run, number):
                 passing = self._saves(self._postponed(number))
                 if passing is not None:
-                    yield Finding(Kind.EXPIRED, number, 0), passing
+                    yield Classified(CauseKind.EXPIRED, number, 0), passing
 
     def _passes_without(self, fault: str) -> bool:
         kind = fault.removeprefix(FAULT_TASK_PREFIX).rpartition("-")[0]
@@ -375,11 +377,14 @@ class _Search:
         finally:
             self._world.plan_faults(plan)
 
-    def _by_counters(self) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    def _by_counters(self) -> Iterator[tuple[Classified, tuple[int, ...]]]:
         """Let a second move of a counter for the same thing find it as it was."""
         for earlier, later, write in moves(self.run):
             if self._saves(self.entries, at=later, moved=write) is not None:
-                yield Finding(Kind.COUNTED_TWICE, earlier, later, 0, write.place), ()
+                yield (
+                    Classified(CauseKind.COUNTED_TWICE, earlier, later, 0, write.place),
+                    (),
+                )
 
     def _by_sections(self) -> Iterator[tuple[Race, tuple[int, ...]]]:
         """Let a task go on from an earlier step of the other one, the latest first."""
@@ -407,7 +412,7 @@ class _Search:
 
     def _finding(
         self, race: Race, passing: tuple[int, ...], others: Sequence[Race]
-    ) -> Finding:
+    ) -> Classified:
         saved = footprints(
             self._world, RecordedChoices(passing), fair_after=self._fair_after
         )

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from wavecheck.sim.parts import Cache, Counter, Leases, Lock, Queue, Timers
 from wavecheck.sim.search.footprints import Footprint, Place, Write
-from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.kinds import CauseKind
 from wavecheck.sim.search.races import Race
 from wavecheck.sim.transactions.level import Level
 from wavecheck.sim.transactions.rows import Image, Open, RowLock
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Classified:
     """A kind with the steps that it is told by.
 
     Attributes:
@@ -28,7 +28,7 @@ class Finding:
         place: the part and row on which they meet; None: on none.
     """
 
-    kind: Kind
+    kind: CauseKind
     first: int
     second: int
     acted: int = 0
@@ -159,7 +159,7 @@ class Classifier:
         self._first = run.step(race.earlier)
         self._second = run.step(race.later)
 
-    def finding(self) -> Finding:
+    def finding(self) -> Classified:
         """Return what kind of cause the race is."""
         run, race, first, second = self._run, self._race, self._first, self._second
         place = first.conflict(second)
@@ -169,10 +169,10 @@ class Classifier:
             if isinstance(step.result, Exception)
         ]
         if failed:
-            kind = Kind.CRASH if failed[0][1].task in run.cut else Kind.FAILED
+            kind = CauseKind.CRASH if failed[0][1].task in run.cut else CauseKind.FAILED
             return self._found(kind, 0, place)
         if expires(run, race.earlier):
-            return self._found(Kind.EXPIRED, 0, place)
+            return self._found(CauseKind.EXPIRED, 0, place)
         snapshot = _of_a_snapshot(run, race)
         if snapshot is not None:
             return snapshot
@@ -180,9 +180,9 @@ class Classifier:
         saw = [one for one in first.writes if second.reads_of(one)]
         changed = min((*looked, *saw), key=_is_bookkeeping, default=None)
         if changed is None:
-            return self._found(Kind.LOST_UPDATE, 0, place)
+            return self._found(CauseKind.LOST_UPDATE, 0, place)
         if changed.part.is_bookkeeping:
-            return self._found(Kind.ORDER, 0, changed.place)
+            return self._found(CauseKind.ORDER, 0, changed.place)
         twice = _delivered_twice(run, race, changed.place)
         if twice is not None:
             return twice
@@ -190,8 +190,8 @@ class Classifier:
             return self._of_a_look(changed)
         return self._of_a_sight(changed)
 
-    def _found(self, kind: Kind, acted: int, place: Place | None) -> Finding:
-        return Finding(kind, self._race.earlier, self._race.later, acted, place)
+    def _found(self, kind: CauseKind, acted: int, place: Place | None) -> Classified:
+        return Classified(kind, self._race.earlier, self._race.later, acted, place)
 
     def _looked(self, change: Write) -> int:
         """Return the step by which the first task was told of what changed later.
@@ -208,7 +208,7 @@ class Classifier:
                 return number
         return self._race.earlier
 
-    def _of_a_look(self, change: Write) -> Finding:
+    def _of_a_look(self, change: Write) -> Classified:
         """The earlier step looked at what the later one changed."""
         run, race, place = self._run, self._race, change.place
         task, looked = self._first.task, self._looked(change)
@@ -222,31 +222,31 @@ class Classifier:
         if same and task in {run.step(n).task for n in (same, run.violated_at)}:
             return self._twice(looked, place)
         if is_own and not is_stall:  # it changed that itself, at once
-            return self._found(Kind.TOO_EARLY, race.earlier, place)
+            return self._found(CauseKind.TOO_EARLY, race.earlier, place)
         if acted and any(isinstance(w.part, Cache) for w in run.step(acted).writes):
-            return self._found(Kind.STALE_CACHE, acted, place)
+            return self._found(CauseKind.STALE_CACHE, acted, place)
         is_crossed = _is_crossed(run, race, place, self._others, is_stall=is_stall)
         if is_crossed and level_of(run, task, race.earlier) in _SNAPSHOTS:
-            return self._found(Kind.WRITE_SKEW, acted, place)
+            return self._found(CauseKind.WRITE_SKEW, acted, place)
         if _was_uncommitted(run, race, place):
-            return self._found(Kind.UNCOMMITTED, acted, place)
+            return self._found(CauseKind.UNCOMMITTED, acted, place)
         if is_crossed:
-            kind = Kind.LOST_WAKE_UP if is_stall else Kind.WRITE_SKEW
+            kind = CauseKind.LOST_WAKE_UP if is_stall else CauseKind.WRITE_SKEW
             return self._found(kind, acted, place)
         overwritten = _overwrites(run, race.later, place)
         if overwritten and not acted and race.later <= run.violated_at:
-            return Finding(Kind.LOST_UPDATE, overwritten, race.later, 0, place)
+            return Classified(CauseKind.LOST_UPDATE, overwritten, race.later, 0, place)
         if acted and not is_own:
-            kind = Kind.ABA if self._is_deceived(acted) else Kind.STALE_READ
+            kind = CauseKind.ABA if self._is_deceived(acted) else CauseKind.STALE_READ
             return self._found(kind, acted, place)
         if isinstance(change.part, Lock) and not acted:
-            return self._found(Kind.FAILED, 0, place)
+            return self._found(CauseKind.FAILED, 0, place)
         between = run.acting(task, race.earlier - 1)
         if between and not is_stall:
-            return self._found(Kind.TOO_EARLY, between, place)
-        return self._found(Kind.NOBODY_CALLS_AGAIN, 0, place)
+            return self._found(CauseKind.TOO_EARLY, between, place)
+        return self._found(CauseKind.NOBODY_CALLS_AGAIN, 0, place)
 
-    def _twice(self, looked: int, place: Place) -> Finding:
+    def _twice(self, looked: int, place: Place) -> Classified:
         """Return two steps that were told the same, if there are two."""
         run, first = self._run, self._run.step(looked)
         for number in range(run.violated_at - 1, 0, -1):
@@ -254,29 +254,31 @@ class Classifier:
             is_same = step.operation.statement.name == first.operation.statement.name
             if step.task != first.task and is_same and step.result == first.result:
                 one, other = sorted((looked, number))
-                return Finding(Kind.ACTED_TWICE, one, other, run.violated_at, place)
-        return self._found(Kind.ACTED_TWICE, run.violated_at, place)
+                return Classified(
+                    CauseKind.ACTED_TWICE, one, other, run.violated_at, place
+                )
+        return self._found(CauseKind.ACTED_TWICE, run.violated_at, place)
 
-    def _of_a_sight(self, change: Write) -> Finding:
+    def _of_a_sight(self, change: Write) -> Classified:
         """The later step saw what the earlier one had changed."""
         run, race, second, place = self._run, self._race, self._second, change.place
         if isinstance(change.part, Cache):
-            return self._found(Kind.STALE_CACHE, 0, place)
+            return self._found(CauseKind.STALE_CACHE, 0, place)
         same = _acted_before(run)
         acting = {run.step(n).task for n in (same, run.violated_at)} if same else ()
         if second.task in acting and not self._is_stall():
-            return self._found(Kind.ACTED_TWICE, run.violated_at, place)
+            return self._found(CauseKind.ACTED_TWICE, run.violated_at, place)
         overwritten = self._overwritten()
         if overwritten is not None:
             return overwritten
         is_past = race.later <= run.violated_at
         if is_past and not visible(second) and self._would_act():
-            return self._found(Kind.LOST_UPDATE, 0, place)
+            return self._found(CauseKind.LOST_UPDATE, 0, place)
         if self._is_stall() and not run.acting(second.task, race.later):
-            return self._found(Kind.NOBODY_CALLS_AGAIN, 0, place)
-        return self._found(Kind.ORDER, 0, place)
+            return self._found(CauseKind.NOBODY_CALLS_AGAIN, 0, place)
+        return self._found(CauseKind.ORDER, 0, place)
 
-    def _overwritten(self) -> Finding | None:
+    def _overwritten(self) -> Classified | None:
         """The second task meets a value that has overwritten another one unseen."""
         run, race, task = self._run, self._race, self._second.task
         for number in run.of_task(task, race.later, run.violated_at):
@@ -291,7 +293,9 @@ class Classifier:
                 ]
                 before = _overwrites(run, last, place) or max(own, default=0)
                 if before:
-                    return Finding(Kind.LOST_UPDATE, before, last, number, place)
+                    return Classified(
+                        CauseKind.LOST_UPDATE, before, last, number, place
+                    )
         return None
 
     def _would_act(self) -> bool:
@@ -322,7 +326,7 @@ def _is_bookkeeping(write: Write) -> bool:
     return write.part.is_bookkeeping
 
 
-def _of_a_snapshot(run: FailingRun, race: Race) -> Finding | None:
+def _of_a_snapshot(run: FailingRun, race: Race) -> Classified | None:
     """The earlier step's snapshot is older than what the later one commits."""
     task = run.step(race.earlier).task
     for write in run.step(race.later).writes:
@@ -336,7 +340,9 @@ def _of_a_snapshot(run: FailingRun, race: Race) -> Finding | None:
                 continue
             if write.place in looked:
                 place = (image.table, image.key)
-                return Finding(Kind.SNAPSHOT, race.earlier, race.later, number, place)
+                return Classified(
+                    CauseKind.SNAPSHOT, race.earlier, race.later, number, place
+                )
     return None
 
 
@@ -419,7 +425,7 @@ def _overwrites(run: FailingRun, number: int, place: Place) -> int:
     return before if is_given and not has_looked else 0
 
 
-def _delivered_twice(run: FailingRun, race: Race, place: Place) -> Finding | None:
+def _delivered_twice(run: FailingRun, race: Race, place: Place) -> Classified | None:
     """The second task took from a queue what the first had in hand."""
     task, key = run.step(race.later).task, place[1]
     for number in run.of_task(task, 1, race.later):
@@ -428,8 +434,8 @@ def _delivered_twice(run: FailingRun, race: Race, place: Place) -> Finding | Non
             if not is_taken or key is None or key not in set(_atoms(write.before)):
                 continue
             if key in {name for _, name in run.in_hand(race.earlier)}:
-                kind = Kind.DELIVERED_TWICE
-                return Finding(kind, race.earlier, number, race.later, place)
+                kind = CauseKind.DELIVERED_TWICE
+                return Classified(kind, race.earlier, number, race.later, place)
     return None
 
 

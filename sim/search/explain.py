@@ -18,7 +18,7 @@ from wavecheck.sim.property import Violation
 from wavecheck.sim.search.causes import Cause, causes_of
 from wavecheck.sim.search.depth_first import DepthFirst
 from wavecheck.sim.search.execution import fair_after
-from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.kinds import CauseKind
 from wavecheck.sim.search.random_walk import RandomWalk
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule, passes, replay, run_rule
@@ -174,7 +174,7 @@ def _decisive_first(
         return tuple(causes)
 
     def is_over(cause: Cause) -> bool:
-        is_stale = cause.kind is Kind.STALE_READ
+        is_stale = cause.kind is CauseKind.STALE_READ
         return is_stale and not cause.first <= no_return.step <= cause.acted
 
     return tuple(sorted(causes, key=is_over))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(Enum):
+class CauseKind(Enum):
     """What went wrong between the steps of a cause, the most telling first."""
 
     FAULT = "fault"
@@ -40,5 +40,5 @@ class KnownCause:
     """
 
     property_name: str
-    kind: Kind
+    kind: CauseKind
     statements: tuple[str, ...]

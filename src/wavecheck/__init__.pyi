@@ -142,7 +142,7 @@ from .scenarios.comparison import (
     run as run,
 )
 from .scenarios.difference import (
-    Difference as Difference,
+    CodeDifference as CodeDifference,
 )
 from .scenarios.difference import (
     diff as diff,

@@ -10,7 +10,7 @@ from wavecheck.reports.explanation.text import explanation_markdown, explanation
 from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.subject import Subject
 from wavecheck.sim.search.explain import explain
-from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.kinds import CauseKind
 
 FAULTS = (("stalling", "no_stranded_batch"), ("progressive", "no_double_dispatch"))
 
@@ -46,13 +46,13 @@ def test_the_explanations_say_what_the_model_says():
     stalling = explained(*FAULTS[0])
     assert len(stalling.steps) == 9
     cause = stalling.causes[0]
-    assert cause.kind is Kind.NOBODY_CALLS_AGAIN
+    assert cause.kind is CauseKind.NOBODY_CALLS_AGAIN
     assert stalling.steps[cause.first - 1].operation == "has_batches"
     assert stalling.no_return.is_exact
     progressive = explained(*FAULTS[1])
     assert len(progressive.steps) == 10
     cause = progressive.causes[0]
-    assert cause.kind is Kind.STALE_READ
+    assert cause.kind is CauseKind.STALE_READ
     assert progressive.steps[cause.first - 1].operation == "pending"
     assert cause.acted == 10
     assert progressive.no_return.is_exact

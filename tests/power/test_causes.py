@@ -5,7 +5,7 @@ import pytest
 from wavecheck import EXHIBITS, find_scenario
 from wavecheck.reports.explanation.text import reasons
 from wavecheck.scenarios.questions import check
-from wavecheck.sim.search.kinds import Kind, KnownCause
+from wavecheck.sim.search.kinds import CauseKind, KnownCause
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import passes, run_rule
 
@@ -39,7 +39,7 @@ def main_cause(evidence):
 
 @pytest.mark.parametrize(("name", "variant"), FAULTS)
 def test_the_main_cause_is_the_exhibits_own(name, variant):
-    """Kind and steps; where none is stated, every order violates the property."""
+    """CauseKind and steps; where none is stated, every order violates the property."""
     for evidence in evidences(name, variant):
         stated = {
             one
@@ -71,7 +71,7 @@ def assert_is_true(evidence):
         if cause.value_then is not None:  # asked again, it would have been another
             assert steps[cause.first].result != cause.value_then
             assert cause.first < cause.second
-        if cause.kind is Kind.STALE_READ:
+        if cause.kind is CauseKind.STALE_READ:
             assert steps[cause.first].task == steps[cause.acted].task
             assert steps[cause.first].task != steps[cause.second].task
             assert cause.first < cause.second < cause.acted

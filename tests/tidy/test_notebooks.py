@@ -14,7 +14,14 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 CELLS_MAX = 15
 RUN_HERE = ("01_incident",)  # `make notebooks`, which CI calls, runs them all
 OURS = "wavecheck"
-EVERYWHERE = ("numpy", "pandas", "scipy", "matplotlib", *sys.stdlib_module_names)
+EVERYWHERE = (
+    "numpy",
+    "pandas",
+    "scipy",
+    "matplotlib",
+    "sqlalchemy",
+    *sys.stdlib_module_names,
+)
 
 
 def cells_of(path):

@@ -3,7 +3,7 @@
 import pytest
 
 from wavecheck.sim.search.causes import causes_of
-from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.kinds import CauseKind
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import passes
 
@@ -46,19 +46,19 @@ def names(rows, **columns):
 
 
 WORLDS = {
-    Kind.UNCOMMITTED: (
+    CauseKind.UNCOMMITTED: (
         TASKS,
         {"a": (finish, "a"), "b": (finish, "b")},
         {"task": names("ab", is_done=False), "parent": [{"is_released": False}]},
         {"held": "SELECT 1 FROM parent WHERE NOT is_released"},
     ),
-    Kind.WRITE_SKEW: (
+    CauseKind.WRITE_SKEW: (
         DOCTORS,
         {"a": (leave, "a"), "b": (leave, "b")},
         {"doctor": names("ab", is_on_call=True)},
         {"nobody": "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM doctor WHERE is_on_call)"},
     ),
-    Kind.STALE_READ: (
+    CauseKind.STALE_READ: (
         "CREATE TABLE counter (n int NOT NULL)",
         {"a": (count_up,), "b": (count_up,)},
         {"counter": [{"n": 0}]},

@@ -4,7 +4,7 @@ import pytest
 
 from wavecheck.scenarios.sql.session import SQLError
 from wavecheck.sim.search.causes import causes_of
-from wavecheck.sim.search.kinds import Kind
+from wavecheck.sim.search.kinds import CauseKind
 
 
 async def expect(session, error, sqlstate, constraint=""):
@@ -267,7 +267,7 @@ def test_the_cause_of_good_job_1113_is_a_snapshot(sql_world, shrunk):
         {"twice": "SELECT id FROM performed GROUP BY id HAVING count(*) > 1"},
     )
     main = causes_of(world, shrunk(world)).found[0]
-    assert main.kind is Kind.SNAPSHOT
+    assert main.kind is CauseKind.SNAPSHOT
     assert main.first < main.second < main.acted
 
 
@@ -283,7 +283,7 @@ def test_the_cause_of_kamu_1398_is_an_uncommitted_message(sql_world, shrunk):
         {"consumptions": [{"consumer": "c", "tx_id": 0, "message_id": 0}]},
         {"passed over": PASSED_OVER["id"]},
     )
-    assert causes_of(world, shrunk(world)).found[0].kind is Kind.UNCOMMITTED
+    assert causes_of(world, shrunk(world)).found[0].kind is CauseKind.UNCOMMITTED
 
 
 # Small inputs: a statement is not atomic, and does nothing twice.
