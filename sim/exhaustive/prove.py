@@ -210,7 +210,12 @@ def conclude(search: Search, stopped_by: str) -> Exploration:
 def _result(search: Search, index: int, *, is_complete: bool) -> PropertyResult:
     found = None
     if index in search.found:
-        found = counterexample(search, index)
+        system = search.system
+        stop, system.stop = system.stop, None  # what was found is told in any case
+        try:
+            found = counterexample(search, index)
+        finally:
+            system.stop = stop
     return PropertyResult(
         name=search.learner.properties[index].name,
         outcome=Outcome.of(

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from wavecheck import find_scenario
+from wavecheck import find_scenario, replay
 from wavecheck.scenarios import evidence
+from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.evidence import Evidence, exact_no_return
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.subject import Subject
@@ -15,6 +16,7 @@ from wavecheck.scenarios.verdicts.proving import (
     prove,
     sweep,
 )
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.exhaustive import levels
 from wavecheck.sim.faults import Adversary
@@ -129,6 +131,22 @@ def test_a_memory_limit_ends_a_proof_without_one():
     result = prove(wd("claiming", listeners=3), replace(PROOF, memory_bytes=4096))
     assert {one.outcome for one in result.verdicts} == {Outcome.NOT_FOUND}
     assert "memory" in result.explored.exploration.stopped_by
+
+
+def test_a_violation_that_was_found_is_told_though_the_time_is_up():
+    """Its path needs steps that were not learned when the budget ended."""
+    world = find_scenario("import-job")
+    subject = Subject.of(world, "progressive", {"parents": "2"}, {})
+    told = 0
+    for looks_count in (3_000, 6_000, 9_000):
+        looks = iter(range(10**9))
+        deadline = Deadline(float(looks_count), lambda looks=looks: float(next(looks)))
+        found = prove(subject, Effort(strategy=PROOF.strategy), deadline=deadline)
+        assert found.explored.exploration.stopped_by
+        for schedule in found.schedules.values():
+            replay(schedule)
+            told += 1
+    assert told
 
 
 SMALL = {"parents": "1", "parents_per_batch": "1", "workers": "1"}
