@@ -156,9 +156,9 @@ def test_the_passing_schedule_stands_beside(open_page, stalling):
 
 
 def test_the_diagram_marks_what_matters(open_page, progressive):
-    """Stale read and point of no return are there as arrows, marks and words."""
+    """Cause and point of no return are there as arrows, marks and words."""
     opened = open_page(progressive)
-    assert opened.page.locator(".failing path.stale").count() == 2
+    assert opened.page.locator(".failing path.cause").count() == 2
     assert opened.page.locator(".failing path.order").count() >= 1
     assert "no return" in opened.text("#c1-s8")
     assert "acts on it" in opened.text("#c1-s10")
