@@ -35,7 +35,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "run": (
         "runs:run",
-        "Run one timed simulation.",
+        "Run one timed simulation of each code that is named.",
     ),
     "diff": (
         "diff:diff_command",

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wavecheck.reports.explanation.wording import Wording
-from wavecheck.sim.search.causes import STEPS_MAX, Cause
 from wavecheck.sim.search.explain import Explanation
-from wavecheck.sim.search.kinds import CauseKind
+from wavecheck.sim.search.kinds import STEPS_MAX, Cause, CauseKind
 from wavecheck.sim.trace import Step, plain
 
 _ROLES: Final[Mapping[CauseKind, tuple[str, str, str]]] = {

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from wavecheck.reports.explanation.playback import Track
-from wavecheck.sim.search.causes import Cause
+from wavecheck.sim.search.kinds import Cause
 
 ROW_HEIGHT: Final = 46
 _LANE_WIDTHS: Final = ((4, 46), (6, 36), (9, 26), (16, 18))

@@ -13,7 +13,7 @@ from typing import Final
 from wavecheck.reports.explanation.causes import cause_marks, cause_sentences
 from wavecheck.reports.explanation.playback import Playback
 from wavecheck.reports.explanation.wording import Wording
-from wavecheck.sim.search.causes import Cause
+from wavecheck.sim.search.kinds import Cause
 from wavecheck.sim.trace import RowChange, Step, plain
 
 Piece = tuple[str, str]

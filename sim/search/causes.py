@@ -37,11 +37,10 @@ from wavecheck.sim.search.execution import fair_after
 from wavecheck.sim.search.footprints import (
     Footprint,
     Observed,
-    Place,
     Write,
     footprints,
 )
-from wavecheck.sim.search.kinds import CauseKind
+from wavecheck.sim.search.kinds import STEPS_MAX, Cause, CauseKind
 from wavecheck.sim.search.old_values import OldValues
 from wavecheck.sim.search.races import CausalOrder, Race, is_reversed
 from wavecheck.sim.search.recorded import Entry, RecordedChoices, Script
@@ -57,10 +56,6 @@ from wavecheck.sim.world import World
 
 RUNS_MAX: Final = 400
 """So many executions are tried."""
-
-STEPS_MAX: Final = 600
-"""In longer executions causes are not looked for: each race is one more execution."""
-
 
 CAUSES_MAX: Final = 3
 """So many are told, each of another kind."""
@@ -79,38 +74,6 @@ _OLD: Final = frozenset(
 """Kinds by which a value that had changed was acted on."""
 
 _RESERVE: Final = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """Steps that would have saved the run, had they come or ended otherwise.
-
-    Attributes:
-        kind: what went wrong.
-        first: number of the step that came first: it looked, or struck.
-        second: number of the step that came second: it changed what the first had seen,
-            or saw it. It may come after the violation. 0: there is none.
-        acted: number of the step that acted on it; 0: none.
-        place: the part and row on which they meet; None: on none.
-        value_then: what the first step would have read after the second one, as plain
-            data; None where that is the same, or is no question.
-        passing: choices of a schedule without it, which passes; empty: what was tried
-            is no schedule of this world, as a fault was left out, or a counter set back
-            by hand.
-    """
-
-    kind: CauseKind
-    first: int
-    second: int
-    acted: int = 0
-    place: Place | None = None
-    value_then: Any = None
-    passing: tuple[int, ...] = ()
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """The numbers of its steps, ascending."""
-        return tuple(sorted({self.first, self.second, self.acted} - {0}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wavecheck.sim.parts import Cache, Counter, Leases, Lock, Queue, Timers
-from wavecheck.sim.search.footprints import Footprint, Place, Write
-from wavecheck.sim.search.kinds import CauseKind
+from wavecheck.sim.search.footprints import Footprint, Write
+from wavecheck.sim.search.kinds import CauseKind, Place
 from wavecheck.sim.search.races import Race
 from wavecheck.sim.transactions.level import Level
 from wavecheck.sim.transactions.rows import Image, Open, RowLock

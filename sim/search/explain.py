@@ -15,10 +15,9 @@ from wavecheck.sim.display import shown
 from wavecheck.sim.errors import OutOfTime, ReplayMismatch
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.property import Violation
-from wavecheck.sim.search.causes import Cause, causes_of
 from wavecheck.sim.search.depth_first import DepthFirst
 from wavecheck.sim.search.execution import fair_after
-from wavecheck.sim.search.kinds import CauseKind
+from wavecheck.sim.search.kinds import Cause, CauseKind
 from wavecheck.sim.search.random_walk import RandomWalk
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule, passes, replay, run_rule
@@ -136,6 +135,9 @@ def explain(
             no_return=None,
             escape=None,
         )
+    # Imported here: a search that finds nothing waits for no exhaustive engine.
+    from wavecheck.sim.search.causes import causes_of
+
     known = causes_of(world, schedule, deadline=deadline.share(_CAUSES))
     marks = _Marks(world.kernel)
     run_rule(

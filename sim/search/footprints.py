@@ -16,12 +16,10 @@ from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation, Statement
 from wavecheck.sim.parts import Change, Part
 from wavecheck.sim.search.execution import execute
+from wavecheck.sim.search.kinds import Place
 from wavecheck.sim.task import Rule, Task
 from wavecheck.sim.trace import listen
 from wavecheck.sim.world import World
-
-Place = tuple[str, Hashable]
-"""A part's name and a row's key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ Mazurkiewicz traces. Complexity: quadratic in steps; meant for one counterexampl
 
 from typing import TYPE_CHECKING
 
-from wavecheck.sim.search.footprints import Footprint, Place, footprints
+from wavecheck.sim.search.footprints import Footprint, footprints
+from wavecheck.sim.search.kinds import Place
 from wavecheck.sim.search.recorded import RecordedChoices
 from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.world import World

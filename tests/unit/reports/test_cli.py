@@ -127,7 +127,6 @@ def test_the_version_is_that_of_the_package(cli):
         (("run", "import-job", "--batches", "x.csv"), "--batches does not fit"),
         (("run", "incident", "--batches", "x.csv"), "'calls' is missing"),
         (("run", "incident", "--batches", "x", "--calls", "y"), "cannot be read"),
-        (("run", "wd"), "wavecheck check wd"),
         (("list", "nothing"), "nothing"),
         (("run",), "SCENARIO"),
         (("nonsense",), "nonsense"),
