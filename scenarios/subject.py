@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.catalogue import find_scenario
-from wavecheck.scenarios.drivers.postgresql import SERVER
 from wavecheck.scenarios.loading import coordinator_name, load_coordinator
 from wavecheck.scenarios.scenario import Scenario, plain_settings
+from wavecheck.scenarios.server import SERVER
 from wavecheck.sim.deadline import NO_DEADLINE, Deadline
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.faults import FaultPlan

@@ -17,6 +17,7 @@ and cannot interrupt a lock), and tracing (it slows down every line).
 
 import asyncio
 import atexit
+import gc
 import os
 import signal
 import threading  # noqa: TID251 - to see whether this is the main thread
@@ -147,6 +148,8 @@ class Watchdog:
             self._before = self.kernel = self._at_tick = None
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
+        if _is_collecting(frame):
+            return  # what is raised there is ignored: the next tick sees to it
         if self._at_tick is not None:
             self._idle_ticks = 0
             if not _is_debugged(frame):
@@ -170,6 +173,16 @@ class Watchdog:
 
 def _is_main_thread() -> bool:
     return get_ident() == threading.main_thread().ident
+
+
+def _is_collecting(frame: FrameType | None) -> bool:
+    """Return whether Python collects garbage, and calls whoever wants to know."""
+    codes = [getattr(one, "__code__", None) for one in gc.callbacks]
+    while frame is not None:
+        if frame.f_code in codes or frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_debugged(frame: FrameType | None) -> bool:

@@ -26,7 +26,8 @@ from wavecheck.scenarios.campaign.engines import IN_PROCESS, Engine
 from wavecheck.scenarios.campaign.sweeping import sweep_spread
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
-from wavecheck.scenarios.verdicts.approaches import EXHAUSTIVE, deadline_of
+from wavecheck.scenarios.verdicts.approaches import EXHAUSTIVE
+from wavecheck.scenarios.verdicts.checking import beginning
 from wavecheck.scenarios.verdicts.proving import sweep
 from wavecheck.scenarios.verdicts.result import CheckResult
 
@@ -47,7 +48,7 @@ def sweep_command(
 ) -> int:
     """Prove growing sizes of a scenario until the budget ends it."""
     check_outputs(json_file, html_file)
-    with deadline_of(effort).enforced():
+    with beginning(effort, is_proof=True).enforced():
         subject = subject_of(
             scenario, coordinator, settings, faults=faults, properties=properties
         )

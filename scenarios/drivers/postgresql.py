@@ -10,6 +10,7 @@ from wavecheck.scenarios.drivers import recorded, running
 from wavecheck.scenarios.drivers.handle import Rows, WorldDatabase
 from wavecheck.scenarios.drivers.isolation import level_in, with_locks
 from wavecheck.scenarios.drivers.reaching import make_reachable
+from wavecheck.scenarios.server import SERVER
 from wavecheck.scenarios.sql.database import Database
 from wavecheck.scenarios.sql.session import Session
 from wavecheck.sim.errors import InvalidScenario
@@ -19,8 +20,6 @@ from wavecheck.sim.surroundings import refuse_here
 if TYPE_CHECKING:
     from wavecheck.scenarios.server.place_of_worlds import WorldPlace
 
-SERVER: Final = "server"
-"""The service of a kernel whose worlds are on a server."""
 
 _DRIVERS: Final = {
     "psycopg": "psycopg3",

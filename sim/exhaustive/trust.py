@@ -42,7 +42,8 @@ LIBRARY: Final = frozenset(
         *("ntpath", "numbers", "operator", "os", "pathlib", "posixpath", "pprint"),
         *("queue", "random", "re", "reprlib", "secrets", "selectors", "shlex"),
         *("signal", "stat", "statistics", "string", "struct", "sys", "textwrap"),
-        *("threading", "time", "token", "tokenize", "traceback", "types", "typing"),
+        *("termios", "threading", "time", "token", "tokenize", "traceback", "tty"),
+        *("types", "typing"),
         *("unicodedata", "urllib", "uuid", "warnings", "weakref", "zoneinfo"),
         *("typing_extensions", "simpy", "greenlet", "socket", *LIBRARIES),
     }
@@ -59,7 +60,10 @@ _PRODUCT: Final = _ENGINE_NAME.partition(".")[0]
 _HOME: Final = Path(wavecheck.sim.__path__[0]).parent
 _OURS: Final = tuple(
     f"{_PRODUCT}.{one}."
-    for one in ("sim", "scenarios.sql", "scenarios.drivers", "scenarios.worlds")
+    for one in (
+        *("sim", "scenarios.sql", "scenarios.drivers", "scenarios.worlds"),
+        "scenarios.server",
+    )
 )
 """The engine, and the model of a database that runs on it."""
 
@@ -146,6 +150,7 @@ _MACHINERY: Final[IdentityMap[bool]] = IdentityMap()
 _TOOLS: Final = (
     *[f"{_ENGINE_NAME}.{one}" for one in ("exhaustive.", "search.", "watchdog")],
     MODEL_OF_SQL,
+    f"{_PRODUCT}.scenarios.server.",
 )
 
 _flags_of: Final = type.__dict__["__flags__"].__get__

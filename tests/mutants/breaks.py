@@ -156,7 +156,7 @@ BREAKS = (
     Break("statements are not run again", "exhaustive/effects.py", "Effects.recheck",
           "for before in self._performed:", "for before in ():", REFUSALS),
     Break("what tasks share is that of the last start", "exhaustive/standing.py",
-          "Standing.take", "if self._watch.enter(shared):", "if True:",
+          "StandingCoroutines.take", "if self._watch.enter(shared):", "if True:",
           ("tests/golden/test_wd_states.py -k 2-1-claiming",)),
     Break("a coroutine is kept where it stood before", "exhaustive/locals.py",
           "TaskLocals._run", "give_back(task, self.index, history)",

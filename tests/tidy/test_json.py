@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
 EVIDENCE = ROOT / "scenarios" / "incident" / "data"
 FILES = f"--batches {EVIDENCE}/batches.csv --calls {EVIDENCE}/calls.csv"
 OF_DATA = {  # objects whose names are data: not theirs, but what they hold is described
-    *("statements",),
+    *("statements", "kinds"),
     *("settings", "batches", "violations", "missing", "faults", "fits", "columns"),
     *(
         "state",

@@ -81,7 +81,7 @@ def test_a_replay_that_fails_loads_no_world_of_its_own():
 
 def test_a_short_check_loads_the_kernel_and_a_table():
     """No exhaustive engine, no processes, no databases, no pages, no pictures."""
-    loaded = loaded_by(command("check", "wd", "-c", "stalling", "--executions", "5"))
+    loaded = loaded_by(command("check", "wd", "-c", "claiming", "--executions", "5"))
     assert not loaded & (SLOW - {"simpy", "numpy"})
     assert not loaded & {
         "wavecheck.sim.exhaustive",

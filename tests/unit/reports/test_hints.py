@@ -105,10 +105,6 @@ STEPS = {
         ("check import-job --property pending_bounded", "wavecheck run import-job"),
         ("run import-job", ""),
     ],
-    "an untimed scenario": [
-        ("run wd", "wavecheck check wd"),
-        ("check wd -c claiming --executions 50", ""),
-    ],
     "an unknown scenario": [
         ("check nosuchworld", "known: incident"),
         ("list scenarios", ""),

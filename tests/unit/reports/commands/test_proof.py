@@ -21,7 +21,7 @@ class Mine(Claiming):
 '''
 
 HIDDEN = '''
-"""A rule that counts its calls on its instance."""
+"""A rule that counts its calls on its instance, and leaves the third out."""
 
 from wavecheck.coordinator import Claiming
 
@@ -33,6 +33,8 @@ class Remembers(Claiming):
 
     async def dispatch_wave(self, job_id, wave_number):
         self.calls += 1
+        if self.calls == 3:
+            return 0
         return await super().dispatch_wave(job_id, wave_number)
 '''
 
@@ -75,7 +77,8 @@ def test_hidden_state_is_refused_with_its_name(tmp_path, monkeypatch, capsys):
     """A counter on the instance: status 3, never a proof."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "remembers.py").write_text(HIDDEN)
-    assert prove("import-job", "-c", "remembers.py:Remembers") == 3
+    sizes = [f"--set={one}=1" for one in ("parents", "parents_per_batch", "workers")]
+    assert prove("import-job", "-c", "remembers.py:Remembers", *sizes) == 3
     captured = capsys.readouterr()
     assert "calls" in captured.err
     assert "PROVED" not in captured.out
