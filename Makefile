@@ -11,6 +11,11 @@ DEMO_READY := $(VENV)/.ready-demo
 DEV_READY := $(VENV)/.ready-dev
 PINS := pyproject.toml constraints.txt
 
+# Each folder has processes of its own: a proof sees all that a process holds, and some
+# tests leave things in theirs.
+TESTS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py tests/*/*/test_*.py))))
+TESTS := $(sort $(foreach folder,$(TESTS),tests/$(word 2,$(subst /, ,$(folder)))))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -23,7 +28,8 @@ demo: $(DEMO_READY) ## compare the coordinators on the published incident
 	@$(BIN)/wavecheck compare incident || test $$? -eq 1  # 1: violations found, as expected
 
 test: $(DEV_READY) ## run the tests; PYTEST_ARGS="-k name" narrows them
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	@if [ -n "$(PYTEST_ARGS)" ]; then set -x; $(BIN)/python -m pytest -n auto $(PYTEST_ARGS); \
+	else set -ex; for folder in $(TESTS); do $(BIN)/python -m pytest -n auto $$folder; done; fi
 
 lint: $(DEV_READY) ## check style, types and the one-way import rule
 	$(BIN)/ruff check .
