@@ -99,7 +99,9 @@ def in_full(
         progress: called at the start of each level.
     """
     search.learner.break_symmetry(why)
-    return _explored(search.learner, search.limits, search.directory, progress)
+    with watching_escapes():
+        search.learner.executions.start()  # whoever asked the graph has started others
+        return _explored(search.learner, search.limits, search.directory, progress)
 
 
 def _explored(

@@ -337,7 +337,6 @@ class TwoPollers(PollWorld):
         return [["poller", "second"]]
 
 
-@pytest.mark.xfail(reason="known gap: the second start of this world is refused")
 def test_loops_are_asked_of_every_single_task():
     """Fairness tells alike tasks apart: where there are loops, they are not merged."""
     result = prove(Subject.of(replace(POLLS, build=TwoPollers), "looks"))
