@@ -13,8 +13,7 @@ PINS := pyproject.toml constraints.txt
 
 # Each folder has processes of its own: a proof sees all that a process holds, and some
 # tests leave things in theirs.
-TESTS := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py tests/*/*/test_*.py))))
-TESTS := $(sort $(foreach folder,$(TESTS),tests/$(word 2,$(subst /, ,$(folder)))))
+TESTS := $(shell find tests -name 'test_*.py' | cut -d/ -f1-2 | sort -u)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -6,7 +6,8 @@ in the code under test, 4 a fault of Wavecheck itself.
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -146,30 +147,12 @@ class _Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command, with_defaults(str(name), rest, _Loaded(self))
+        load = partial(self.get_command, ctx)
+        return name, command, with_defaults(str(name), rest, COMMANDS, load)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
-
-
-class _Loaded(Mapping[str, Any]):
-    """The commands by name, each loaded when it is asked for."""
-
-    def __init__(self, group: _Commands) -> None:
-        self._group = group
-
-    def __getitem__(self, name: str) -> Any:
-        return self._group.get_command(None, name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in COMMANDS
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
 
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ line wins over both.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,20 +41,24 @@ def project_defaults() -> tuple[Path, Mapping[str, Any]]:
 
 
 def with_defaults(
-    name: str, arguments: Sequence[str], commands: Mapping[str, Any]
+    name: str,
+    arguments: Sequence[str],
+    commands: Collection[str],
+    load: Callable[[str], Any],
 ) -> list[str]:
     """Return a command's arguments with the project's defaults before them.
 
     Args:
         name: the command's.
         arguments: as given; an option that is said there is not added.
-        commands: the commands of the command line library, loaded when asked for.
+        commands: names of all commands.
+        load: gives a command of the command line library.
 
     Raises:
         InvalidScenario: an option that does not exist, or no value for one.
     """
     path, table = project_defaults()
-    options = _options(commands[name])
+    options = _options(load(name))
     own = table.get(name, {})
     if not isinstance(own, dict):
         raise InvalidScenario(f"{path}: expected a table [tool.wavecheck.{name}]")
@@ -64,9 +68,7 @@ def with_defaults(
             raise unknown_name(kind, option, sorted(options))
     shared = {one: value for one, value in table.items() if one not in commands}
     if not shared.keys() <= options.keys():
-        everywhere = {
-            one for command in commands for one in _options(commands[command])
-        }
+        everywhere = {one for command in commands for one in _options(load(command))}
         for option in shared:
             if option not in everywhere:
                 kind = f"option in [tool.wavecheck] of {path}:"
