@@ -11,10 +11,6 @@ DEMO_READY := $(VENV)/.ready-demo
 DEV_READY := $(VENV)/.ready-dev
 PINS := pyproject.toml constraints.txt
 
-# Each folder has processes of its own: a proof sees all that a process holds, and some
-# tests leave things in theirs.
-TESTS := $(shell find tests -name 'test_*.py' | cut -d/ -f1-2 | sort -u)
-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -27,8 +23,7 @@ demo: $(DEMO_READY) ## compare the coordinators on the published incident
 	@$(BIN)/wavecheck compare incident || test $$? -eq 1  # 1: violations found, as expected
 
 test: $(DEV_READY) ## run the tests; PYTEST_ARGS="-k name" narrows them
-	@if [ -n "$(PYTEST_ARGS)" ]; then set -x; $(BIN)/python -m pytest -n auto $(PYTEST_ARGS); \
-	else set -ex; for folder in $(TESTS); do $(BIN)/python -m pytest -n auto $$folder; done; fi
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: $(DEV_READY) ## check style, types and the one-way import rule
 	$(BIN)/ruff check .

@@ -42,8 +42,7 @@ LIBRARY: Final = frozenset(
         *("ntpath", "numbers", "operator", "os", "pathlib", "posixpath", "pprint"),
         *("queue", "random", "re", "reprlib", "secrets", "selectors", "shlex"),
         *("signal", "stat", "statistics", "string", "struct", "sys", "textwrap"),
-        *("termios", "threading", "time", "token", "tokenize", "traceback", "tty"),
-        *("types", "typing"),
+        *("threading", "time", "token", "tokenize", "traceback", "types", "typing"),
         *("unicodedata", "urllib", "uuid", "warnings", "weakref", "zoneinfo"),
         *("typing_extensions", "simpy", "greenlet", "socket", *LIBRARIES),
     }

@@ -57,6 +57,18 @@ _CODE: Final = (
 """Exact types of class attributes that seldom change."""
 
 
+class _Numbers(dict[int, int]):
+    """One object for each number: Python makes those above 256 anew each time."""
+
+    def __missing__(self, number: int) -> int:
+        self[number] = number
+        return number
+
+
+_NUMBERS: Final = _Numbers()
+"""Of items: lists of what is held are compared by identity."""
+
+
 class Node:
     """One object that must stay as it is, with what it held at first.
 
@@ -295,14 +307,14 @@ class Snapshot:
         """Return all that the objects hold; numbers of items keep them apart."""
         found: list[Any] = []
         for _, held in self._dicts:
-            found.append(len(held))
+            found.append(_NUMBERS[len(held)])
             found += held
             found += held.values()
         for _, fields in self._fields:
-            found.append(len(fields))
+            found.append(_NUMBERS[len(fields)])
             found += fields.values()
         for _, items in self._items:
-            found.append(len(items))
+            found.append(_NUMBERS[len(items)])
             found += items
         for _, cell in self._cells:
             try:
@@ -310,7 +322,7 @@ class Snapshot:
             except ValueError:
                 found.append(NOTHING)
         for _, held, get in self._classes:
-            found.append(len(held))
+            found.append(_NUMBERS[len(held)])
             found += get(held)
         for _, value, getters in self._slotted:
             try:
