@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from time import monotonic
 from typing import Annotated, Final
 
 import typer
@@ -33,6 +32,7 @@ from wavecheck.scenarios.incident.scenario import INCIDENT
 from wavecheck.scenarios.loading import load_coordinator
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder
+from wavecheck.sim.surroundings import machine_seconds
 
 _TABLES: Final = ("wave_batches", "waves", "jobs", "calls", "messages")
 TableFile = Annotated[
@@ -82,7 +82,7 @@ def incident_command(
     """Read a job that went wrong: what happened, and what would have helped."""
     given = collect_settings(INCIDENT, settings)
     effort.budget()  # one that makes no sense is told before anything else
-    deadline = effort.deadline(monotonic)
+    deadline = effort.deadline(machine_seconds)
     check_outputs(json_file)
     if save is not None:
         check_folder(save)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import Annotated, Final
 
 import typer
@@ -23,6 +22,7 @@ from wavecheck.scenarios.verdicts.examination import EXECUTIONS, Examination, ex
 from wavecheck.scenarios.verdicts.proving import PROOF
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 from wavecheck.sim.files import check_writable, write_whole
+from wavecheck.sim.surroundings import machine_seconds
 
 PROOF_SECONDS: Final = 60.0
 """Of each proof: some worlds of the zoo are too large to be proved."""
@@ -60,7 +60,7 @@ def zoo_command(
     if guide is not None and len(exhibits) != len(EXHIBITS):
         raise InvalidScenario("--guide tells all roots: it goes with no EXHIBIT")
     effort.budget()  # one that makes no sense is told before anything else
-    deadline = effort.deadline(monotonic)
+    deadline = effort.deadline(machine_seconds)
     proof = replace(PROOF, seconds=PROOF_SECONDS, memory_bytes=effort.memory_bytes)
     found: list[Examination] = []
     with showing_exhibits(len(exhibits)) as progress:

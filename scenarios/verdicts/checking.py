@@ -5,7 +5,6 @@ the budget only: no result depends on it but how far the search got.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +24,7 @@ from wavecheck.sim.search.schedule import Schedule
 from wavecheck.sim.search.search import Search
 from wavecheck.sim.search.session import Budget, Found, Session, Statistics
 from wavecheck.sim.search.shrink import Shrinker
+from wavecheck.sim.surroundings import machine_seconds
 from wavecheck.sim.watchdog import WATCHDOG
 from wavecheck.sim.world import World
 
@@ -49,7 +49,7 @@ SearchProgress = Callable[[Statistics, Mapping[str, Found]], None]
 
 def beginning(effort: Effort, *, is_proof: bool = False) -> Deadline:
     """Return the deadline of a search or a proof whose work begins now."""
-    return effort.deadline(time.monotonic, is_proof=is_proof)
+    return effort.deadline(machine_seconds, is_proof=is_proof)
 
 
 def session_of(
@@ -66,7 +66,7 @@ def session_of(
         world,
         judged,
         budget,
-        time.monotonic,
+        machine_seconds,
         stops_at_first=effort.stops_at_first,
     )
 
@@ -161,7 +161,7 @@ def smallest(
     What is smallest when the deadline comes is the result.
     """
     if subject.server is not None and deadline.seconds_left() == math.inf:
-        deadline = Deadline(_SERVER_SECONDS, time.monotonic)
+        deadline = Deadline(_SERVER_SECONDS, machine_seconds)
     subject = subject.resized(found.sizes)
     choices: Sequence[int] = found.choices
     if not shrinks or deadline.is_over():

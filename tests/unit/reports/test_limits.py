@@ -5,6 +5,7 @@ import re
 import pytest
 
 from wavecheck.reports.cli import COMMANDS
+from wavecheck.sim.surroundings import install
 
 WORLD = '''\
 """A world whose task asks for more memory than there is."""
@@ -92,7 +93,11 @@ def slow(w):
 
 
 def test_a_world_that_takes_too_long_to_build_ends_with_its_budget(cli, tmp_path):
-    """A builder that never ends: one sentence, whatever is asked."""
+    """A builder that never ends: one sentence, whatever is asked.
+
+    Also once the clock that code under test sees has taken the place of the machine's.
+    """
+    install()
     (tmp_path / "slow.py").write_text(SLOW)
     for verb in ("check", "prove"):
         status, _, errors = cli(verb, "slow.py", "--budget", "0.5s")
