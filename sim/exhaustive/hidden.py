@@ -119,8 +119,7 @@ class Watch:
     def _extend(self, roots: Iterable[tuple[str, Any]]) -> None:
         """Add lasting objects, and what the code among them can look up."""
         reach = Reach(self._program, self._lasting, self._owned)
-        found = list(roots)
-        reach.add(listeners(), owned=True)
+        found = [*roots, *listeners()]
         while found:
             reach.add(found)
             found = self._program.take_found()

@@ -20,8 +20,9 @@ import dis
 import gc
 import sys
 import weakref
-from functools import cache
-from types import CodeType, FrameType, FunctionType
+from collections import defaultdict
+from functools import cache, partial
+from types import BuiltinMethodType, CodeType, FrameType, FunctionType, MethodType
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.anatomy import (
@@ -39,6 +40,8 @@ from wavecheck.sim.exhaustive.trust import (
 )
 
 _LEADS_NOWHERE: Final = (type(cache(len)), CodeType, FrameType)
+_ENTERED: Final = (dict, list, tuple, set, defaultdict)
+_BOUND: Final = (partial, BuiltinMethodType)
 _WRITES: Final = ("__setitem__", "append", "set", "put")
 _NOTED: Final = frozenset({"_memoized_keys"})
 """Attributes in which SQLAlchemy notes what it has made late."""
@@ -180,11 +183,39 @@ def _is_name_of(module: object, *, python: bool = False) -> bool:
 
 
 def listeners() -> list[tuple[str, Any]]:
-    """Return where the libraries that are loaded keep functions to call."""
+    """Return what the libraries that are loaded will call of the user's, labelled.
+
+    What a listener is registered for is not entered here: code that leads to it is.
+    """
     found = []
     for module_name, name in _LISTENERS:
         module = sys.modules.get(module_name)
         for key, one in vars(module).items() if module else ():
             if key == name or (not name and _defines(type(one))):
-                found.append((f"{key} of {module_name}", one))
+                held = one if name else one.receivers
+                found += [(f"{key} of {module_name}", each) for each in _called(held)]
+    return found
+
+
+def _called(held: Any) -> list[Any]:
+    """Return what is the user's in a registry, and in functions of the library's."""
+    found: list[Any] = []
+    seen: IdentityMap[int] = IdentityMap()
+    todo = [(held, False)]
+    while todo:
+        value, is_wrapped = todo.pop()
+        if value is None or value in seen:
+            continue
+        seen.set(value, 0)
+        kind = type(value)
+        if kind is FunctionType and not is_users(value):
+            todo += [(one.cell_contents, True) for one in value.__closure__ or ()]
+        elif kind is MethodType:
+            todo += [(value.__func__, is_wrapped), (value.__self__, is_wrapped)]
+        elif isinstance(value, weakref.ref):
+            todo.append((value(), is_wrapped))
+        elif kind in _ENTERED and not is_wrapped:
+            todo += [(one, False) for one in gc.get_referents(value)]
+        elif kind in _BOUND or (is_users(value) and not is_class(value)):
+            found.append(value)
     return found

@@ -413,14 +413,9 @@ class Reach:
         self._beyond = beyond
         self._owned_before = owned
 
-    def add(self, roots: Iterable[tuple[str, Any]], *, owned: bool = False) -> None:
-        """Add everything reachable from some labelled roots.
-
-        Args:
-            roots: where to begin.
-            owned: they are a library's own.
-        """
-        todo = [(label, value, owned) for label, value in roots][::-1]
+    def add(self, roots: Iterable[tuple[str, Any]]) -> None:
+        """Add everything reachable from some labelled roots."""
+        todo = [(label, value, False) for label, value in roots][::-1]
         while todo:
             label, value, is_owned = todo.pop()
             kind = type(value)
