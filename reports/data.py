@@ -13,7 +13,6 @@ from wavecheck.sim.trace import plain
 from wavecheck.sim.verdict import Verdict
 
 if TYPE_CHECKING:
-    from wavecheck.scenarios.comparison import Comparison
     from wavecheck.scenarios.pipeline.timed_run import TimedRun
 
 FORMAT_VERSION = 2
@@ -41,22 +40,6 @@ def header(kind: str, scenario_name: str, settings: Any) -> dict[str, Any]:
         "wavecheck": __version__,
         "scenario": scenario_name,
         "settings": plain(as_mapping),
-    }
-
-
-def comparison_data(comparison: "Comparison") -> dict[str, Any]:
-    """Return a comparison as data."""
-    return {
-        **header("comparison", comparison.scenario.name, comparison.settings),
-        "runs": [run_data(run) for run in comparison.runs],
-        "claims": [
-            {
-                "claim": claim.text,
-                "answer": claim.answer.value,
-                "measured": claim.measured,
-            }
-            for claim in comparison.claims
-        ],
     }
 
 

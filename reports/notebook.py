@@ -12,13 +12,14 @@ from typing import Final
 from markupsafe import Markup
 from rich.console import Console, RenderableType
 
+from wavecheck.reports.comparison import comparison_report
 from wavecheck.reports.console import PIPED_WIDTH
 from wavecheck.reports.explanation.text import explanation_text
 from wavecheck.reports.html.report import Result, report
-from wavecheck.reports.tables import comparison_report, run_report
+from wavecheck.reports.tables import run_report
 from wavecheck.reports.verdicts.answer import verdict_table
 from wavecheck.reports.verdicts.proof import sweep_table
-from wavecheck.scenarios.comparison import Comparison
+from wavecheck.scenarios.comparison import Comparison, WorldComparison
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.questions import Sweep
 from wavecheck.scenarios.verdicts.result import CheckResult
@@ -77,7 +78,7 @@ def _table(result: object) -> RenderableType:
             return verdict_table(result)
         case Sweep():
             return sweep_table(result.proofs)
-        case Comparison():
+        case Comparison() | WorldComparison():
             return comparison_report(result, PIPED_WIDTH)
         case TimedRun():
             return run_report(result)

@@ -5,18 +5,16 @@ Knows rich and the result types; computes nothing but the form.
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wavecheck.reports.console import PIPED_WIDTH
 from wavecheck.reports.verdicts.outcomes import OUTCOME_STYLE
 from wavecheck.scenarios.catalogue import SCENARIOS
-from wavecheck.scenarios.comparison import Comparison
-from wavecheck.scenarios.incident.claims import ClaimAnswer
+from wavecheck.scenarios.incident.claims import Claim, ClaimAnswer
 from wavecheck.scenarios.pipeline.timed_run import TimedRun
 from wavecheck.scenarios.scenario import Scenario, plain_settings
 from wavecheck.sim.kernel import TICKS_PER_SECOND
@@ -28,52 +26,6 @@ _ANSWER_STYLE: Final = {
     ClaimAnswer.CONTRADICTED: "bold red",
     ClaimAnswer.NOT_DECIDED: "dim",
 }
-
-
-def comparison_report(comparison: Comparison, width: int) -> RenderableType:
-    """Return what the coordinators did, then the claims.
-
-    One row per coordinator where that fits, one block per coordinator where not.
-    """
-    scenario = comparison.scenario
-    if width >= PIPED_WIDTH:
-        runs: list[RenderableType] = [_one_row_each(comparison)]
-    else:
-        runs = [run_report(run) for run in comparison.runs]
-    return Group(
-        Text(f"{scenario.name}: {scenario.summary}"),
-        *runs,
-        *map(Text, comparison_notes(comparison)),
-        *([_claims(comparison)] if comparison.claims else []),
-    )
-
-
-def _one_row_each(comparison: Comparison) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_lines=True, pad_edge=False)
-    for column in (
-        "coordinator",
-        "batches and job",
-        "dispatch calls",
-        "derived wave",
-        "alerts",
-        "properties",
-    ):
-        table.add_column(column, vertical="top", no_wrap=True)
-    for run in comparison.runs:
-        table.add_row(
-            Text(_short_name(run), style="bold"),
-            _batches(run),
-            _calls(run),
-            _times(run),
-            _alerts(run),
-            Group(*map(verdict_text, run.verdicts)),
-        )
-    return table
-
-
-def _short_name(run: TimedRun) -> str:
-    """Return a name that fits a column: the class of a coordinator given by path."""
-    return run.coordinator_name.rpartition(":")[2]
 
 
 def run_report(run: TimedRun) -> RenderableType:
@@ -226,28 +178,23 @@ def verdict_text(verdict: Verdict) -> Text:
     )
 
 
-def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
-    """Say what a reader of a comparison must know."""
-    notes = [
-        "VIOLATED: it happened in this run.  NOT FOUND: it did not happen in this one"
-        " run, which proves nothing\n(wavecheck check searches the other orders)."
-        "  NOT TESTED: this run could not have violated it."
-    ]
-    if comparison.scenario.name == "incident" and not comparison.settings.derived_call:
-        notes.append(
-            "job_completes: the record holds dispatch calls only and ends before the"
-            " batches do, so no call is left to\ncomplete wave and job;"
-            " --set derived_call=true lets finished batches call too."
-        )
-    return tuple(notes)
+def comparison_notes(scenario: Scenario, settings: Any) -> tuple[str, ...]:
+    """Say what a reader of timed runs of this scenario must know."""
+    if scenario.name != "incident" or settings.derived_call:
+        return ()
+    return (
+        "job_completes: the record ends before the batches do"
+        " (--set derived_call=true).",
+    )
 
 
-def _claims(comparison: Comparison) -> RenderableType:
+def claims_table(claims: Sequence[Claim]) -> RenderableType:
+    """Return what a published report claims, and what the runs say of it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("the published report claims")
     table.add_column("these runs say", no_wrap=True)
     table.add_column("measured")
-    for claim in comparison.claims:
+    for claim in claims:
         answer = Text(claim.answer.value, style=_ANSWER_STYLE[claim.answer])
         table.add_row(claim.text, answer, claim.measured)
     return table

@@ -1,22 +1,15 @@
 """Timed runs of worlds that are no pipeline: tables for people, data for `--json`."""
 
-from typing import Any, Final
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wavecheck.reports.data import header, verdict_data
+from wavecheck.reports.data import verdict_data
 from wavecheck.reports.tables import seconds, verdict_text
-from wavecheck.scenarios.comparison import WorldComparison
 from wavecheck.scenarios.worlds.timed import WorldRun
-
-NOTE: Final = (
-    "VIOLATED: it happened in this run.  NOT FOUND: it did not happen in this one run,"
-    " which proves nothing\n(wavecheck check searches the other orders).  NOT TESTED:"
-    " this run could not have violated it."
-)
 
 
 def world_run_report(run: WorldRun) -> RenderableType:
@@ -41,25 +34,6 @@ def world_run_report(run: WorldRun) -> RenderableType:
         why = "" if violation is None else violation.message
         judged.add_row(verdict_text(verdict), why)
     return Group(head, times, judged)
-
-
-def world_comparison_report(comparison: WorldComparison) -> RenderableType:
-    """Return what several codes did, one row each."""
-    scenario = comparison.scenario
-    table = Table(box=box.SIMPLE_HEAD, show_lines=True, pad_edge=False)
-    for column in ("code", "makespan", "statements", "waited", "properties"):
-        table.add_column(column, vertical="top")
-    for run in comparison.runs:
-        measures = run.measures()
-        table.add_row(
-            Text(run.coordinator_name.rpartition(":")[2], style="bold"),
-            _makespan(run),
-            f"{run.statements_count:,}",
-            f"{seconds(measures['waited_total_us'])} in all\n"
-            f"{seconds(measures['waited_max_us'])} at most",
-            Group(*map(verdict_text, run.verdicts)),
-        )
-    return Group(Text(f"{scenario.name}: {scenario.summary}"), table, Text(NOTE))
 
 
 def _makespan(run: WorldRun) -> str:
@@ -95,12 +69,4 @@ def world_run_data(run: WorldRun) -> dict[str, Any]:
         ],
         "state": run.state,
         "verdicts": [verdict_data(verdict) for verdict in run.verdicts],
-    }
-
-
-def world_comparison_data(comparison: WorldComparison) -> dict[str, Any]:
-    """Return a comparison of worlds as data."""
-    return {
-        **header("comparison", comparison.scenario.name, comparison.settings),
-        "runs": [world_run_data(run) for run in comparison.runs],
     }

@@ -25,14 +25,10 @@ from wavecheck.reports.commands.options import (
     write_json,
     write_page,
 )
+from wavecheck.reports.comparison import comparison_data, comparison_report
 from wavecheck.reports.console import make_console
 from wavecheck.reports.progress import showing_progress
-from wavecheck.reports.world_runs import (
-    world_comparison_data,
-    world_comparison_report,
-    world_run_data,
-    world_run_report,
-)
+from wavecheck.reports.world_runs import world_run_data, world_run_report
 from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.comparison import Comparison, Timing, WorldComparison
@@ -221,6 +217,9 @@ def compare(
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Draw nothing.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show each run, and each claim.")
+    ] = False,
     html_file: HTMLFile = None,
 ) -> int:
     """Run several coordinators, same settings and seed, side by side."""
@@ -241,18 +240,12 @@ def compare(
             progress=progress,
         )
         written = [] if no_pictures else _draw(comparison, pictures)
-    if isinstance(comparison, WorldComparison):
-        document = world_comparison_data(comparison)
-    else:
-        document = data.comparison_data(comparison)
-    if not write_json(json_file, document):
+    if not write_json(json_file, comparison_data(comparison)):
         console = make_console()
-        if isinstance(comparison, WorldComparison):
-            console.print(world_comparison_report(comparison))
-        else:
-            console.print(tables.comparison_report(comparison, console.width))
-        for path in written:
-            console.print(f"picture: {path}")
+        console.print(comparison_report(comparison, console.width, is_verbose=verbose))
+        if written:
+            files = ", ".join(path.name for path in written)
+            console.print(f"pictures in {pictures}: {files}", soft_wrap=True)
     write_page(html_file, comparison, json_file=json_file)
     return int(comparison.has_violation())
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
+from wavecheck.reports.comparison import comparison_answer
 from wavecheck.reports.explanation.playback import playback_of
 from wavecheck.reports.explanation.small_graphs import STATES_MAX, small_graph
 from wavecheck.reports.explanation.text import headline
@@ -31,6 +32,7 @@ from wavecheck.reports.html.provenance import (
 )
 from wavecheck.reports.html.timed import end_of, run_view, side_by_side, world_run_view
 from wavecheck.reports.tables import comparison_notes
+from wavecheck.reports.verdicts.answer import answer
 from wavecheck.reports.verdicts.proof import sizes_of
 from wavecheck.scenarios.comparison import Comparison, WorldComparison
 from wavecheck.scenarios.evidence import Evidence
@@ -70,6 +72,7 @@ def report(*results: Result, title: str = "") -> bytes:
             for proof in result.proofs:
                 _add_result(draft, proof, walks=proof is result.proofs[0])
         elif isinstance(result, TimedRun):
+            draft.headlines.append(f"{short(result.coordinator_name)}: a timed run")
             _add_runs(draft, [result], of_run(result), scenario=None)
         elif isinstance(result, WorldComparison):
             _add_world_runs(draft, result)
@@ -143,8 +146,7 @@ def _add_result(draft: _Draft, result: CheckResult, *, walks: bool = True) -> No
     row_id = f"r{len(draft.rows) + 1}"
     draft.rows.append(result_row(result, row_id, evidence))
     draft.summaries[subject.scenario.name] = subject.scenario.summary
-    how = "searched" if explored is None else "every state visited"
-    draft.headlines.append(f"{subject.coordinator} in {subject.scenario.name}: {how}")
+    draft.headlines.append(answer(result))
     if explored is not None and walks:
         _add_explorer(draft, result, explored.exploration)
     _add_provenance(draft, of_result(result))
@@ -189,8 +191,7 @@ def _add_world_runs(draft: _Draft, comparison: WorldComparison) -> None:
                 is_open=len(comparison.runs) == 1,
             )
         )
-    names = ", ".join(short(run.coordinator_name) for run in comparison.runs)
-    draft.headlines.append(f"{names} in {scenario.name}, timed")
+    draft.headlines.append(comparison_answer(comparison))
     _add_provenance(draft, of_world_runs(comparison))
 
 
@@ -213,13 +214,14 @@ def _add_comparisons(draft: _Draft, alike: Sequence[Comparison]) -> None:
         name: [one.runs[index] for one in alike]
         for index, name in enumerate(run.coordinator_name for run in first.runs)
     }
+    draft.headlines.append(comparison_answer(first))
     _add_runs(
         draft,
         first.runs,
         of_comparisons(alike),
         scenario=first.scenario,
         claims=first.claims,
-        notes=comparison_notes(first)[1:],  # the matrix says the first one
+        notes=comparison_notes(first.scenario, first.settings),
     )
     found = distributions_of(runs) if len(alike) > 1 else ()
     if found:
@@ -269,8 +271,4 @@ def _add_runs(
             )
         )
     draft.timed += details
-    names = ", ".join(short(run.coordinator_name) for run in runs)
-    draft.headlines.append(
-        f"{len(runs)} coordinators in {name}" if len(runs) > 1 else f"{names} in {name}"
-    )
     _add_provenance(draft, provenance)
