@@ -164,4 +164,4 @@ def test_the_own_incident_runs(pages_folder, capsys):
     """The pair of files replays; `stalling` strands the second batch of it."""
     files = ["--batches", "batches.csv", "--calls", "calls.csv", "--no-pictures"]
     assert run_command(["compare", "incident", "-c", "claiming", *files]) == 1
-    assert "2 sent of 2" in capsys.readouterr().out
+    assert "batches sent               2 of 2" in capsys.readouterr().out
