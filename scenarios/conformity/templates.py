@@ -148,10 +148,20 @@ _NOT_SQLITE: Final = (
     *(" c ", " c(", " d ", "(UPDATE", "(DELETE", "(INSERT"),
 )
 
-SQLITE_TEMPLATES: Final = tuple(
-    [one for one in TEMPLATES if not any(word in one for word in _NOT_SQLITE)]
+SQLITE_TEMPLATES: Final = (
+    *[one for one in TEMPLATES if not any(word in one for word in _NOT_SQLITE)],
+    *[
+        statement.replace("OR", f"OR {clause}", 1)
+        for clause in ("ABORT", "FAIL", "IGNORE", "REPLACE", "ROLLBACK")
+        for statement in (
+            "INSERT OR INTO a VALUES ({k}, {v}), ({m}, {w})",
+            "INSERT OR INTO b SELECT key + 1, value - {v} * 40 FROM a WHERE key >= {k}",
+            "UPDATE OR a SET key = key + 1 WHERE value >= {v}",
+            "UPDATE OR b SET value = value - {w} * 40, key = {m} WHERE key >= {k}",
+        )
+    ],
 )
-"""What of it SQLite has as well."""
+"""What of it SQLite has as well, and what it does where a statement fails midway."""
 
 KINDS: Final = {
     "joins": r"\bJOIN\b|FROM a, b|USING a|SET .* FROM",
@@ -173,6 +183,7 @@ KINDS: Final = {
     "CTEs": r"^WITH",
     "CTEs that change something": r"AS \((UPDATE|DELETE|INSERT)",
     "RETURNING": r"RETURNING",
+    "OR ABORT, FAIL, IGNORE, REPLACE, ROLLBACK": r"^(INSERT|UPDATE) OR",
 }
 """What the SQL that is compared is made of, each with a pattern that finds it."""
 

@@ -163,6 +163,8 @@ class SQLiteDatabase:
                 )
             given = {name: _plain(self.tables[name]) for name in touched.tables}
             done = self._evaluated(sql, params, given, 0)
+            if done.error is not None:
+                raise done.error
         except SQLError as error:
             raise InvalidScenario(
                 f"a query on the database fails: {error.message}\n  query     {sql}"
@@ -185,6 +187,8 @@ class SQLiteDatabase:
         part = self.tables[table]
         before = _plain(part)
         done = self._evaluated(sql, tuple(row.values()), {table: before}, 0)
+        if done.error is not None:
+            raise done.error
         row_type = named_rows(table, (*self.engine.columns[table], "row key"))
         for key, values in done.after[table].items():
             if key not in before:
@@ -216,7 +220,9 @@ class SQLiteDatabase:
             rows = step.where(self.tables[name], ("all", name), lambda row: True)
             given[name] = _plain(rows)
         done = self._evaluated(call.sql, call.params, given, call.last_rowid)
-        if touched.moves and done.affected > 0:
+        if done.ends_transaction:
+            return done
+        if done.has_written or (touched.moves and done.affected > 0):
             self.transactions.number(step.slot)
         for name, rows_after in done.after.items():
             self._keep(step, name, given[name], rows_after)
@@ -290,24 +296,21 @@ def statement_step(database: SQLiteDatabase, call: SQLiteCall) -> SQLiteDone:
         if isinstance(begun, Failed):
             return SQLiteDone(error=BUSY, last_rowid=call.last_rowid)
         slot = begun
-    try:
-        found: Any = perform(
-            transactions, slot, None, lambda step: database.act(step, call)
-        )
-    except SQLError as error:
-        found = error
-    is_failed = isinstance(found, Failed | SQLError)
+    found = perform(transactions, slot, None, lambda step: database.act(step, call))
     if isinstance(found, Failed):
         assert found.failure is Failure.BUSY
-        done = SQLiteDone(slot=slot, last_rowid=call.last_rowid, error=BUSY)
-    elif isinstance(found, SQLError):
-        error_text = (found.sqlstate, found.message)
-        done = SQLiteDone(slot=slot, last_rowid=call.last_rowid, error=error_text)
-    else:
-        done = SQLiteDone(
-            found.columns, found.rows, found.affected, slot, found.last_rowid
-        )
-    if call.is_alone and (is_failed or not transactions.look(slot).is_writer):
+        found = Done(last_rowid=call.last_rowid, error=SQLError(*BUSY))
+    failed = found.error
+    done = SQLiteDone(
+        found.columns,
+        found.rows,
+        found.affected,
+        slot,
+        found.last_rowid,
+        (failed.sqlstate, failed.message) if failed is not None else (),
+    )
+    is_kept = transactions.look(slot).is_writer and (failed is None or found.after)
+    if found.ends_transaction or (call.is_alone and not is_kept):
         transactions.roll_back(slot)
         return done._replace(slot=0)
     return done
@@ -440,6 +443,8 @@ class SQLiteSession:
         )
         done = await self._tried(statement_step, command, call)
         self._slot, self._last_rowid = done.slot, done.last_rowid
+        if not is_alone and not done.slot and done.error != BUSY:
+            self._forget()  # OR ROLLBACK
         if is_alone and done.slot:
             self._slot = 0
             await take(named(commit_step, "commit"), self._database, done.slot)

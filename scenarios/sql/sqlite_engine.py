@@ -4,12 +4,17 @@ An engine is a database in memory, made by the user's own DDL; it keeps no state
 world. A statement is performed on the rows that it is given, and undone; so types,
 constraints and functions are SQLite's own. What depends on a clock asks the world's;
 what draws or asks for the connection's past is refused.
+
+A statement that fails may leave something: OR FAIL what it had changed before, OR
+ROLLBACK ends the transaction, and what is undone was written nevertheless. So it is
+performed once more with triggers that note each changed row.
 """
 
 import re
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -67,15 +72,22 @@ class Done:
         columns: names; empty: it returns no rows.
         rows: that it returns.
         affected: how many it changed; -1: it does not say.
-        after: the rows of each table that it may have changed.
+        after: the rows of each table that it may have changed; if it failed, that it
+            has changed.
         last_rowid: of the row that was inserted last.
+        error: why it failed.
+        has_written: it had changed a row before it failed, which may be undone.
+        ends_transaction: it has rolled its transaction back.
     """
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    affected: int
-    after: Mapping[str, Rows]
-    last_rowid: int
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    affected: int = -1
+    after: Mapping[str, Rows] = field(default_factory=dict)
+    last_rowid: int = 0
+    error: SQLError | None = None
+    has_written: bool = False
+    ends_transaction: bool = False
 
 
 class SQLiteEngine:
@@ -115,6 +127,8 @@ class SQLiteEngine:
             "last_insert_rowid", 0, lambda: self._last_rowid
         )
         self._touched: dict[tuple[str, int], Touched] = {}
+        self._noted: list[int] = []
+        self._connection.create_function("row_was_changed", 1, self._noted.append)
 
     def _declare(self, kind: str, name: str, sql: str) -> None:
         words = sql.upper()
@@ -213,8 +227,8 @@ class SQLiteEngine:
             now: for what asks for the time.
             last_rowid: for `last_insert_rowid()`.
 
-        Raises:
-            SQLError: SQLite refuses it.
+        Returns:
+            What it gives; if it fails, the error and what it leaves.
         """
         connection = self._connection
         writes = self.touched(sql, params).writes
@@ -239,10 +253,65 @@ class SQLiteEngine:
                 ),
             )
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise _failed(error) from None
+            failed = _failed(error)
+            if not writes:
+                return Done(last_rowid=last_rowid, error=failed)
         finally:
-            connection.execute("ROLLBACK TO performed")
-            connection.execute("RELEASE performed")
+            self._undo()
+        left = self._left_by(sql, params, given)
+        return replace(left, last_rowid=left.last_rowid or last_rowid, error=failed)
+
+    def _left_by(
+        self, sql: str, params: Mapping[str, Any], given: Mapping[str, Rows]
+    ) -> Done:
+        """Perform a statement that fails once more; return what it leaves."""
+        connection, touched = self._connection, self.touched(sql, params)
+        self._noted.clear()
+        connection.execute("SAVEPOINT performed")
+        try:
+            for name in touched.writes:
+                for trigger in self._noting(name, is_any=touched.moves):
+                    connection.execute(trigger)
+            with suppress(sqlite3.Error, sqlite3.Warning):
+                connection.execute(sql, params).fetchall()
+            after = {name: self._rows(name) for name in touched.writes}
+            return Done(
+                after={
+                    name: rows for name, rows in after.items() if rows != given[name]
+                },
+                last_rowid=next(filter(None, reversed(self._noted)), 0),
+                has_written=bool(self._noted),
+                ends_transaction=not connection.in_transaction,
+            )
+        finally:
+            self._undo()
+
+    def _noting(self, table: str, *, is_any: bool) -> Iterator[str]:
+        """Yield triggers that note the rows that a statement changes in a table.
+
+        Args:
+            table: which.
+            is_any: also a row whose content stays is written.
+        """
+        if table == _SEQUENCE:
+            return
+        differ = " OR ".join(
+            f'OLD."{one}" IS NOT NEW."{one}"' for one in self.columns[table]
+        )
+        whens = {"INSERT": "1", "DELETE": "1", "UPDATE": "1" if is_any else differ}
+        for number, (event, when) in enumerate(whens.items()):
+            rowid = "NEW.rowid" if event == "INSERT" else "0"
+            yield (
+                f'CREATE TEMP TRIGGER "noting {table} {number}" AFTER {event}'
+                f' ON main."{table}" WHEN {when}'
+                f" BEGIN SELECT row_was_changed({rowid}); END"
+            )
+
+    def _undo(self) -> None:
+        """Undo what was performed, unless the statement has done so itself."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK TO performed")
+            self._connection.execute("RELEASE performed")
 
     def _rows(self, table: str) -> Rows:
         found = self._connection.execute(f'SELECT rowid, * FROM "{table}"')
