@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from wavecheck import __version__
+from wavecheck.reports.campaign.tables import campaign_answer
 from wavecheck.reports.data import FORMAT_VERSION
 from wavecheck.scenarios.campaign.campaign import CampaignResult
 from wavecheck.scenarios.campaign.statistics import Distribution, Interval
@@ -15,6 +16,7 @@ def campaign_data(result: CampaignResult) -> dict[str, Any]:
     """Return what a campaign says as data; nothing in it depends on the machine."""
     plan = result.plan
     return {
+        "answer": campaign_answer(result),
         "format": FORMAT_VERSION,
         "kind": "campaign",
         "wavecheck": __version__,

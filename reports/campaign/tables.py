@@ -18,8 +18,8 @@ from wavecheck.scenarios.campaign.summary import Difference, PointSummary, Rate
 from wavecheck.sim.kernel import TICKS_PER_SECOND
 from wavecheck.sim.search.biased_walk import SHARE
 
-ROWS_MAX: Final = 200
-"""More points than this are for the data, not for a screen."""
+ROWS_MAX: Final = 8
+"""More points than this are shown on demand; those that violate most come first."""
 
 _SHORT: Final = {
     "first_derived_dispatch_us": "first derived dispatch",
@@ -30,20 +30,57 @@ _SHORT: Final = {
 }
 
 
-def campaign_report(result: CampaignResult) -> RenderableType:
-    """Return everything that a campaign says."""
+def campaign_answer(result: CampaignResult) -> str:
+    """Return in one sentence what is violated, in how many points, and where most."""
+    points, name = result.points, result.plan.scenario.name
+    parts = []
+    for judged in [rate.property_name for rate in points[0].rates]:
+        rates = [one.rate(judged) for one in points]
+        count = sum(rate.hits > 0 for rate in rates)
+        if count:
+            worst = max(range(len(points)), key=lambda index: rates[index].estimate)
+            share = percent(rates[worst].estimate)
+            where = f", most in {_where(points[worst])}" * (len(points) > 1)
+            parts.append(f"{judged} in {count} ({share} of runs{where})")
+    if not parts:
+        return f"{name}: no property was violated in any run"
+    return f"{name}: of {len(points)} points, {'; '.join(parts)}"
+
+
+def _where(summary: PointSummary) -> str:
+    cell = [f"{name}={value}" for name, value in summary.point.cell.items()]
+    return " ".join([summary.point.coordinator.rpartition("/")[2], *cell])
+
+
+def campaign_report(
+    result: CampaignResult, *, is_verbose: bool = False
+) -> RenderableType:
+    """Return the answer, and the points that violate most; all if it is verbose."""
     plan = result.plan
+    points = result.points if is_verbose else _worst(result.points)
     parts: list[RenderableType] = [
-        Text(f"{plan.scenario.name}: {plan.scenario.summary}"),
+        Text(campaign_answer(result), style="bold"),
         Text(_effort(result)),
-        _rates(result),
-        *(Text(line) for line in _notes(result)),
+        _rates(result, points),
+        *(Text(line) for line in _notes(result, len(points))),
     ]
+    if not is_verbose:
+        parts.append(Text("--verbose: every point, times, alerts and differences"))
+        return Group(*parts)
     if plan.scenario.is_timed:
-        parts += [_distributions(result.points), _alerts(result.points)]
+        parts += [_distributions(points), _alerts(points)]
     if result.differences:
         parts.append(_differences(result))
     return Group(*parts)
+
+
+def _worst(points: Sequence[PointSummary]) -> Sequence[PointSummary]:
+    """Return the points that violate anything most often, in their own order."""
+    by_rate = sorted(
+        range(len(points)),
+        key=lambda index: -max(rate.estimate for rate in points[index].rates),
+    )
+    return [points[index] for index in sorted(by_rate[:ROWS_MAX])]
 
 
 def percent(share: float) -> str:
@@ -116,21 +153,16 @@ def _point(summary: PointSummary) -> list[str]:
     return [summary.point.coordinator.rpartition("/")[2], *summary.point.cell.values()]
 
 
-def _shown(points: Sequence[PointSummary]) -> Sequence[PointSummary]:
-    return points[:ROWS_MAX]
-
-
-def _rates(result: CampaignResult) -> RenderableType:
-    points = result.points
+def _rates(result: CampaignResult, points: Sequence[PointSummary]) -> RenderableType:
     shown = [
         rate.property_name
         for rate in points[0].rates
-        if any(point.rate(rate.property_name).hits for point in points)
+        if any(point.rate(rate.property_name).hits for point in result.points)
     ]
     if not shown:
-        return Text("no property was violated in any run")
+        return Text("")
     table = _table(_names(points), ["runs", *shown])
-    for point in _shown(points):
+    for point in points:
         cells = [
             Text(rate_text(rate), style="bold red" if rate.hits else "")
             for rate in map(point.rate, shown)
@@ -140,7 +172,7 @@ def _rates(result: CampaignResult) -> RenderableType:
     return table
 
 
-def _notes(result: CampaignResult) -> Iterator[str]:
+def _notes(result: CampaignResult, shown_count: int) -> Iterator[str]:
     plan, points = result.plan, result.points
     never = [
         rate
@@ -163,8 +195,8 @@ def _notes(result: CampaignResult) -> Iterator[str]:
             f"NOT FOUND in any run: {names}; rates up to {percent(most)} would be no"
             " surprise"
         )
-    if len(points) > ROWS_MAX:
-        yield f"{len(points) - ROWS_MAX:,} more points: --json FILE has them all"
+    if len(points) > shown_count:
+        yield f"{len(points) - shown_count:,} more points, none worse: --verbose"
     if plan.until_width is not None:
         yield (
             "low to high: a 95 % confidence sequence, which holds however often one"
@@ -186,7 +218,7 @@ def _distributions(points: Sequence[PointSummary]) -> RenderableType:
         name for name in _SHORT if any(name in point.distributions for point in points)
     ]
     table = _table(_names(points), [_SHORT[name] for name in names])
-    for point in _shown(points):
+    for point in points:
         table.add_row(
             *_point(point),
             *(_spread(name, point.distributions.get(name)) for name in names),
@@ -207,7 +239,7 @@ def _spread(name: str, found: Distribution | None) -> str:
 def _alerts(points: Sequence[PointSummary]) -> RenderableType:
     names = [one.name for one in points[0].alerts]
     table = _table(_names(points), ["stranded", *names])
-    for point in _shown(points):
+    for point in points:
         cells = []
         for alert in point.alerts:
             text = ""
@@ -238,7 +270,7 @@ def _differences(result: CampaignResult) -> RenderableType:
     rows: dict[int, dict[str, Difference]] = {}
     for one in found:
         rows.setdefault(one.cell.index, {})[one.measure] = one
-    for row in list(rows.values())[:ROWS_MAX]:
+    for row in rows.values():
         point = next(iter(row.values())).cell
         table.add_row(
             point.coordinator.rpartition("/")[2],

@@ -52,6 +52,10 @@ Pictures = Annotated[
 Export = Annotated[
     Path | None, typer.Option("--export", metavar="FILE", help="Every run as CSV.")
 ]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", help="Show each point, with times and alerts."),
+]
 _STORE_HELP = "A results file that `wavecheck campaign --store` wrote."
 
 
@@ -88,6 +92,7 @@ def campaign_command(
     json_file: JSONFile = None,
     export: Export = None,
     pictures: Pictures = None,
+    verbose: Verbose = False,
 ) -> int:
     """Run coordinators over many seeds and a grid: how often, how long."""
     found = find_scenario(scenario)
@@ -112,7 +117,7 @@ def campaign_command(
             showing_campaign() as progress,
         ):
             result = complete(plan, store=results, engine=engine, progress=progress)
-        _show(result, results, json_file, export, pictures)
+        _show(result, results, json_file, export, pictures, is_verbose=verbose)
     if result.was_interrupted:
         if store is not None:
             make_console(is_error=True).print("the same command with --resume goes on")
@@ -144,13 +149,14 @@ def results_command(
     json_file: JSONFile = None,
     export: Export = None,
     pictures: Pictures = None,
+    verbose: Verbose = False,
 ) -> int:
     """Show what a results file says, without running anything."""
     _check_outputs(json_file, export, pictures)
     with open_store(file) as store:
         plan = stored_plan(store.identity, store.seeds_range())
         result = results_of(plan, store)
-        _show(result, store, json_file, export, pictures)
+        _show(result, store, json_file, export, pictures, is_verbose=verbose)
     return int(result.has_violation())
 
 
@@ -183,6 +189,8 @@ def _show(
     json_file: Path | None,
     export: Path | None,
     pictures: Path | None,
+    *,
+    is_verbose: bool,
 ) -> None:
     written: Sequence[Path] = ()
     if export is not None:
@@ -195,6 +203,6 @@ def _show(
         written = write_pictures(result, pictures)
     if not write_json(json_file, campaign_data(result)):
         console = make_console()
-        console.print(campaign_report(result))
+        console.print(campaign_report(result, is_verbose=is_verbose))
         for path in written:
             console.print(f"picture: {path}")

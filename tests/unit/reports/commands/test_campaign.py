@@ -18,8 +18,9 @@ TWO = ("-c", "stalling", "-c", "upfront")
 
 def test_a_campaign_shows_rates_distributions_alerts_and_differences(cli):
     """What was violated is in the table with its interval; exit status 1."""
-    status, output, errors = cli("campaign", "import-job", *TWO, *SMALL)
+    status, output, errors = cli("campaign", "import-job", *TWO, *SMALL, "--verbose")
     assert (status, errors) == (1, "")
+    assert output.startswith("import-job: of 2 points, no_stranded_batch in 1 (100 %")
     assert "40 runs: 2 points, seeds from 0, at most 20 each" in output
     # Every run of stalling strands: the exact interval of 20 of 20 begins at 83.2 %.
     assert "100 %" in output
@@ -29,6 +30,18 @@ def test_a_campaign_shows_rates_distributions_alerts_and_differences(cli):
     assert "found after" in output
     assert "for ever" in output
     assert "mean difference to stalling on the same seeds" in output
+
+
+def test_many_points_are_a_table_of_those_that_violate_most(cli):
+    """The sentence names the worst; the others are counted, not dropped in silence."""
+    options = ("--grid", "workers=1,2", "--seeds", "1")
+    _, output, _ = cli("campaign", "import-job", *options)
+    assert "of 14 points, no_stranded_batch in 2" in output
+    assert "most in original workers=2" in output
+    assert "6 more points, none worse: --verbose" in output
+    assert "found after" not in output
+    _, output, _ = cli("campaign", "import-job", *options, "--verbose")
+    assert "more points" not in output
 
 
 def test_nothing_violated_is_exit_status_0(cli):
