@@ -7,14 +7,16 @@ cannot afford it.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
+from types import FunctionType, MethodType
 from typing import Any, TextIO
 from uuid import UUID
 
+from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.kernel import Kernel, StepListener
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change
@@ -292,4 +294,22 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, bytes):
         return value.hex()
-    raise TypeError(f"{type(value).__name__} has no place in a trace: {value!r}")
+    if isinstance(value, set | frozenset):
+        return sorted((plain(item) for item in value), key=repr)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, type | FunctionType | MethodType):
+        return value.__qualname__
+    raise _unwritable(value)
+
+
+def _unwritable(value: object) -> CoordinatorError:
+    """Refuse an object whose text would be another one in each process."""
+    kind = type(value)
+    return CoordinatorError(
+        f"a statement is given, or returns, an object of {kind.__module__}."
+        f"{kind.__qualname__}, which a trace cannot write down\n"
+        "  expected  numbers, texts, None, and tuples, lists, sets, mappings,"
+        " NamedTuples or dataclasses of them\n"
+        "next: give its key instead, or make it a dataclass"
+    )

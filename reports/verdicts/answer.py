@@ -34,7 +34,9 @@ def strength(result: CheckResult, verdict: Verdict) -> str:
 
 def sizes(result: CheckResult) -> str:
     """Write the sizes that an answer holds for."""
-    return sizes_text(result) if result.explored is None else sizes_of(result)
+    if result.explored is None:
+        return sizes_text(result)
+    return sizes_of(result) or "default settings"
 
 
 def answer(result: CheckResult) -> str:

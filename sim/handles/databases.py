@@ -12,6 +12,7 @@ one of its own.
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from wavecheck.sim.handles.tables import (
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import Operation, Postponed, statement
 from wavecheck.sim.parts import Table
+from wavecheck.sim.surroundings import refuse_here
+from wavecheck.sim.trace import Written
 from wavecheck.sim.transactions import (
     Failed,
     Failure,
@@ -76,7 +79,7 @@ def _error(failed: Failed) -> TransactionError:
     return _ERRORS.get(failed.failure, TransactionError)(failed.failure.value)
 
 
-class DatabaseHandle:
+class DatabaseHandle(Written):
     """The transactions of some tables, as code in a world sees them.
 
     Args:
@@ -97,6 +100,9 @@ class DatabaseHandle:
                     " there\nnext: another name"
                 )
             self.transactions.add(one._part)
+
+    def __str__(self) -> str:
+        return self.transactions.open.name
 
     @property
     def now(self) -> Table[Open]:
@@ -206,7 +212,15 @@ class TransactionHandle:
             function: called with the tables as the statement sees them (attributes that
                 offer `find`, `select`, `lock`, `update`, ...) and the arguments.
             args: of the statement.
+
+        Raises:
+            CoordinatorError: a coroutine function, which would be many steps.
         """
+        if iscoroutinefunction(function):
+            refuse_here(
+                f"tx.do is given {function.__name__}, which is a coroutine function",
+                "a plain function: its statement is one step, so it awaits nothing",
+            )
         return performed_async(self, _own(function), args)
 
     def _views(self) -> "Views":

@@ -15,6 +15,7 @@ from wavecheck.sim.blocking import current_blocking, wait_for
 from wavecheck.sim.operation import Kind, Operation, Statement
 from wavecheck.sim.parts import Part
 from wavecheck.sim.surroundings import RUNNING, refuse_here
+from wavecheck.sim.trace import Written
 
 P = TypeVar("P", bound=Part)
 
@@ -31,7 +32,7 @@ class Act(NamedTuple):
     enabled: Callable[..., bool] | None = None
 
 
-class Handle(Generic[P]):
+class Handle(Written, Generic[P]):
     """One part, as code in a world sees it.
 
     Args:
@@ -45,6 +46,9 @@ class Handle(Generic[P]):
         self.statements = {
             verb: _statement(part, verb, act) for verb, act in self.acts.items()
         }
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def name(self) -> str:

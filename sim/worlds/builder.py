@@ -58,6 +58,7 @@ from wavecheck.sim.processes import Resource, Surrounding
 from wavecheck.sim.property import Property
 from wavecheck.sim.surroundings import Outside, made_outside
 from wavecheck.sim.task import Task
+from wavecheck.sim.trace import Written
 from wavecheck.sim.worlds.faults import InjectedFailure, sources
 from wavecheck.sim.worlds.judging import Judging
 from wavecheck.sim.worlds.statements import OwnStatement, waiting
@@ -74,7 +75,7 @@ class _NoSuchName(InvalidScenario, AttributeError):
     """A name that the builder does not have; `hasattr` may ask for any."""
 
 
-class WorldBuilder(Judging):
+class WorldBuilder(Judging, Written):
     """Builds a world, and is it afterwards.
 
     Sizes and parameters are attributes: `w.orders`.
@@ -124,6 +125,9 @@ class WorldBuilder(Judging):
             f"  expected  a size ({', '.join(known) or 'none is declared'}), or a"
             " method of the builder"
         )
+
+    def __str__(self) -> str:
+        return "w"
 
     @property
     def store(self) -> object:
@@ -299,6 +303,11 @@ class WorldBuilder(Judging):
             return lambda decorated: self.statement(decorated, when=when)
         if isinstance(function, str):
             function = waiting(function)
+        if inspect.iscoroutinefunction(function):
+            raise self._refused(
+                f"statement {function.__name__} is a coroutine function",
+                "a plain function: it is one step, so it awaits nothing",
+            )
         made = OwnStatement(function, when, self._any_part)
         if made.statement.name in self.own_statements:
             raise self._refused(

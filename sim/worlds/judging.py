@@ -210,7 +210,12 @@ class Judging:
                 " function"
             )
         database = self.databases[-1]
-        database.query(wrong)  # what does not parse, or names no table, is said here
+        try:
+            database.query(wrong)
+        except InvalidScenario as error:  # it does not parse, or names no table
+            raise InvalidScenario(
+                f"property {name!r}: {error}\n  at  {calling_at()}"
+            ) from error
         return lambda: database.query(wrong).rows
 
     def _add(

@@ -121,6 +121,33 @@ def test_an_object_is_a_world_as_well(small):
     assert json.loads(wc.schedule_text(schedule))["scenario"] == small
 
 
+TX = """
+import wavecheck as wc
+def pay(tables, w, amount):
+    tables.accounts.update(1, money=tables.accounts.find(1).money - w.most * amount)
+async def buy(w):
+    async with w.db.transaction() as tx:
+        await tx.do(pay, w, 1)
+@wc.world(sizes={"most": 1})
+def shop(w):
+    w.accounts = w.table("accounts", {"id": int, "money": 5}, rows=[1])
+    w.db = w.transactions(w.accounts)
+    w.task("a", buy, w)
+    w.task("b", buy, w)
+    w.at_the_end("lost", lambda: w.accounts.now.find(1).money != 3)
+"""
+
+
+def test_a_statement_in_a_transaction_may_be_given_the_world(tmp_path, monkeypatch):
+    """`tx.do(function, w)` is searched, proved and written down as any other."""
+    monkeypatch.chdir(tmp_path)
+    Path("shop.py").write_text(TX)
+    assert set(outcomes(wc.check("shop.py", executions=50)).values()) == {
+        Outcome.NOT_FOUND
+    }
+    assert set(outcomes(wc.prove("shop.py")).values()) == {Outcome.PROVED}
+
+
 BEGIN = "import wavecheck as wc\n@wc.world\ndef one(w):\n"
 BAD = {
     "import wavecheck as wc\n": "has no world",
@@ -131,6 +158,11 @@ BAD = {
     BEGIN.replace("world", "world(sizes={'n': 0})") + "    pass\n": "bad.py:2",
     f"{BEGIN}    w.flags\n": "bad.py:4",
     f"{BEGIN}    w.never('x', 'SELECT')\n": "bad.py:4",
+    f"{BEGIN}    @w.statement\n    async def pay(): ...\n": "bad.py:4",
+    f"{BEGIN}    w.postgresql('CREATE TABLE t (n int)')\n"
+    "    w.never('x', 'SELECT n FROM tt')\n": "bad.py:5",
+    TX.replace("def pay", "async def pay"): "bad.py:7 in buy",
+    TX.replace("w, 1", "THING, 1") + "THING = object()\n": "an object of builtins.object",
 }
 
 
