@@ -111,6 +111,14 @@ class Subject:
             CoordinatorError: the coordinator does not load.
         """
         found = scenario or find_scenario(schedule.scenario)
+        if any(isinstance(one.result, dict) and "waits_for" in one.result
+               for one in schedule.steps):  # fmt: skip
+            raise InvalidScenario(
+                "this schedule was recorded on a server, whose steps are not the"
+                " model's\n"
+                f"next: wavecheck check {schedule.scenario} -c {schedule.coordinator}"
+                " --db URL finds and explains it again"
+            )
         subject = cls(
             scenario=found,
             coordinator=schedule.coordinator,

@@ -66,9 +66,12 @@ class Statement:
         is_plain: nothing guards it, and it takes its latency: the common case.
         before: makes the step that must come before it, if any.
         is_general: a part offers it, whether or not a world has a use for it.
+        acts_outside: on what no part can take back, such as a server; so it is never
+            performed just to see what it would answer.
     """
 
     __slots__ = (
+        "acts_outside",
         "before",
         "cost",
         "enabled",
@@ -95,6 +98,7 @@ class Statement:
         self.wakes_on = wakes_on
         self.cost = 1 if kind is Kind.STATEMENT else 0
         self.is_general = False
+        self.acts_outside = False
         self.before: Callable[[], Operation[None]] | None = None
         self.is_plain = enabled is None and kind in (Kind.STATEMENT, Kind.MESSAGE)
 

@@ -73,7 +73,7 @@ def database_of(world: Any) -> Any:
         raise InvalidScenario(
             f"--db: the world has {len(there) or 'no'} PostgreSQL"
             f" {'databases' if there else 'database'}\n"
-            "  expected  one, made by w.postgresql(schema)"
+            "  expected  one, made by w.postgresql(schema); or tables, by w.table(...)"
         )
     return there[0]
 

@@ -27,7 +27,7 @@ from wavecheck.scenarios.sql.session import Answer, Column
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.handles import row_type_of
 from wavecheck.sim.kernel import Kernel
-from wavecheck.sim.parts import Part
+from wavecheck.sim.parts import Part, Table
 from wavecheck.sim.task import Task
 
 PATIENCE_SECONDS: Final = 30.0
@@ -76,6 +76,32 @@ class ServerTable(Part):
         self.texts = state
 
 
+class TableOfParts:
+    """A table of a world of parts, which shows what is committed on the server.
+
+    Args:
+        table: the part.
+        floats: the columns whose whole numbers are floats as well.
+    """
+
+    def __init__(self, table: Table[Any], floats: frozenset[int]) -> None:
+        self.part = table
+        self._floats = floats
+        self.texts: tuple[str, ...] = ()
+
+    def read(self, texts: tuple[str, ...]) -> None:
+        """Take in what is committed now; note each row that differs."""
+        if texts != self.texts:
+            self.texts = texts
+            self.part.become([self._values(one) for one in texts])
+
+    def _values(self, text: str) -> list[Any]:
+        return [
+            float(one) if at in self._floats and one is not None else one
+            for at, one in enumerate(json.loads(text).values())
+        ]
+
+
 class _Waiting(Part):
     """Which statements the server holds up; and, at the start of each execution, it."""
 
@@ -95,6 +121,10 @@ class _Waiting(Part):
         return self.held
 
     def restore(self, state: tuple[tuple[str, bool], ...]) -> None:
+        """Say who waits; the server is left alone."""
+        self.held = state
+
+    def rewind(self) -> None:
         """Begin an execution: nobody waits, and the server is as it was."""
         self.held = ()
         self._rewind()
@@ -113,10 +143,11 @@ class ServerDatabase:
         ddl: of its schema.
         rows: by table, each by column.
         isolation: level of its sessions, unless they say otherwise.
+        shown: the tables that the world has already; parts are made if not given.
 
     Attributes:
         place: on the server.
-        tables: a part each, by name.
+        tables: a part each, by name; or what shows it in one that there was.
         waiting: the statements that are held up.
         lines: the connections of the current execution, in order of their opening.
         isolation: level of its sessions, unless they say otherwise.
@@ -134,6 +165,7 @@ class ServerDatabase:
         ddl: str,
         rows: Mapping[str, Iterable[Mapping[str, Any]]],
         isolation: str,
+        shown: Mapping[str, TableOfParts] | None = None,
     ) -> None:
         self._kernel = kernel
         self.place = place
@@ -141,7 +173,7 @@ class ServerDatabase:
         self._start = place.begin(ddl, rows, isolation)
         self.lines: list[Line] = []
         self._asked: Mapping[int, Any] = {}
-        self.tables = {
+        self.tables: Mapping[str, ServerTable | TableOfParts] = shown or {
             name: ServerTable(kernel, name, columns)
             for name, columns in self._start.tables.items()
         }
@@ -152,6 +184,15 @@ class ServerDatabase:
         self._take(self._start.committed)
         kernel.journal.clear()
         self.waiting = _Waiting(kernel, "waiting", self._rewind)
+
+    def other_parts(self) -> list[Part]:
+        """Return the parts of the world that show nothing of the server."""
+        shown = [getattr(one, "part", one) for one in self.tables.values()]
+        return [
+            part
+            for part in self._kernel.parts.values()
+            if part is not self.waiting and all(part is not one for one in shown)
+        ]
 
     # Sessions -----------------------------------------------------------------------
 
@@ -280,6 +321,8 @@ class ServerDatabase:
         self.place.enter(self)
         self.place.reset(self._start)
         del self.versions[1:]
+        for name, texts in self._start.committed[0].items():
+            self.tables[name].texts = texts
         self.sequences = self._start.committed[1]
         self.let_go_together = 0
 
@@ -301,4 +344,4 @@ class ServerDatabase:
         self.refresh()
 
 
-__all__ = ["GLANCE_SECONDS", "ServerDatabase", "ServerTable"]
+__all__ = ["GLANCE_SECONDS", "ServerDatabase", "ServerTable", "TableOfParts"]

@@ -17,6 +17,7 @@ from wavecheck.scenarios.server.twin import ENDS, SessionTwin
 from wavecheck.scenarios.server.workspace import Workspace
 from wavecheck.scenarios.worlds.sql_text import (
     SQLITE_LEVELS,
+    answer_of,
     operation_sql,
     quoted,
     removal_sql,
@@ -28,8 +29,6 @@ from wavecheck.sim.parts import Change, UniqueViolation
 from wavecheck.sim.trace import Step
 from wavecheck.sim.transactions import Failed, Failure
 from wavecheck.sim.worlds import WorldBuilder
-
-_ROWS = ("find", "select", "select_for_update")
 
 
 class DeclaredTwin(SessionTwin):
@@ -49,7 +48,8 @@ class DeclaredTwin(SessionTwin):
     ) -> None:
         super().__init__(world.kernel, place)
         self._world = world
-        self._setup = tables_sql(world, steps)
+        is_postgresql = place.engine.dialect.name == "postgresql"
+        self._setup = tables_sql(world, steps, is_postgresql=is_postgresql)
         self.sent_count = 0
 
     async def open(self) -> None:
@@ -136,14 +136,8 @@ class DeclaredTwin(SessionTwin):
         part, _, verb = name.rpartition(".")
         table = next(one for one in self._world.tables if one.name == part)
         answer = await self._send(session.connection, sql)
-        if verb == "count":
-            return answer.scalar_one()
-        if verb in _ROWS:
-            rows = tuple(table.row_type(*row) for row in answer)
-            return rows if verb != "find" else next(iter(rows), None)
-        if verb == "insert":
-            return None
-        return answer.rowcount if verb != "insert_or_ignore" else answer.rowcount == 1
+        rows = answer if answer.returns_rows else ()
+        return answer_of(table, verb, rows, answer.rowcount)
 
 
 def _failure_of(error: DBAPIError) -> Failure:

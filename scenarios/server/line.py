@@ -38,6 +38,10 @@ class Sent(NamedTuple):
         values = ", ".join(repr(one) for one in self.values)
         return f"{self.text} [{values}]" if values else self.text
 
+    def told(self) -> str:
+        """Return the statement as people are told of it."""
+        return str(self)
+
 
 class Told(NamedTuple):
     """What a task is told by the server at the end of a step.
@@ -62,6 +66,10 @@ class Told(NamedTuple):
         if self.rows:
             return ", ".join(f"({', '.join(map(str, row))})" for row in self.rows)
         return self.tag
+
+    def told(self) -> str:
+        """Return the answer as people are told of it."""
+        return str(self)
 
 
 class Performing(Protocol):
@@ -108,6 +116,8 @@ class Line:
         is_victim: it is the one that was chosen.
         may_have_written: its transaction has done more than read.
         leaves_nothing: so far the session is as it was, between transactions.
+        aside: what was sent that is no step, such as BEGIN and SET.
+        level: asks the driver for a level of isolation that it sets by itself.
     """
 
     def __init__(self, database: Performing, pid: int, fileno: int) -> None:
@@ -118,6 +128,8 @@ class Line:
         self.told: Told | None = None
         self.is_idle: Callable[[], bool] = lambda: True
         self.hang_up: Callable[[], None] = lambda: None
+        self.aside = ""
+        self.level: Callable[[], str] = lambda: ""
         self.failed: Callable[[BaseException], BaseException] = lambda error: error
         self.in_circle = False
         self._fileno = fileno
@@ -246,7 +258,9 @@ def _step_named(word: str) -> Statement:
         return line.database.perform(line)
 
     perform.__name__ = word
-    return Statement(perform, Kind.STATEMENT, None, None)
+    made = Statement(perform, Kind.STATEMENT, None, None)
+    made.acts_outside = True
+    return made
 
 
 def _named(text: str) -> Statement:
@@ -257,3 +271,4 @@ def _named(text: str) -> Statement:
 
 _go_on.__name__ = "go_on"
 _GO_ON: Final = Statement(_go_on, Kind.EXTERNAL, _can_go_on, _held_up)
+_GO_ON.acts_outside = True

@@ -22,6 +22,10 @@ from wavecheck.sim.blocking import is_unwinding, wait_for
 from wavecheck.sim.surroundings import refuse_here
 
 _IDLE: Final = extensions.TRANSACTION_STATUS_IDLE
+_LEVELS: Final = {
+    extensions.ISOLATION_LEVEL_REPEATABLE_READ: "repeatable read",
+    extensions.ISOLATION_LEVEL_SERIALIZABLE: "serializable",
+}
 _READS: Final = extensions.POLL_READ
 _WRITES: Final = extensions.POLL_WRITE
 
@@ -110,6 +114,8 @@ class _GatedCursor:
         check_text(text)
         line = connection._line
         if line is None or (is_unnoticed(text) and connection._is_idle()):
+            if line is not None:
+                line.aside += text
             return base.execute(query, vars)
 
         def act() -> Any:
@@ -202,6 +208,7 @@ def connection_to(database: Any, cursor_factory: Any = None) -> Any:
     line = Line(database, made.info.backend_pid, made.fileno())
     made._line = line
     line.is_idle = made._is_idle
+    line.level = lambda: _LEVELS.get(made.isolation_level, "")
     line.failed, line.hang_up = _as_deadlock, made._hang_up
     database.note_line(line)
     running.note_session(_Left(made))

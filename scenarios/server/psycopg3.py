@@ -135,6 +135,8 @@ class _Connection:
         if not text.lstrip().upper().startswith(_UNNOTICED):
             gate = _Gate(Sent(text.decode()))
             yield gate
+        else:
+            self._line.aside += text.decode()
         made = yield from super()._exec_command(text, result_format)  # type: ignore[misc]  # psycopg's
         if gate is not None and made is not None:
             gate.told = _told_of([made])
@@ -213,6 +215,7 @@ class _Cursor:
         text = pgq.query.decode()
         check_text(text)
         if is_unnoticed(text) and self._conn._line.is_idle():
+            self._conn._line.aside += text
             yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary)  # type: ignore[misc]  # psycopg's
             return
         gate = _Gate(Sent(text, _values_of(pgq)))

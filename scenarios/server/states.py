@@ -1,10 +1,11 @@
 """What a state on a server is: a key by which two of them are known to be one.
 
-In the key are the committed rows and the sequences; what each task has been told in
-each of its steps; of each open transaction, what was committed whenever it did
-something that others could notice; who waits, in the order in which they began to; for
-REPEATABLE READ, what was committed since the transaction began; for SERIALIZABLE, all
-that has happened since any such transaction was open.
+In the key are the committed rows and the sequences; the parts of the world that are not
+on the server; what each task has been told in each of its steps; of each open
+transaction, what was committed whenever it did something that others could notice; who
+waits, in the order in which they began to; for REPEATABLE READ, what was committed
+since the transaction began; for SERIALIZABLE, all that has happened since any such
+transaction was open.
 
 Nothing of this is asked of the sessions themselves: a question in their transactions
 would take locks and snapshots. So what a transaction has written, and which rows it
@@ -20,7 +21,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from wavecheck.scenarios.server.database import ServerDatabase
-from wavecheck.scenarios.server.line import Line, Sent, Told
+from wavecheck.scenarios.server.line import Line, Told
 from wavecheck.scenarios.server.texts import may_pass_over, reads_only, tells_rows
 from wavecheck.sim.errors import NondeterminismError
 from wavecheck.sim.operation import Operation
@@ -105,7 +106,7 @@ class StateKeys:
         answer = "" if is_held else self._timeless(str(result))
         step = f"{asked}\x00{answer}".encode()
         if isinstance(line, Line):
-            self._refine(line.sent, result)
+            self._refine(line, result)
             self._note_line(task, line)
         self._told[task.name] = _hash(self._told.get(task.name, _NOTHING), step)
         if self.keeps_reads:
@@ -165,17 +166,19 @@ class StateKeys:
             lambda found: "<now>" if found[1] in self._days else found[0], text
         )
 
-    def _refine(self, sent: Sent, told: Told) -> None:
-        text = f"{sent}"
+    def _refine(self, line: Line, told: Told) -> None:
+        sent = line.sent
+        text = f"{sent} {line.aside} {line.level()}"
+        line.aside = ""
         is_finer = False
         if not self.keeps_snapshots and _REPEATABLE.search(text):
             self.keeps_snapshots = is_finer = True
         if not self.keeps_reads and _SERIALIZABLE.search(text):
             self.keeps_reads = is_finer = True
-        if not self.has_order and not _ORDERED.search(text):
+        if not self.has_order and not _ORDERED.search(f"{sent}"):
             count = told.tag.rpartition(" ")[2]
             is_many = len(told.rows) > 1 or (count.isdigit() and int(count) > 1)
-            if is_many or _CHOOSES.search(text):
+            if is_many or _CHOOSES.search(f"{sent}"):
                 self.has_order = is_finer = True
         if is_finer:
             raise KeyIsFiner
@@ -221,7 +224,10 @@ class StateKeys:
         for group in sorted(exchanged):
             alone += sorted(exchanged[group])
         rows = self._database.rows_text(has_order=self.has_order)
-        return _hash(self._timeless(rows).encode(), self._cluster, *alone)
+        parts = repr([one.snapshot() for one in self._database.other_parts()])
+        return _hash(
+            self._timeless(rows).encode(), parts.encode(), self._cluster, *alone
+        )
 
 
 def _shown(asked: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wavecheck.scenarios.server import SERVER
 from wavecheck.sim.task import Task
 from wavecheck.sim.worlds.builder import WorldBuilder
 from wavecheck.sim.worlds.judging import message_of
@@ -151,6 +152,20 @@ class Builder(WorldBuilder):
         from wavecheck.scenarios.drivers.running import run_code
 
         return run_code(function, args)
+
+    def close(self) -> None:
+        """End building; what asks a server keeps the world's tables there.
+
+        Raises:
+            InvalidScenario: there is no task, or no part, or what has no SQL.
+        """
+        place = self.kernel.services.get(SERVER)
+        if place is not None and self.tables and not self.databases:
+            # Imported here: most questions need no server.
+            from wavecheck.scenarios.server.tables import put_on_server
+
+            put_on_server(self, place)
+        super().close()
 
     def _restart(self, task: Task) -> None:
         """Let a task that has died begin again, if it does; also one of a call's."""

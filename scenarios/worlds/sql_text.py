@@ -5,8 +5,9 @@ written here as the statement that a database would be sent. Statements of a wor
 are Python, and have no SQL.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, get_args, get_type_hints
 
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.handles import TableHandle
@@ -20,6 +21,7 @@ _TYPES: Final = {
     float: "double precision",
     str: "text",
 }
+_ROWS: Final = ("find", "select", "select_for_update")
 _ENDS: Final = {"commit": "COMMIT", "roll_back": "ROLLBACK"}
 SQLITE_LEVELS: Final = ("deferred", "immediate")
 
@@ -49,12 +51,18 @@ def literal(value: object) -> str:
     )
 
 
-def tables_sql(world: WorldBuilder, steps: Iterable[Step]) -> str:
+def tables_sql(
+    world: WorldBuilder, steps: Iterable[Step], *, is_postgresql: bool = False
+) -> str:
     """Return what makes a world's tables and the rows that they begin with.
 
     Args:
         world: as it begins.
-        steps: of an execution: a column's type is that of the values that it has.
+        steps: of an execution: a column without a declared type has that of its values.
+        is_postgresql: texts are ordered as Python and SQLite do, whatever the locale.
+
+    Raises:
+        InvalidScenario: a unique index that is Python, or a column without any type.
     """
     changed: dict[tuple[str, str], list[Any]] = {}
     for step in steps:
@@ -63,21 +71,16 @@ def tables_sql(world: WorldBuilder, steps: Iterable[Step]) -> str:
                 changed.setdefault((change.part, column), []).extend([before, after])
     lines = []
     for table in world.tables:
-        if table.now.is_constrained:
-            raise InvalidScenario(
-                f"table {table.name!r} has unique indexes, which are Python here\n"
-                "next: a world with w.postgresql(...) has its own DDL"
-            )
         rows = list(table.now)
         columns = [
             f"{quoted(name)} {_type(table, name, rows, changed)}"
             for name in table.row_type._fields
         ]
-        key = ", ".join(map(quoted, table.key))
-        lines.append(
-            f"CREATE TABLE {quoted(table.name)}"
-            f" ({', '.join(columns)}, PRIMARY KEY ({key}));\n"
-        )
+        if is_postgresql:
+            columns = [re.sub(" text$", ' text COLLATE "C"', one) for one in columns]
+        columns.append(f"PRIMARY KEY ({', '.join(map(quoted, table.key))})")
+        columns.extend(_unique(table))
+        lines.append(f"CREATE TABLE {quoted(table.name)} ({', '.join(columns)});\n")
         lines.extend(f"{_insert(table, row)};\n" for row in rows)
     return "".join(lines)
 
@@ -88,17 +91,65 @@ def removal_sql(world: WorldBuilder) -> str:
     return f"DROP TABLE {names};\n"
 
 
+def _unique(table: TableHandle) -> Iterator[str]:
+    for name, columns in table.unique.items():
+        if columns is None:
+            raise InvalidScenario(
+                f"unique index {name!r} of table {table.name!r} is a function, which"
+                " has no SQL\n"
+                '  expected  columns: unique={...: ["column", ...]}\n'
+                "next: a world with w.postgresql(...) has its own DDL"
+            )
+        yield f"CONSTRAINT {quoted(name)} UNIQUE ({', '.join(map(quoted, columns))})"
+
+
+def _declared(table: TableHandle, column: str) -> type | None:
+    """Return the declared type of a column, as in `str` or `str | None`."""
+    try:
+        said = get_type_hints(table.row_type).get(column)
+    except NameError:  # a name that only type checkers know
+        return None
+    kinds = [one for one in get_args(said) or (said,) if one is not type(None)]
+    return _known(kinds[0]) if len(kinds) == 1 else None
+
+
+def _known(kind: object) -> type | None:
+    """Return the type of SQL's that a type is; None: it is none."""
+    if not isinstance(kind, type):
+        return None
+    return next((one for one in _TYPES if issubclass(kind, one)), None)
+
+
 def _type(
     table: TableHandle,
     column: str,
     rows: list[Any],
     changed: Mapping[tuple[str, str], list[Any]],
 ) -> str:
-    values = [getattr(row, column) for row in rows]
-    values += changed.get((table.name, column), [])
-    values.append(table.row_type._field_defaults.get(column))
-    kinds = [type(one) for one in values if one is not None]
-    return _TYPES.get(kinds[0], "text") if kinds else "text"
+    kind = _declared(table, column)
+    if kind is None:
+        values = [getattr(row, column) for row in rows]
+        values += changed.get((table.name, column), [])
+        kinds = [type(one) for one in values if one is not None]
+        if not kinds and changed:
+            return "text"  # in the execution that is shown it has no value
+        kind = _known(kinds[0]) if kinds else None
+    if kind is None:
+        raise InvalidScenario(
+            f"column {column!r} of table {table.name!r} has no type that SQL knows\n"
+            f"  expected  one of {', '.join(one.__name__ for one in _TYPES)}\n"
+            "next: declare the rows as a NamedTuple, which says it:"
+            f" {column}: str | None = None"
+        )
+    return _TYPES[kind]
+
+
+def float_columns(table: TableHandle) -> frozenset[int]:
+    """Return the places of columns whose whole numbers are floats as well."""
+    fields = table.row_type._fields
+    return frozenset(
+        at for at, one in enumerate(fields) if _declared(table, one) is float
+    )
 
 
 def statement_sql(world: WorldBuilder, step: Step) -> str:
@@ -128,13 +179,11 @@ def operation_sql(
     if name in _ENDS:
         return _ENDS[name]
     if name == "begin":
-        level = str(args[0]).upper()
-        is_sqlite = level.lower() in SQLITE_LEVELS
-        return f"BEGIN {level}" if is_sqlite else f"BEGIN ISOLATION LEVEL {level}"
+        return begin_sql(args[0])
     part, _, verb = name.rpartition(".")
     for table in world.tables:
         if table.name == part and verb in _WRITERS:
-            return _WRITERS[verb](table, *args)
+            return table_sql(table, verb, args)
     touched = sorted(changed & {table.name for table in world.tables})
     if touched:
         raise InvalidScenario(
@@ -144,6 +193,39 @@ def operation_sql(
             "next: declare it, or leave SQL out"
         )
     return ""
+
+
+def begin_sql(level: object) -> str:
+    """Return what begins a transaction at a level of isolation."""
+    word = str(level).upper()
+    is_sqlite = word.lower() in SQLITE_LEVELS
+    return f"BEGIN {word}" if is_sqlite else f"BEGIN ISOLATION LEVEL {word}"
+
+
+def table_sql(table: TableHandle, verb: str, args: tuple[Any, ...]) -> str:
+    """Return what a declared statement of a table sends to a database."""
+    return _WRITERS[verb](table, *args)
+
+
+def answer_of(
+    table: TableHandle, verb: str, rows: Iterable[Any], rows_count: int
+) -> Any:
+    """Return the answer of a database to such a statement as the model gives it.
+
+    Args:
+        table: whose statement.
+        verb: what was done.
+        rows: that came back.
+        rows_count: how many were changed.
+    """
+    if verb == "count":
+        return next(iter(rows))[0]
+    if verb in _ROWS:
+        made = tuple(table.row_type(*row) for row in rows)
+        return made if verb != "find" else next(iter(made), None)
+    if verb == "insert":
+        return None
+    return rows_count if verb != "insert_or_ignore" else rows_count == 1
 
 
 def _condition(column: str, wanted: Any) -> str:

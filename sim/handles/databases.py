@@ -19,6 +19,7 @@ from typing import Any, Final
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.handles.handle import performed, refuse_outside_of_a_step
 from wavecheck.sim.handles.tables import (
+    Elsewhere,
     TableHandle,
     assignments,
     conditions,
@@ -75,7 +76,8 @@ _ERRORS: Final = MappingProxyType(
 _TAKEN: Final = ("transactions", "slot")
 
 
-def _error(failed: Failed) -> TransactionError:
+def error_of(failed: Failed) -> TransactionError:
+    """Return what code under test sees of a failure."""
     return _ERRORS.get(failed.failure, TransactionError)(failed.failure.value)
 
 
@@ -128,9 +130,21 @@ class DatabaseHandle(Written):
             raise InvalidScenario(
                 f"isolation level {level!r}\n  expected  {', '.join(known)}"
             )
+        elsewhere = self._elsewhere()
+        if elsewhere is not None and level in (Level.DEFERRED, Level.IMMEDIATE):
+            refuse_here(
+                f"a transaction that is {level}, as SQLite's are, on PostgreSQL",
+                "leave --db out: the model has SQLite's as well",
+            )
         return TransactionBlock(
-            self, lambda slot: TransactionHandle(self, slot), Level(level)
+            elsewhere or self,
+            lambda slot: TransactionHandle(self, slot),
+            Level(level),
         )
+
+    def _elsewhere(self) -> Elsewhere | None:
+        """Return what performs the statements in the model's place, if anything."""
+        return next((one.elsewhere for one in self.tables.values()), None)
 
     @statement
     def begin(self, level: Level) -> int | Failed:
@@ -155,7 +169,7 @@ class DatabaseHandle(Written):
 
     def error(self, failed: Failed) -> Exception:
         """Return what the code under test sees of a failure."""
-        return _error(failed)
+        return error_of(failed)
 
     def _wait(self, holder: int) -> Exception:
         return Postponed(f"waits for transaction {holder}", self._alone)
@@ -165,7 +179,7 @@ class DatabaseHandle(Written):
         act = _in_transaction(operation.statement.function, operation.statement.name)
         result = await perform_alone(_Lone(self, table), act, *operation.args)
         if isinstance(result, Failed):
-            raise _error(result)
+            raise error_of(result)
         return result
 
 
@@ -216,6 +230,12 @@ class TransactionHandle:
         Raises:
             CoordinatorError: a coroutine function, which would be many steps.
         """
+        if self._database._elsewhere() is not None:
+            refuse_here(
+                f"tx.do({function.__name__}, ...) is Python of the world's own, which"
+                " has no SQL",
+                "declared statements, such as await tx.TABLE.update(...); or no --db",
+            )
         if iscoroutinefunction(function):
             refuse_here(
                 f"tx.do is given {function.__name__}, which is a coroutine function",
@@ -263,6 +283,10 @@ class BoundTable:
         return TableView(self.transactions, self.slot, self._table._part)
 
     def _do(self, verb: str, *args: Any) -> Any:
+        if self._table.elsewhere is not None:
+            return performed(
+                self._table.elsewhere.send(self._table, verb, args, self.slot)
+            )
         act = self._table.acts[verb].function if verb in self._table.acts else _lock
         named = _in_transaction(act, f"{self._table.name}.{verb}")
         return performed_async(self, named, args)
@@ -329,7 +353,7 @@ def performed_async(bound: Any, act: Callable[..., Any], args: tuple[Any, ...]) 
 async def _checked(bound: Any, act: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     result = await perform(bound, act, *args)
     if isinstance(result, Failed):
-        raise _error(result)
+        raise error_of(result)
     return result
 
 

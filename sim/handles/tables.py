@@ -13,14 +13,16 @@ ascending order of their key. A unique index or the key itself refuses a row wit
 """
 
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import cache
-from typing import Any, ClassVar, NamedTuple
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Protocol
 
-from wavecheck.sim.handles.handle import Act, Handle
+from wavecheck.sim.handles.handle import Act, Handle, performed
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Table, UniqueViolation
 from wavecheck.sim.trace import Written
+from wavecheck.sim.transactions.block import Ends
 
 
 class Compared(NamedTuple):
@@ -100,7 +102,11 @@ def row_type_of(name: str, columns: tuple[tuple[str, Any], ...]) -> Any:
     """
     defaults = [one for _, one in columns if not isinstance(one, type)]
     make: Any = namedtuple
-    return _trusted(make(name, [column for column, _ in columns], defaults=defaults))
+    made = make(name, [column for column, _ in columns], defaults=defaults)
+    made.__annotations__ = {
+        column: one if isinstance(one, type) else type(one) for column, one in columns
+    }
+    return _trusted(made)
 
 
 @cache
@@ -238,6 +244,16 @@ def _delete(handle: "TableHandle", where: Any) -> int:
     return len(rows)
 
 
+class Elsewhere(Ends, Protocol):
+    """A database that performs the statements of tables in the model's place."""
+
+    def send(
+        self, table: "TableHandle", verb: str, args: tuple[Any, ...], slot: Any
+    ) -> Coroutine[Any, Any, Any]:
+        """Perform one statement in a transaction, or outside of one (None)."""
+        ...
+
+
 class TableHandle(Handle[Table[Any]]):
     """A table as code in a world sees it.
 
@@ -245,6 +261,10 @@ class TableHandle(Handle[Table[Any]]):
         table: the part.
         row_type: a NamedTuple; its defaults are those of an insert.
         key: names of the key's columns.
+        unique: the columns of its unique indexes, by name; None: a function.
+
+    Attributes:
+        elsewhere: performs its statements; None: the part does.
     """
 
     acts: ClassVar[Mapping[str, Act]] = {
@@ -257,10 +277,24 @@ class TableHandle(Handle[Table[Any]]):
         "delete": Act(_delete),
     }
 
-    def __init__(self, table: Table[Any], row_type: Any, key: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        table: Table[Any],
+        row_type: Any,
+        key: tuple[str, ...],
+        unique: Mapping[str, tuple[str, ...] | None] = MappingProxyType({}),
+    ) -> None:
         super().__init__(table)
         self.row_type = row_type
         self.key = key
+        self.unique = unique
+        self.elsewhere: Elsewhere | None = None
+
+    def perform(self, verb: str, *args: Any) -> Operation[Any]:
+        """Return the step, to be awaited; in blocking code perform it."""
+        if self.elsewhere is None:
+            return super().perform(verb, *args)
+        return performed(self.elsewhere.send(self, verb, args, None))  # type: ignore[no-any-return]  # it is awaited alike
 
     def where(self, given: object) -> Any:
         """Return conditions from a key or a mapping of columns."""

@@ -210,6 +210,22 @@ class Table(Part, Generic[Row]):
             index.remove(key, before)
         self._journal.append((self, key, before, None))
 
+    def become(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Hold these rows and no others, whatever its rules and its gate would say."""
+        wanted = {self._key(row): row for row in map(self._make, rows)}
+        gone = [key for key in self._rows if key not in wanted]
+        changed = [(key, row) for key, row in wanted.items() if self.find(key) != row]
+        entries = [(key, None) for key in gone] + changed
+        for key, row in entries:
+            before = self._rows.pop(key, None)
+            for index in self._indexes if before is not None else ():
+                index.remove(key, before)
+            if row is not None:
+                self._rows[key] = row
+                for index in self._indexes:
+                    index.add(key, row)
+            self._journal.append((self, key, before, row))
+
     def count(self, /, **equal: Any) -> int:
         """Count the rows whose columns have these values."""
         on, values = tuple(equal), tuple(equal.values())

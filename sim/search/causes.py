@@ -222,6 +222,8 @@ class _Search:
             for one, _ in found:
                 if one.second == kernel.steps_count and one.first < one.second:
                     looked = self.run.step(one.first)
+                    if looked.operation.statement.acts_outside:
+                        continue
                     now = ask_again(kernel, looked.operation)
                     if now != looked.result and not visible(looked):
                         asked[one] = plain(now)

@@ -72,6 +72,7 @@ class OldValues:
                 elif not look.changed:
                     look.changed = number
         is_look = not changes and operation.statement.kind is not Kind.SLEEP
+        is_look = is_look and not operation.statement.acts_outside
         if is_look and result is not None and not isinstance(result, Exception):
             looks[:] = [one for one in looks if not _is_same(one.operation, operation)]
             looks.append(_Look(number, operation, result))

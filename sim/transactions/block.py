@@ -3,11 +3,10 @@
 Knows how a transaction begins and ends, and nothing of what is done in between.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-from wavecheck.sim.operation import Operation
 from wavecheck.sim.transactions.level import Failed, Level
 
 T = TypeVar("T")
@@ -16,19 +15,19 @@ T = TypeVar("T")
 class Ends(Protocol):
     """How a transaction ends, and what becomes of a failure."""
 
-    def begin(self, level: Level) -> Operation[Any]:
+    def begin(self, level: Level) -> Awaitable[Any]:
         """Begin; the result is the transaction's slot, or `Failed`."""
         ...
 
-    def commit(self, slot: int) -> Operation[Any]:
+    def commit(self, slot: Any) -> Awaitable[Any]:
         """Commit; the result may be `Failed`."""
         ...
 
-    def roll_back(self, slot: int) -> Operation[None]:
+    def roll_back(self, slot: Any) -> Awaitable[None]:
         """Roll back."""
         ...
 
-    def cut_off(self, slot: int) -> None:
+    def cut_off(self, slot: Any) -> None:
         """Roll back here and now, not as a step: the process has died."""
         ...
 

@@ -185,7 +185,8 @@ class WorldBuilder(Judging, Written):
             indexes=tuple(tuple(one) for one in indexes),
             unique=rules,
         )
-        handle = self._hold(TableHandle(made, kind, columns))
+        named = {one: _unique_columns(rule) for one, rule in (unique or {}).items()}
+        handle = self._hold(TableHandle(made, kind, columns, named))
         for row in rows:
             made.insert(_row(kind, row))
         return handle
@@ -582,10 +583,16 @@ def _row(kind: Any, given: Any) -> Any:
     return given if isinstance(given, kind) else kind(given)
 
 
-def _unique_rule(rule: Any) -> Callable[[Any], Hashable]:
+def _unique_columns(rule: Any) -> tuple[str, ...] | None:
     if callable(rule):
+        return None
+    return (rule,) if isinstance(rule, str) else tuple(rule)
+
+
+def _unique_rule(rule: Any) -> Callable[[Any], Hashable]:
+    columns = _unique_columns(rule)
+    if columns is None:
         return rule  # type: ignore[no-any-return]  # from a row to a value
-    columns = (rule,) if isinstance(rule, str) else tuple(rule)
 
     def values(row: Any) -> Hashable:
         found = tuple(getattr(row, column) for column in columns)
