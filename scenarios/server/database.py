@@ -165,6 +165,7 @@ class ServerDatabase:
         ddl: str,
         rows: Mapping[str, Iterable[Mapping[str, Any]]],
         isolation: str,
+        *,
         shown: Mapping[str, TableOfParts] | None = None,
     ) -> None:
         self._kernel = kernel

@@ -49,7 +49,7 @@ def put_on_server(world: WorldBuilder, place: WorldPlace) -> None:
     ddl = tables_sql(world, (), is_postgresql=True)
     shown = {one.name: TableOfParts(one._part, float_columns(one)) for one in tables}
     database = ServerDatabase(
-        world.kernel, place, ddl, {}, str(Level.READ_COMMITTED), shown
+        world.kernel, place, ddl, {}, str(Level.READ_COMMITTED), shown=shown
     )
     world.adopt(TablesOnServer(database, tables))
 
