@@ -8,7 +8,6 @@ from typing import Any
 from tests.fuzz.programs import AtEnd
 from tests.fuzz.reference import Reference
 
-STATES_MAX = 4_000
 HEALS = -1
 
 
@@ -213,7 +212,7 @@ class Enumeration:
         return found
 
 
-def enumerate_all(reference: Reference, states_max: int = STATES_MAX) -> Enumeration:
+def enumerate_all(reference: Reference, states_max: int) -> Enumeration:
     """Return every reachable state.
 
     Raises:

@@ -20,13 +20,14 @@ from tests.fuzz.bank import (
     put,
     value_of,
 )
+from tests.fuzz.comparing import effort, is_in_full
 from tests.fuzz.enumeration import TooLarge
 from wavecheck.sim.exhaustive.graph import graph_of
 from wavecheck.sim.exhaustive.paths import count_schedules, odds
 from wavecheck.sim.exhaustive.prove import conclude, searched
 from wavecheck.sim.transactions import Level
 
-SCHEDULES_MAX = 4_000
+SCHEDULES_MAX, SCHEDULES_MAX_IN_FULL = 300, 4_000
 SERIAL = (Level.SERIALIZABLE, Level.IMMEDIATE)
 
 
@@ -122,11 +123,13 @@ def compare(seed):
         }
         return BankWorld(level, flows, plan)
 
+    in_full = is_in_full(seed)
+    schedules_max = SCHEDULES_MAX_IN_FULL if in_full else SCHEDULES_MAX
     log = []
     listening = world(log)
 
     def see(count):
-        if count > SCHEDULES_MAX:
+        if count > schedules_max:
             raise TooLarge
         rows = tuple(row.value for row in listening.store.table)
         if level in SERIAL and not plan:
@@ -134,8 +137,9 @@ def compare(seed):
         log.clear()
 
     count, chances, shortest = enumerated(listening, see)
-    search, stopped_by = searched(world())
-    graph, result = graph_of(search), conclude(search, stopped_by)
+    with effort(in_full=in_full):
+        search, stopped_by = searched(world())
+        graph, result = graph_of(search), conclude(search, stopped_by)
     assert result.is_complete
     assert count_schedules(graph) == count
     for index, one in enumerate(result.properties):
