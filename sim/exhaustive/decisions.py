@@ -44,7 +44,7 @@ class Node:
 
 
 class ReadsDiffer(Exception):
-    """The same answers to all reads so far were followed by another read."""
+    """The same answers to all reads so far were followed by another read, or none."""
 
 
 def grow(
@@ -71,4 +71,6 @@ def grow(
         if child is None:
             child = node.children[seen] = Node()
         node = child
+    if node.component is not None:
+        raise ReadsDiffer
     node.alternatives = alternatives
