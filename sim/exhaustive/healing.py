@@ -3,10 +3,12 @@
 Knows a world's `heal` and how steps are learned. A round is taken for a step of one
 more task, which is enabled only where no other task is. Where it stands is how many
 rounds there were; `heal` keeps that count on the world, behind the engine's back, so a
-round is learned by doing the rounds before it again, in the state at hand.
+round is learned by doing the rounds before it again, in states in which they healed:
+in the state at hand they might find nothing to heal any more, and count nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.effects import Effects
@@ -38,29 +40,41 @@ class HealingLocals(TaskLocals):
     ) -> None:
         super().__init__(index, HEALING, executions, effects)
         self._world = world
+        self._healed_in: list[Sequence[int]] = []
+        self._at: tuple[int, Sequence[int]] = (0, ())
         self._add()
 
     def _add(self) -> None:
         rounds = len(self.states)
         operation: Operation[bool] = Operation(_HEAL, self, (rounds,))
         number = self._effects.add(
-            operation, self.index, lambda load: self._prepare(rounds, load)
+            operation, self.index, partial(self._prepare, rounds)
         )
         self.states.append(LocalState(operation=number, history=()))
 
-    def _prepare(self, rounds: int, load: Callable[[], None]) -> None:
+    def _prepare(
+        self,
+        rounds: int,
+        state: Sequence[int],
+        load: Callable[[Sequence[int]], None],
+    ) -> None:
         """Bring the world to where so many rounds are over."""
         self._executions.start()
-        load()
-        for _ in range(rounds):
+        for healed_in in self._healed_in[:rounds]:
+            load(healed_in)
             self._world.heal()
+        self._at = rounds, tuple(state)
 
     def heal(self) -> bool:
         """Do one more round; what the world counts of it is no hidden change."""
         try:
-            return bool(self._world.heal())
+            is_healed = bool(self._world.heal())
         finally:
             self._executions.watch.expect_changes()
+        rounds, state = self._at
+        if is_healed and rounds == len(self._healed_in):
+            self._healed_in.append(state)
+        return is_healed
 
     def is_over(self, result: int) -> bool:
         """Return whether a round's result says that there is nothing to heal.

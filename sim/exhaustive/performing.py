@@ -24,7 +24,8 @@ from wavecheck.sim.property import NO_ERROR, Property
 from wavecheck.sim.task import Task
 from wavecheck.sim.watchdog import watched
 
-Prepare = Callable[[Callable[[], None]], None]
+Prepare = Callable[[Sequence[int], Callable[[Sequence[int]], None]], None]
+"""Given the state in which to run an operation, and how to load any state."""
 
 ALTERNATIVES_MAX: Final = (1 << 16) - 1
 ONE_IN_MAX: Final = (1 << 32) - 1
@@ -38,7 +39,7 @@ class LearnedOperation:
         operation: as the first task that came to it made it.
         task: index of the task it was made by.
         root: of the decision tree; None while nothing is known.
-        prepare: makes the world ready to run it, given how to load the state; None:
+        prepare: makes the world ready to run it; None:
             nothing is needed.
         whole_parts: parts of which it has looked at every row.
     """
@@ -194,7 +195,7 @@ class Performer:
         """Bring world and parts to where an operation can be run."""
         shared = self._shared
         if learned.prepare is not None:
-            learned.prepare(lambda: shared.load(state))
+            learned.prepare(state, shared.load_afresh)
             shared.forget()
         shared.load(state)
 

@@ -133,6 +133,11 @@ class SharedState:
         """Note that the parts may hold anything now."""
         self._loaded.clear()
 
+    def load_afresh(self, numbers: Sequence[int]) -> None:
+        """Set the parts to a state, whatever they hold now."""
+        self.forget()
+        self.load(numbers)
+
     def load(self, numbers: Sequence[int]) -> None:
         """Set the parts to a state.
 

@@ -49,6 +49,11 @@ def test_transactions_are_as_all_their_schedules(block):
             transactions.compare(seed)
 
 
+def test_a_round_of_healing_counts_also_where_nothing_is_left_to_heal():
+    """A find: rounds done again in a healed state were not counted."""
+    assert compared("healing", [60133]) == 1
+
+
 def test_a_seed_is_one_case():
     """The same kind and seed give the same programs, whatever was drawn before."""
     one = draw("plain", 3)
