@@ -14,12 +14,14 @@ ever more values; it is tried with a stand-in for all numbers, which notes that 
 looks at it (see `unread`). Where a local state is told by its history alone, what was
 kept before each resumption since then is a part of it.
 
+Complexity: resumptions that follow one another run in one execution, so that starts and
+repeated histories are paid once for each way through what was learned.
+
 Objects that are kept must not be changed in place: another task may hold one of them.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -58,6 +60,7 @@ RUNS_MAX: Final = 3_000
 """Resumptions that are run again, and statements, at most."""
 
 _NUMBERS_MAX: Final = 3
+_ROW_MAX: Final = 32  # resumptions in a row; what was kept is looked at after each
 
 
 class _Again(Exception):
@@ -125,6 +128,39 @@ class _Stand:
     path: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Resumption:
+    """A learned resumption that is to be run with something kept.
+
+    Attributes:
+        stand: where it begins.
+        kept: number of what is kept then.
+        result: number of what it is given.
+        expected: number of the local state that it was learned to lead to.
+    """
+
+    stand: _Stand
+    kept: int
+    result: int
+    expected: int
+
+    def following(self, *, by_history: bool) -> _Stand:
+        """Return where the task stands after it."""
+        if not by_history:
+            return _Stand(self.stand.task, self.expected)
+        path = (*self.stand.path, self.kept)
+        return _Stand(self.stand.task, self.expected, self.stand.began, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A coroutine of a fresh execution, and the objects that were kept meanwhile."""
+
+    locals: TaskLocals
+    task: Task
+    held: dict[Any, tuple[Any, Key]]
+
+
 class _Trial:
     """One attempt, with the places that are known now."""
 
@@ -147,7 +183,8 @@ class _Trial:
         self.kept: list[Kept] = []
         self._before: dict[_Stand, dict[int, None]] = {}
         self._moves: dict[int, dict[int, dict[int, None]]] = {}
-        self._todo: deque[tuple[_Stand, int]] = deque()
+        self._todo: list[_Stand] = []
+        self._open: dict[_Stand, dict[int, list[tuple[int, int]]]] = {}
         self._runs = 0
         self._readers: list[str] = []
         self._readers_now: list[str] | None = None
@@ -163,7 +200,11 @@ class _Trial:
         self._begin(None)
         while True:
             while self._todo:
-                self._resume_all(*self._todo.popleft())
+                first = self._take(self._todo[-1])
+                if first is None:
+                    self._todo.pop()
+                else:
+                    self._resume(first)
             fresh = [
                 (number, key)
                 for number, one in enumerate(self.kept)
@@ -237,7 +278,10 @@ class _Trial:
             if one in before:
                 continue
             before[one] = None
-            self._todo.append((stand, one))
+            following = self._learner.tasks[stand.task].states[stand.place].next
+            if following:
+                self._open.setdefault(stand, {})[one] = [*following.items()][::-1]
+                self._todo.append(stand)
             todo.extend(self._forgotten(one))
             for task, moves in self._moves.items():
                 if task != stand.task:
@@ -343,37 +387,51 @@ class _Trial:
         number = self._learner.effects.known_number(task.operation)
         return number == locals_.states[place].operation
 
-    def _resume_all(self, stand: _Stand, kept: int) -> None:
-        """Run every learned resumption of a local state with something kept."""
-        locals_ = self._learner.tasks[stand.task]
-        for result, expected in list(locals_.states[stand.place].next.items()):
-            after, by_history = self._resume(stand, kept, result, expected)
-            self._note_move(stand.task, kept, after)
-            following = _Stand(stand.task, expected)
-            if by_history:
-                path = (*stand.path, kept)
-                following = _Stand(stand.task, expected, stand.began, path)
-            self._add(following, after)
+    def _take(self, stand: _Stand, kept: int = 0) -> "_Resumption | None":
+        """Take a resumption that is still to be run where a task stands.
 
-    def _resume(
-        self, stand: _Stand, kept: int, result: int, expected: int
-    ) -> tuple[int, bool]:
-        """Run one resumption; return what is kept then, and how its end is told.
-
-        With a counter in it, it is run with a number and with a stand-in for all.
+        Args:
+            stand: where.
+            kept: what is best kept before it, as it is kept now.
         """
-        if not self._has_any_number(kept):
-            return self._resume_once(stand, kept, result, expected)
+        waiting = self._open.get(stand)
+        if not waiting:
+            return None
+        if kept not in waiting:
+            kept = next(iter(waiting))
+        result, expected = waiting[kept].pop()
+        if not waiting[kept]:
+            del waiting[kept]
+        return _Resumption(stand, kept, result, expected)
+
+    def _resume(self, first: "_Resumption") -> None:
+        """Run a resumption, and those that are to be run where it leads to.
+
+        With a counter in them, they are run with numbers and with stand-ins for all.
+        """
         kernel = self._learner.world.kernel
         kernel.rewind()  # which ends coroutines, and runs what their code does then
-        with traced() as expected_trace:
-            number, by_history = self._resume_once(stand, kept, result, expected)
+        ran: list[tuple[_Resumption, int]] = []
+        with traced() if self._widened else nullcontext() as expected_trace:
+            run = self._come_to(first)
+            one: _Resumption | None = first
+            while one is not None:
+                self._count_run()
+                after, by_history = self._resume_once(run, one)
+                self._watch.check(run.locals.name)
+                ran.append((one, after))
+                self._note_move(one.stand.task, one.kept, after)
+                following = one.following(by_history=by_history)
+                self._add(following, after)
+                one = self._take(following, after) if len(ran) < _ROW_MAX else None
+        if not any(self._has_any_number(one.kept) for one, _ in ran):
+            return
         kernel.rewind()
         with self._standing_in(), traced() as trace:
-            again, _ = self._resume_once(stand, kept, result, expected)
-        if again != number or trace != expected_trace:
+            run = self._come_to(first)
+            is_same = all(self._resume_once(run, one)[0] == after for one, after in ran)
+        if not is_same or trace != expected_trace:
             self._give_up_standing_in()
-        return number, by_history
 
     def _has_any_number(self, kept: int) -> bool:
         """Return whether a stand-in for all numbers is among what is kept."""
@@ -411,28 +469,36 @@ class _Trial:
         self._widened.clear()
         raise _Again
 
-    def _resume_once(
-        self, stand: _Stand, kept: int, result: int, expected: int
-    ) -> tuple[int, bool]:
-        self._count_run()
+    def _come_to(self, first: "_Resumption") -> "_Run":
+        """Return a coroutine that stands where a resumption begins."""
+        stand = first.stand
         locals_ = self._learner.tasks[stand.task]
-        state = locals_.states[stand.place]
+        history = locals_.states[stand.place].history
         values = self._learner.effects.results.values
         task = self._start(stand.began or None)[locals_.index]
-        held = dict(self._held())
-        first_kept = len(state.history) - len(stand.path)
-        for at, one in enumerate(state.history):
+        run = _Run(locals_, task, dict(self._held()))
+        first_kept = len(history) - len(stand.path)
+        for at, one in enumerate(history):
             if at >= first_kept:
                 self._put(stand.path[at - first_kept])
-                held.update(self._held())
+                run.held.update(self._held())
             self._executions.resume(task, *values[one])
-            held.update(self._held())
+            run.held.update(self._held())
+        return run
+
+    def _resume_once(self, run: "_Run", one: "_Resumption") -> tuple[int, bool]:
+        """Go on with a coroutine; return what is kept then, and how its end is told."""
+        if self._stopped():
+            raise OutOfTime
+        locals_, task, held = run.locals, run.task, run.held
+        state = locals_.states[one.stand.place]
+        kept, result, expected = one.kept, one.result, one.expected
+        values = self._learner.effects.results.values
         self._put(kept)
         held.update(self._held())
         escaped = self._executions.resume(task, *values[result])
         self._executions.runs_count += 1
         task.was_cut = escaped is not None
-        self._watch.check(locals_.name)
         self._check_unchanged(held, locals_)
         place, by_history = locals_.known(task, (*state.history, result), escaped)
         after = self._read()
