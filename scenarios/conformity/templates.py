@@ -46,7 +46,8 @@ TEMPLATES: Final = (
     "SELECT key, value FROM a WHERE key = {k} {lock}",
     "SELECT key, value FROM b WHERE key = {k} {lock}",
     "SELECT a.key, b.key FROM a JOIN b ON b.key = a.value ORDER BY a.key {lock}",
-    "SELECT a.key, b.value FROM a, b WHERE b.key = {k} AND a.value >= b.value"
+    # With no key to join by PostgreSQL looks at `b` first; at `a` if it finds a row.
+    "SELECT a.key, b.value FROM b, a WHERE b.key = {k} AND a.value >= b.value"
     " ORDER BY a.key FOR UPDATE OF a",
     "SELECT key, u FROM d WHERE u IS NOT NULL ORDER BY u LIMIT {n} {lock}",
     "SELECT key, a FROM c ORDER BY key LIMIT {n} {lock}",
@@ -164,7 +165,7 @@ SQLITE_TEMPLATES: Final = (
 """What of it SQLite has as well, and what it does where a statement fails midway."""
 
 KINDS: Final = {
-    "joins": r"\bJOIN\b|FROM a, b|USING a|SET .* FROM",
+    "joins": r"\bJOIN\b|FROM b, a|USING a|SET .* FROM",
     "subqueries": r"\(SELECT",
     "aggregates": r"count\(|max\(|min\(|sum\(",
     "DISTINCT, windows, set operations": r"DISTINCT|OVER|UNION",

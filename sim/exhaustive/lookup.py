@@ -74,16 +74,21 @@ class Lookup:
             rest, at = rest[goes_on], at[goes_on]
         return found
 
+    def entries(self) -> tuple[Words, Ints]:
+        """Return all keys, and the number of each."""
+        is_used = self._values != MISSING
+        return [held[is_used] for held in self._keys], self._values[is_used]
+
     def add(self, keys: Words, numbers: Ints) -> None:
         """Add distinct keys that are not there yet."""
         wanted = self._count + len(numbers)
         if wanted > _LOAD_MAX * (1 << self._bits):
-            is_used = self._values != MISSING
+            words, held_numbers = self.entries()
             keys = [
-                np.concatenate([held[is_used], word])
-                for held, word in zip(self._keys, keys, strict=True)
+                np.concatenate([held, word])
+                for held, word in zip(words, keys, strict=True)
             ]
-            numbers = np.concatenate([self._values[is_used], numbers])
+            numbers = np.concatenate([held_numbers, numbers])
             while wanted > _LOAD_MAX / 2 * (1 << self._bits):
                 self._bits += 1
             self._make_room()

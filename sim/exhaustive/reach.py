@@ -416,10 +416,11 @@ class Reach:
     def add(self, roots: Iterable[tuple[str, Any]]) -> None:
         """Add everything reachable from some labelled roots."""
         todo = [(label, value, False) for label, value in roots][::-1]
+        sinks = _sinks()
         while todo:
             label, value, is_owned = todo.pop()
             kind = type(value)
-            if kind in _HARMLESS or is_machinery(kind) or _is_sink(value):
+            if kind in _HARMLESS or is_machinery(kind) or value in sinks:
                 continue
             if is_module(value):
                 if not is_owned:
@@ -430,7 +431,14 @@ class Reach:
             if is_owned and not is_users(value):
                 if value not in self.owned and value not in self._owned_before:
                     self.owned.set(value, label)
-                    todo.extend(reversed(_inside_library(value, kind, label)))
+                    before = self._owned_before
+                    todo += [
+                        (name, one, is_own)
+                        for name, one, is_own in reversed(
+                            _inside_library(value, kind, label)
+                        )
+                        if type(one) not in _HARMLESS and not (is_own and one in before)
+                    ]
                 continue
             if kind is not tuple and kind is not frozenset and not _is_plain(kind):
                 self._note(value, label)
@@ -499,15 +507,14 @@ def _is_plain(kind: type) -> bool:
     return shape.base in VALUES and shape.adds_nothing
 
 
-def _is_sink(value: object) -> bool:
-    """Return whether this is where the process writes to, all modules, or the loop."""
-    return any(
-        value is one
-        for one in (
-            *(sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__),
-            *(sys.modules, LOOP),
-        )
-    )
+def _sinks() -> IdentityMap[None]:
+    """Return where the process writes to, all modules, and the loop."""
+    found: IdentityMap[None] = IdentityMap()
+    for one in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        found.set(one, None)
+    found.set(sys.modules, None)
+    found.set(LOOP, None)
+    return found
 
 
 def roots_of(task: Task, program: Program) -> Children:

@@ -46,9 +46,12 @@ Resolve = Callable[[list[int]], tuple[Windows, Sequence[int], tuple[Alternative,
 """From a state's fields to the operation's windows, the fields it reads, in order, and
 the alternatives; it raises `Relaid` where the layout must change first."""
 
+_Fresh = tuple[int, list[tuple[int, ...]], tuple[int, ...], int]
+"""A local state, the fields of the windows there, a state of it, and its outcome."""
+
 
 class Relaid(Exception):
-    """The layout or a window has changed; whatever was derived from it is void."""
+    """The layout has changed; whatever was derived from it is void."""
 
 
 class Outcomes:
@@ -155,16 +158,20 @@ class TaskTable:
         self._field_mask = np.uint64((1 << layout.widths[field]) - 1)
         self._rounds = [Lookup(layout.words_count)]
         # The masks of the first round, by local state: nothing but itself at first.
+        self._masks: dict[tuple[int, ...], list[int]] = {}
         own = np.array(self._mask(()), np.uint64)
         self._first = np.repeat(own[:, None], 1 << layout.widths[field], axis=1)
-        self._is_known = np.zeros(1 << layout.widths[field], np.bool_)
+        self._windows: dict[int, Windows] = {}
         self._later: list[tuple[int, ...]] = []
         self._later_numbers: dict[tuple[int, ...], int] = {}
         self._later_masks: Words = [np.zeros(0, np.uint64) for _ in own]
 
-    def _mask(self, fields: Sequence[int]) -> list[int]:
-        masks = list(self._layout.masks([self._field, *fields]))
-        masks[0] |= int(OCCUPIED)
+    def _mask(self, fields: tuple[int, ...]) -> list[int]:
+        masks = self._masks.get(fields)
+        if masks is None:
+            masks = list(self._layout.masks([self._field, *fields]))
+            masks[0] |= int(OCCUPIED)
+            self._masks[fields] = masks
         return masks
 
     def find(self, tagged: Words) -> Ints:
@@ -217,31 +224,49 @@ class TaskTable:
         """Learn what happens in some states, once for each distinct key."""
         untag = (1 << 63) - 1
         pending = _distinct(tagged, keys)
-        fresh: list[tuple[list[tuple[tuple[int, ...], tuple[int, ...]]], int]] = []
+        fresh: list[_Fresh] = []
         for state in pending:
             fields = self._layout.unpack([state[0] & untag, *state[1:]])
             windows, reads, alternatives = self._resolve(fields)
             cuts_count = windows.cuts_count
             path = windows.path(reads, fields)
             if windows.cuts_count != cuts_count:
-                raise Relaid
+                gone = self._forget(windows)
+                fresh = [one for one in fresh if one[0] not in gone]
+            local = fields[self._field]
+            if local not in self._windows:
+                self._windows[local] = windows
+                self._first[:, local] = self._mask(path[0].so_far)
             fresh.append(
                 (
-                    [(window.so_far, state) for window in path],
+                    local,
+                    [window.so_far for window in path],
+                    state,
                     self.outcomes.number(alternatives),
                 )
             )
-            local = fields[self._field]
-            if not self._is_known[local]:
-                self._is_known[local] = True
-                self._first[:, local] = self._mask(path[0].so_far)
         self._add(fresh)
         self.outcomes.refresh()
 
-    def _add(self, fresh: list[Any]) -> None:
+    def _forget(self, windows: Windows) -> frozenset[int]:
+        """Forget the local states whose windows were cut, and return them."""
+        gone = [local for local, one in self._windows.items() if one is windows]
+        for local in gone:
+            del self._windows[local]
+            self._first[:, local] = self._mask(())
+        for depth, lookup in enumerate(self._rounds):
+            words, numbers = lookup.entries()
+            locals_ = words[self._word] >> self._shift & self._field_mask
+            kept = ~np.isin(locals_, np.array(gone, np.uint64))
+            if not kept.all():
+                self._rounds[depth] = Lookup(self._layout.words_count)
+                self._rounds[depth].add([word[kept] for word in words], numbers[kept])
+        return frozenset(gone)
+
+    def _add(self, fresh: list[_Fresh]) -> None:
         rounds: list[dict[tuple[int, ...], int]] = []
-        for path, outcome in fresh:
-            for depth, (so_far, state) in enumerate(path):
+        for _, path, state, outcome in fresh:
+            for depth, so_far in enumerate(path):
                 masks = self._mask(so_far)
                 key = tuple(
                     [word & mask for word, mask in zip(state, masks, strict=True)]
@@ -249,10 +274,13 @@ class TaskTable:
                 is_last = depth == len(path) - 1
                 number = outcome
                 if not is_last:
-                    number = _NEXT_WINDOW + self._later_number(path[depth + 1][0])
+                    number = _NEXT_WINDOW + self._later_number(path[depth + 1])
                 while len(rounds) <= depth:
                     rounds.append({})
                 rounds[depth][key] = number
+        if len(self._later) != len(self._later_masks[0]):
+            laid = np.array([self._mask(one) for one in self._later], np.uint64)
+            self._later_masks = [np.ascontiguousarray(one) for one in laid.T]
         while len(self._rounds) < len(rounds):
             self._rounds.append(Lookup(self._layout.words_count))
         for lookup, added in zip(self._rounds, rounds, strict=False):
@@ -267,8 +295,6 @@ class TaskTable:
         if number is None:
             number = self._later_numbers[so_far] = len(self._later)
             self._later.append(so_far)
-            masks = np.array([self._mask(one) for one in self._later], np.uint64)
-            self._later_masks = [np.ascontiguousarray(one) for one in masks.T]
         return number
 
 
