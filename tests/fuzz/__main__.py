@@ -13,7 +13,7 @@ from typing import Any
 from tests.fuzz import transactions
 from tests.fuzz.comparing import compare
 from tests.fuzz.drawing import KINDS, draw
-from tests.fuzz.enumeration import TooLarge
+from tests.fuzz.enumeration import FailsAtStart, TooLarge
 
 TRANSACTIONS = "transactions"
 ALL_KINDS = (*KINDS, TRANSACTIONS)
@@ -32,6 +32,7 @@ def compared(kind: str, seed: int) -> int:
         Differs, AssertionError: the two sides do not say the same.
         DoesNotEnd: it takes longer than `CASE_SECONDS_MAX`.
         TooLarge: it has too many.
+        FailsAtStart: what the reference does not know.
     """
     with _limited():
         if kind == TRANSACTIONS:
@@ -72,6 +73,8 @@ def main() -> int:
                 done[kind] += 1
             except TooLarge:
                 done[f"{kind}, too large"] += 1
+            except FailsAtStart:
+                done[f"{kind}, fails at its start"] += 1
             except (Exception, DoesNotEnd) as error:
                 finds.append(f"{kind} {seed}")
                 text = str(error).splitlines() or [""]

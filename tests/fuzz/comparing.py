@@ -40,6 +40,7 @@ def compare(case: Case) -> Enumeration:
     Raises:
         Differs: in anything.
         TooLarge: it has too many states.
+        FailsAtStart: a task ends by an error before its first step.
     """
     in_full = is_in_full(case.seed)
     states_max = STATES_MAX_IN_FULL if in_full else STATES_MAX

@@ -6,13 +6,17 @@ from fractions import Fraction
 from typing import Any
 
 from tests.fuzz.programs import AtEnd
-from tests.fuzz.reference import Reference
+from tests.fuzz.reference import Raised, Reference
 
 HEALS = -1
 
 
 class TooLarge(Exception):
     """More states than it is worth."""
+
+
+class FailsAtStart(Exception):
+    """A task ends by an error before its first step: the reference knows only steps."""
 
 
 @dataclass
@@ -217,9 +221,13 @@ def enumerate_all(reference: Reference, states_max: int) -> Enumeration:
 
     Raises:
         TooLarge: there are more than it is worth.
+        FailsAtStart: a task does.
     """
     found = Enumeration(reference)
-    start = reference.initial()
+    try:
+        start = reference.initial()
+    except Raised as error:
+        raise FailsAtStart from error
     numbers = {start: 0}
     found.states.append(start)
     found.levels.append(0)

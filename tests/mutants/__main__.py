@@ -36,7 +36,8 @@ def fate(one: Break, copy: Path) -> str:
             if not (copy / path).exists():
                 continue
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0"]
-            command += ["-p", "no:cacheprovider", path, *selected]
+            command += ["-p", "no:cacheprovider", "-o", "faulthandler_timeout=0"]
+            command += [path, *selected]
             try:
                 ended = subprocess.run(
                     command,
@@ -54,8 +55,9 @@ def fate(one: Break, copy: Path) -> str:
                 return f"caught: {path} does not end"
             if ended.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
                 return f"caught: {path} does not end"
-            if ended.returncode == 1:
-                return f"caught by {_first_failure(ended.stdout)}"
+            failed = _first_failure(ended.stdout)
+            if ended.returncode == 1 and failed is not None:
+                return f"caught by {failed}"
             if ended.returncode:
                 return f"ERROR: pytest ends with {ended.returncode} on {path}"
         return "SURVIVED"
@@ -63,11 +65,11 @@ def fate(one: Break, copy: Path) -> str:
         file.write_text(sound, encoding="utf-8")
 
 
-def _first_failure(output: str) -> str:
+def _first_failure(output: str) -> str | None:
     for line in output.splitlines():
         if line.startswith(("FAILED ", "ERROR ")):
             return line.split(" ")[1].rpartition("/")[2]
-    return "?"
+    return None
 
 
 def main() -> int:

@@ -87,6 +87,14 @@ def test_the_rest_of_an_iterator_is_what_counts():
     assert key(suspended(loop((1, 2, 3)), 2)) != key(suspended(loop((1, 2, 3)), 1))
 
 
+def test_the_numbers_that_a_range_has_left_are_what_counts():
+    """How many, the first and the step, whatever was behind them."""
+    assert key(suspended(loop(range(3)), 2)) == key(suspended(loop(range(1, 3)), 1))
+    for other in (range(4), range(1, 4), range(0, 6, 2)):
+        assert key(suspended(loop(range(3)))) != key(suspended(loop(other)))
+    assert key(suspended(loop(range(3)), 2)) != key(suspended(loop(range(3)), 1))
+
+
 async def half_built(value):
     return [value, await step()]
 
