@@ -2,7 +2,8 @@
 
 A coroutine cannot be copied: one that has been given other results must be run from
 its start. But most local states are left by one result only, and then the coroutine
-that came there first goes on, and nothing is run twice.
+that came there first goes on, and nothing is run twice. A start gives a coroutine of
+every task: those that nobody asked for wait until somebody does.
 
 Knows tasks and histories of results; nothing of what these mean.
 """
@@ -30,7 +31,8 @@ class StandingCoroutines:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._kept: dict[tuple[int, History], tuple[Task, Shared]] = {}
+        self._kept: dict[tuple[int, History], list[tuple[Task, Shared]]] = {}
+        self._kept_count = 0
         self._taken: Task | None = None
         self._over: list[Task] = []
 
@@ -52,9 +54,9 @@ class StandingCoroutines:
         """
         self._end_taken()
         for given in range(len(history), -1, -1):
-            found = self._kept.pop((index, history[:given]), None)
-            if found is not None:
-                task, shared = found
+            key = (index, history[:given])
+            if key in self._kept:
+                task, shared = self._pop(key)
                 self._taken = task
                 if self._watch.enter(shared):
                     return task, given
@@ -91,12 +93,20 @@ class StandingCoroutines:
     def _keep(self, task: Task, index: int, history: History) -> None:
         if task.is_finished:
             return
-        before = self._kept.pop((index, history), None)
-        if before is None and len(self._kept) == STANDING_MAX:
-            before = self._kept.pop(next(iter(self._kept)))
-        if before is not None:
-            self._over.append(before[0])
-        self._kept[index, history] = (task, self._watch.shared)
+        if self._kept_count == STANDING_MAX:
+            self._over.append(self._pop(next(iter(self._kept)))[0])
+        found = self._kept.setdefault((index, history), [])
+        found.append((task, self._watch.shared))
+        self._kept_count += 1
+
+    def _pop(self, key: tuple[int, History]) -> tuple[Task, Shared]:
+        """Give out the coroutine of a history that was kept last."""
+        held = self._kept[key]
+        found = held.pop()
+        if not held:
+            del self._kept[key]
+        self._kept_count -= 1
+        return found
 
     def _end_taken(self) -> None:
         if self._taken is not None and not self._taken.is_finished:
@@ -104,5 +114,6 @@ class StandingCoroutines:
         self._taken = None
 
     def _end_all(self) -> None:
-        self._over += [task for task, _ in self._kept.values()]
+        self._over += [task for held in self._kept.values() for task, _ in held]
         self._kept.clear()
+        self._kept_count = 0
