@@ -32,9 +32,10 @@ from wavecheck.reports.world_runs import world_run_data, world_run_report
 from wavecheck.scenarios import comparison as comparisons
 from wavecheck.scenarios.catalogue import find_scenario
 from wavecheck.scenarios.comparison import Comparison, Timing, WorldComparison
-from wavecheck.scenarios.database.run import run_on_database
+from wavecheck.scenarios.database.run import run_on_database, run_world_on_database
 from wavecheck.scenarios.pipeline.timed_run import TimedRun, simulate
 from wavecheck.scenarios.scenario import Scenario
+from wavecheck.scenarios.worlds.timed import WorldRun
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.files import check_folder, write_whole
 from wavecheck.sim.kernel import STEPS_MAX, StepListener
@@ -64,7 +65,11 @@ def run(
         typer.Option("--db", metavar="URL", help="Leave the rows in this database."),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="With --db: remove the same job first.")
+        bool,
+        typer.Option(
+            "--replace",
+            help="With --db: first remove its job or tables.",
+        ),
     ] = False,
     json_file: JSONFile = None,
     html_file: HTMLFile = None,
@@ -152,24 +157,34 @@ def _run_world(
     trace: Path | None,
 ) -> tuple[WorldComparison, int]:
     """Run any other world, as `_run_pipeline` does a pipeline."""
-    if db is not None or replaces:
+    world: Any = comparisons.timed_world(found, name, validated, timing)
+    if db is not None and not getattr(world, "tables", ()):
         raise InvalidScenario(
-            f"--db leaves the rows of a pipeline, and {found.name!r} is none\n"
-            f"next: wavecheck check {found.name} --save DIR, then wavecheck replay FILE"
-            " --db URL"
+            f"--db leaves the rows of tables, and {found.name!r} has none of its own\n"
+            "  expected  a pipeline, or a world with w.table(...)"
         )
-    world = comparisons.timed_world(found, name, validated, timing)
     lines = StringIO() if trace is not None else None
     with showing_progress([name]) as progress:
-        result = comparisons.run_world(
-            world,
-            name,
-            timing,
-            trace_lines=lines,
-            progress=lambda steps_count: progress(name, steps_count),
-        )
+
+        def perform(listener: StepListener | None = None) -> WorldRun:
+            return comparisons.run_world(
+                world,
+                name,
+                timing,
+                trace_lines=lines,
+                progress=lambda steps_count: progress(name, steps_count),
+                listener=listener,
+            )
+
+        if db is None:
+            result, performed = perform(), 0
+        else:
+            result, performed = run_world_on_database(
+                world, perform, db, replaces=replaces
+            )
     _write_trace(trace, lines)
-    return WorldComparison(scenario=found, settings=validated, runs=(result,)), 0
+    alone = WorldComparison(scenario=found, settings=validated, runs=(result,))
+    return alone, performed
 
 
 def _write_trace(trace: Path | None, lines: StringIO | None) -> None:

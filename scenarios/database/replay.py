@@ -147,8 +147,8 @@ def follow(
     Raises:
         InvalidScenario: the database cannot be used, or the world has no tables there.
     """
-    with _working_in(url) as (runner, place):
-        twin = _twin_of(world, place, steps)
+    with working_in(url) as (runner, place):
+        twin = twin_of(world, place, steps)
         lockstep = Lockstep(world.kernel, twin, runner)
         runner.run(twin.open())
         try:
@@ -232,9 +232,14 @@ def _pipeline(world: World) -> PipelineWorld:
     return world
 
 
-def _twin_of(
-    world: World, place: Workspace, steps: tuple[Step, ...]
+def twin_of(
+    world: World, place: Workspace, steps: tuple[Step, ...] = ()
 ) -> PipelineTwin | DeclaredTwin:
+    """Return what performs a world's steps in a workspace.
+
+    Raises:
+        InvalidScenario: the world has no tables there.
+    """
     if isinstance(world, PipelineWorld):
         return PipelineTwin(world, place)
     if isinstance(world, WorldBuilder) and world.tables:
@@ -247,7 +252,7 @@ def _twin_of(
 
 
 @contextmanager
-def _working_in(url: str) -> Iterator[tuple[asyncio.Runner, Workspace]]:
+def working_in(url: str) -> Iterator[tuple[asyncio.Runner, Workspace]]:
     """Give an event loop and a workspace; clean up however it ends."""
     stack = AsyncExitStack()
     try:

@@ -6,9 +6,12 @@ the stores offer; prints nothing.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
+
+from sqlalchemy import inspect
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from wavecheck.coordinator.sql import (
     REFUSALS,
@@ -23,13 +26,17 @@ from wavecheck.coordinator.sql import (
     refuse_other_tables,
     remove_job,
 )
+from wavecheck.scenarios.database.replay import twin_of, working_in
 from wavecheck.scenarios.pipeline.incident import IncidentWorld
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
+from wavecheck.scenarios.server.declared import DeclaredTwin, send_all
 from wavecheck.scenarios.server.workspace import Workspace
+from wavecheck.scenarios.worlds.sql_text import removal_sql, tables_sql
 from wavecheck.sim.errors import HarnessBug, InvalidScenario
 from wavecheck.sim.kernel import StepListener
 from wavecheck.sim.lockstep import Lockstep
+from wavecheck.sim.worlds import WorldBuilder
 
 Result = TypeVar("Result")
 
@@ -74,10 +81,7 @@ def _run(
     replaces: bool,
 ) -> tuple[Result, int]:
     address = parse_url(url)
-    if address.get_backend_name() == "sqlite" and not address.database:
-        raise InvalidScenario(
-            "rows in memory are gone with the process\nnext: --db sqlite:///FILE"
-        )
+    _refuse_memory(url)
     # The run can be had again, so a machine that stops may lose its rows.
     engine = make_engine(address, pool_size=2, is_durable=False)
     stack = AsyncExitStack()
@@ -97,6 +101,94 @@ def _run(
         world.kernel.close()  # a run that was cut short has tasks that wait
         runner.run(stack.aclose())
         runner.run(engine.dispose())
+
+
+def run_world_on_database(
+    world: WorldBuilder,
+    run: Callable[[StepListener], Result],
+    url: str,
+    *,
+    replaces: bool = False,
+) -> tuple[Result, int]:
+    """Run a world of parts with a database in lockstep, and leave its rows there.
+
+    Args:
+        world: freshly built, on a timed kernel.
+        run: runs it, and tells a listener each step.
+        url: of the database; the run has a place of its own there, and the rows are
+            left in tables of the world's names.
+        replaces: remove tables of these names first.
+
+    Returns:
+        What `run` returned, and how many statements the database performed.
+
+    Raises:
+        InvalidScenario: the database cannot be used, has tables of these names, or the
+            world has no tables there.
+        HarnessBug: an answer of the database is not the model's.
+    """
+    _refuse_memory(url)
+    with asyncio.Runner() as runner:
+        if not replaces:
+            runner.run(_refuse_tables(world, url))
+    is_file = parse_url(url).get_backend_name() == "sqlite"
+    with working_in("sqlite://" if is_file else url) as (runner, place):
+        twin = twin_of(world, place)
+        assert isinstance(twin, DeclaredTwin)
+        lockstep = Lockstep(world.kernel, twin, runner)
+        runner.run(twin.open())
+        try:
+            result = run(lockstep.follow)
+            other = runner.run(twin.disagrees())
+            if lockstep.disagreement is not None or lockstep.overtaken or other:
+                raise HarnessBug(
+                    str(lockstep.disagreement or lockstep.overtaken)
+                    if not other
+                    else f"table {other} has other rows than the model"
+                )
+        finally:
+            world.kernel.close()
+            runner.run(lockstep.abandon())
+            runner.run(twin.close())
+    with asyncio.Runner() as runner:
+        runner.run(_leave_tables(world, url))
+    return result, twin.sent_count
+
+
+async def _refuse_tables(world: WorldBuilder, url: str) -> None:
+    async with _engine(url) as engine, connected(engine) as control:
+        names = await control.run_sync(lambda one: inspect(one).get_table_names())
+    for table in world.tables:
+        if table.name in names:
+            raise InvalidScenario(
+                f"the database has a table {table.name!r} already\n"
+                "next: --replace removes it first; or give another database"
+            )
+
+
+async def _leave_tables(world: WorldBuilder, url: str) -> None:
+    """Make the tables of a world as they are now, in one transaction."""
+    is_postgresql = parse_url(url).get_backend_name() == "postgresql"
+    text = removal_sql(world) + tables_sql(world, (), is_postgresql=is_postgresql)
+    async with _engine(url) as engine, connected(engine) as control:
+        await send_all(control, text)
+
+
+@asynccontextmanager
+async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+    engine = make_engine(parse_url(url), pool_size=2)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def _refuse_memory(url: str) -> None:
+    address = parse_url(url)
+    if address.get_backend_name() == "sqlite" and not address.database:
+        raise InvalidScenario(
+            "rows in memory are gone with the process\nnext: --db sqlite:///FILE"
+        )
 
 
 async def _make_room(

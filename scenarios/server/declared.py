@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from wavecheck.coordinator import Deadlock, SerializationFailure
+from wavecheck.coordinator.protocol import StatementFailed
 from wavecheck.coordinator.sql.errors import as_statement_failure
 from wavecheck.coordinator.sql.schema import METADATA
 from wavecheck.scenarios.server.sessions import LockstepSession
@@ -28,6 +29,7 @@ from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Change, UniqueViolation
 from wavecheck.sim.trace import Step
 from wavecheck.sim.transactions import Failed, Failure
+from wavecheck.sim.transactions.rows import RowLock
 from wavecheck.sim.worlds import WorldBuilder
 
 
@@ -56,29 +58,19 @@ class DeclaredTwin(SessionTwin):
         """Make the world's tables in the place of the pipeline's, with their rows."""
         control = self._place.control
         await control.run_sync(METADATA.drop_all)
-        await self._send_all(self._setup)
+        await send_all(control, self._setup)
 
     async def close(self) -> None:
         """End every connection, and remove the tables."""
         await super().close()
-        await self._send_all(removal_sql(self._world))
-
-    async def _send_all(self, text: str) -> None:
-        for statement in filter(None, text.split(";\n")):
-            await self._send(self._place.control, statement)
-        await self._place.control.commit()
-
-    async def _send(self, connection: AsyncConnection, sql: str) -> Any:
-        if connection.dialect.name == "postgresql":
-            sql = sql.replace("%", "%%")  # for the driver it begins a placeholder
-        return await connection.exec_driver_sql(sql)
+        await send_all(self._place.control, removal_sql(self._world))
 
     async def disagrees(self) -> str:
         """Return which table has other rows than the model's; empty: none has."""
         for table in self._world.tables:
             columns = ", ".join(map(quoted, table.key))
             rows = f"SELECT * FROM {quoted(table.name)} ORDER BY {columns}"
-            found = await self._send(self._place.control, rows)
+            found = await _send(self._place.control, rows)
             there = [tuple(row) for row in found]
             if there != [tuple(row) for row in table.now]:
                 return table.name
@@ -94,9 +86,9 @@ class DeclaredTwin(SessionTwin):
     ) -> Any:
         """Send one statement on the connection of a task; return its answer."""
         name, args = operation.statement.name, operation.args
-        sql = operation_sql(
-            self._world, name, args, {part.name for part, *_ in changes}
-        )
+        changed = {part.name for part, *_ in changes}
+        changed |= {one.table for *_, one in changes if isinstance(one, RowLock)}
+        sql = operation_sql(self._world, name, args, changed)
         await self._bury()
         if not sql:
             return result
@@ -110,7 +102,7 @@ class DeclaredTwin(SessionTwin):
             if isinstance(result, UniqueViolation):
                 raise result from error
             return Failed(Failure.DUPLICATE)
-        except DBAPIError as error:
+        except (DBAPIError, StatementFailed) as error:
             if task in self._victims:
                 del self._victims[task]
                 return Failed(Failure.DEADLOCK)
@@ -135,17 +127,32 @@ class DeclaredTwin(SessionTwin):
         """Send a statement, and give its answer the model's form."""
         part, _, verb = name.rpartition(".")
         table = next(one for one in self._world.tables if one.name == part)
-        answer = await self._send(session.connection, sql)
+        answer = await _send(session.connection, sql)
         rows = answer if answer.returns_rows else ()
         return answer_of(table, verb, rows, answer.rowcount)
 
 
-def _failure_of(error: DBAPIError) -> Failure:
-    failed = as_statement_failure(error)
-    if failed is None:
-        if getattr(error.orig, "sqlstate", "") == "25P02":
-            return Failure.ABORTED
-        raise error
+async def send_all(connection: AsyncConnection, text: str) -> None:
+    """Send the statements of a text, each of which ends a line, and commit."""
+    for statement in filter(None, text.split(";\n")):
+        await _send(connection, statement)
+    await connection.commit()
+
+
+async def _send(connection: AsyncConnection, sql: str) -> Any:
+    if connection.dialect.name == "postgresql":
+        sql = sql.replace("%", "%%")  # for the driver it begins a placeholder
+    return await connection.exec_driver_sql(sql)
+
+
+def _failure_of(error: DBAPIError | StatementFailed) -> Failure:
+    failed: StatementFailed | None
+    if isinstance(error, StatementFailed):
+        failed = error
+    else:
+        failed = as_statement_failure(error)
+        if failed is None and getattr(error.orig, "sqlstate", "") != "25P02":
+            raise error
     if isinstance(failed, Deadlock):
         return Failure.DEADLOCK
     if isinstance(failed, SerializationFailure):

@@ -86,9 +86,10 @@ def tables_sql(
 
 
 def removal_sql(world: WorldBuilder) -> str:
-    """Return what removes a world's tables."""
-    names = ", ".join(quoted(table.name) for table in world.tables)
-    return f"DROP TABLE {names};\n"
+    """Return what removes a world's tables, if they are there."""
+    return "".join(
+        f"DROP TABLE IF EXISTS {quoted(one.name)};\n" for one in world.tables
+    )
 
 
 def _unique(table: TableHandle) -> Iterator[str]:
@@ -159,6 +160,7 @@ def statement_sql(world: WorldBuilder, step: Step) -> str:
         InvalidScenario: a statement of the world's own that changes a table.
     """
     changed = {one.part for one in step.changes}
+    changed |= {one.uncommitted.part for one in step.changes if one.uncommitted}
     return operation_sql(world, step.operation, step.args, changed)
 
 

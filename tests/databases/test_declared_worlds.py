@@ -112,3 +112,33 @@ def test_the_command_says_what_the_database_did(schedules, capsys):
     assert run_command(["replay", "one.json", "--db", "sqlite:///own.db"]) == 1
     assert "every answer of the database is the model's" in capsys.readouterr().out
     assert not Path("own.db").exists()
+
+
+MODELS = Path(__file__).parents[1] / "unit/scenarios/worlds/models"
+
+
+def test_a_run_leaves_its_rows(command, query, tmp_path):
+    """`run --db` compares every answer and leaves the tables; twice needs --replace."""
+    orders = Path(__file__).parents[2] / "examples/worlds/orders.py"
+    url = f"sqlite:///{tmp_path}/rows.db"
+    words = ("run", orders, "-c", "guarded", "--db", url)
+    status, out, _ = command(*words)
+    assert status == 0
+    assert "every answer is the model's" in out
+    [rows] = query(url, "SELECT count(*) FROM shipments")
+    assert rows[0][0] > 0
+    status, _, errors = command(*words)
+    assert (status, "already" in errors) == (2, True)
+    assert command(*words, "--replace")[0] == 0
+
+
+@pytest.mark.postgres
+def test_a_run_has_the_servers_serialization_failures(command, query, postgres_url):
+    """A commit that fails in the model fails on the server; `tx.do` has no SQL."""
+    model = MODELS / "spring_batch_5397.py"
+    words = ("run", model, "-c", "fixed", "--db", postgres_url, "--replace")
+    status, out, errors = command(*words)
+    assert "every answer is the model's" in out, errors
+    query(postgres_url, "DROP TABLE executions")
+    status, _, errors = command("run", MODELS / "kamu_1398.py", "--db", postgres_url)
+    assert (status, "push changes messages by Python" in errors) == (2, True)
