@@ -10,9 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import inspect
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from wavecheck.coordinator.sql import (
     REFUSALS,
     Connection,
@@ -30,7 +27,7 @@ from wavecheck.scenarios.database.replay import twin_of, working_in
 from wavecheck.scenarios.pipeline.incident import IncidentWorld
 from wavecheck.scenarios.pipeline.twin import PipelineTwin
 from wavecheck.scenarios.pipeline.world import PipelineWorld
-from wavecheck.scenarios.server.declared import DeclaredTwin, send_all
+from wavecheck.scenarios.server.declared import DeclaredTwin, send_all, tables_there
 from wavecheck.scenarios.server.workspace import Workspace
 from wavecheck.scenarios.worlds.sql_text import removal_sql, tables_sql
 from wavecheck.sim.errors import HarnessBug, InvalidScenario
@@ -156,8 +153,8 @@ def run_world_on_database(
 
 
 async def _refuse_tables(world: WorldBuilder, url: str) -> None:
-    async with _engine(url) as engine, connected(engine) as control:
-        names = await control.run_sync(lambda one: inspect(one).get_table_names())
+    async with _connected(url) as control:
+        names = await tables_there(control)
     for table in world.tables:
         if table.name in names:
             raise InvalidScenario(
@@ -170,15 +167,16 @@ async def _leave_tables(world: WorldBuilder, url: str) -> None:
     """Make the tables of a world as they are now, in one transaction."""
     is_postgresql = parse_url(url).get_backend_name() == "postgresql"
     text = removal_sql(world) + tables_sql(world, (), is_postgresql=is_postgresql)
-    async with _engine(url) as engine, connected(engine) as control:
+    async with _connected(url) as control:
         await send_all(control, text)
 
 
 @asynccontextmanager
-async def _engine(url: str) -> AsyncIterator[AsyncEngine]:
+async def _connected(url: str) -> AsyncIterator[Connection]:
     engine = make_engine(parse_url(url), pool_size=2)
     try:
-        yield engine
+        async with connected(engine) as control:
+            yield control
     finally:
         await engine.dispose()
 

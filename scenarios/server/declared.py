@@ -6,6 +6,7 @@ changes a table in another way (Python of the world's own) is refused by name.
 
 from typing import Any
 
+from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -130,6 +131,11 @@ class DeclaredTwin(SessionTwin):
         answer = await _send(session.connection, sql)
         rows = answer if answer.returns_rows else ()
         return answer_of(table, verb, rows, answer.rowcount)
+
+
+async def tables_there(connection: AsyncConnection) -> list[str]:
+    """Return the names of the tables that a database has."""
+    return await connection.run_sync(lambda one: inspect(one).get_table_names())
 
 
 async def send_all(connection: AsyncConnection, text: str) -> None:

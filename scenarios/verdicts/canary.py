@@ -9,6 +9,7 @@ proved to be harmless.
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Final
 
 from wavecheck.scenarios.effort import Effort
 from wavecheck.scenarios.subject import Subject
@@ -20,6 +21,7 @@ from wavecheck.scenarios.verdicts.approaches import (
     search_of,
 )
 from wavecheck.scenarios.verdicts.checking import beginning, session_of
+from wavecheck.scenarios.verdicts.planting import Planted, faults_of
 from wavecheck.scenarios.verdicts.result import CheckResult
 from wavecheck.sim.errors import (
     CoordinatorError,
@@ -29,6 +31,9 @@ from wavecheck.sim.errors import (
 )
 from wavecheck.sim.mutant import Mutant, weakened
 from wavecheck.sim.verdict import Outcome
+
+_LOOKS: Final = 40
+"""Executions in which is seen what the code performs."""
 
 
 class Fate(Enum):
@@ -54,7 +59,7 @@ class MutantResult:
         executions_count: how many were run.
     """
 
-    mutant: Mutant
+    mutant: Mutant | Planted
     fate: Fate
     property_name: str
     reason: str
@@ -112,16 +117,12 @@ def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> Canary
         CoordinatorError: the coordinator does not load, or failed.
         NondeterminismError: two runs of one schedule differ.
     """
-    scenario = subject.scenario
-    if not scenario.mutants:
-        raise InvalidScenario(
-            f"scenario {scenario.name!r} has no mutants, so nothing can be planted"
-        )
     if approach_of(effort).search is None:
         raise InvalidScenario("--canary searches: give it another --strategy")
+    mutants = _mutants_of(subject, effort)
     whole, seconds = beginning(effort), effort.budget().seconds
     if seconds is not None:
-        effort = replace(effort, seconds=seconds / (1 + len(scenario.mutants)))
+        effort = replace(effort, seconds=seconds / (1 + len(mutants)))
     base = answer(subject, effort, watch)
     kept = [
         one.property_name
@@ -137,7 +138,7 @@ def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> Canary
     was_interrupted = base.was_interrupted
     try:
         with suppress(Overdue), whole.enforced():
-            for mutant in () if was_interrupted else scenario.mutants:
+            for mutant in () if was_interrupted else mutants:
                 judged = subject.judging(*kept)
                 results.append(_search_mutant(judged, mutant, effort, watch))
     except KeyboardInterrupt:
@@ -147,12 +148,42 @@ def canary(subject: Subject, effort: Effort, watch: Watch = UNWATCHED) -> Canary
     )
 
 
+def _mutants_of(subject: Subject, effort: Effort) -> tuple[Mutant | Planted, ...]:
+    """Return what a scenario has; else faults in what its code performs.
+
+    Raises:
+        InvalidScenario: there is nothing that could be weakened.
+    """
+    if subject.scenario.mutants:
+        return subject.scenario.mutants
+
+    def run(watched: Subject) -> None:
+        hunt = replace(effort, executions=_LOOKS, shrinks=False, database=None)
+        world = watched.world()
+        deadline = beginning(hunt)
+        session = session_of(hunt, world, watched.judged(world), deadline)
+        with suppress(OutOfTime), deadline.watching(world.kernel):
+            search_of(watched, hunt).run(session)
+
+    found = tuple(faults_of(subject, run))
+    if not found:
+        raise InvalidScenario(
+            f"{subject.scenario.name!r} has nothing that could be weakened\n"
+            "  expected  guarded updates, FOR UPDATE or unique indexes of w.table(...),"
+            " performed by the code"
+        )
+    return found
+
+
 def _search_mutant(
-    subject: Subject, mutant: Mutant, effort: Effort, watch: Watch
+    subject: Subject, mutant: Mutant | Planted, effort: Effort, watch: Watch
 ) -> MutantResult:
     """Search one mutant until it is caught or the budget is spent."""
-    weaker = weakened(subject.coordinator_type, mutant)
-    planted = replace(subject, coordinator_type=weaker)
+    if isinstance(mutant, Planted):
+        planted = mutant.plant_in(subject)
+    else:
+        weaker = weakened(subject.coordinator_type, mutant)
+        planted = replace(subject, coordinator_type=weaker)
     world = planted.world()
     hunt = replace(effort, stops_at_first=True, shrinks=False, database=None)
     deadline = beginning(hunt)

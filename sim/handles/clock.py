@@ -15,9 +15,9 @@ In a timed run each timeout runs out when its seconds are over.
 Units: seconds, as a world says them.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from wavecheck.sim.handles.handle import Act, Handle
 from wavecheck.sim.handles.parts import LockHandle
@@ -276,7 +276,7 @@ class ExpiringLockHandle(LockHandle):
         seconds: its time to live.
     """
 
-    acts: ClassVar = {
+    acts: Mapping[str, Act] = {
         "acquire": Act(_acquire, _is_free),
         "try_acquire": Act(_try_acquire),
         "release": Act(_release),
@@ -337,7 +337,7 @@ class TimeoutHandle(Handle[Counter]):
         seconds: how long they are.
     """
 
-    acts: ClassVar = {
+    acts: Mapping[str, Act] = {
         "start": Act(_start),
         "cancel": Act(_cancel),
         "is_set": Act(_is_set),

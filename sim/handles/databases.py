@@ -287,7 +287,7 @@ class BoundTable:
             return performed(
                 self._table.elsewhere.send(self._table, verb, args, self.slot)
             )
-        act = self._table.acts[verb].function if verb in self._table.acts else _lock
+        act = self._table.acts[verb].function if verb in self._table.acts else lock_rows
         named = _in_transaction(act, f"{self._table.name}.{verb}")
         return performed_async(self, named, args)
 
@@ -328,7 +328,7 @@ class BoundTable:
         return self._do("select_for_update", conditions(where), limit, skip_locked)
 
 
-def _lock(
+def lock_rows(
     bound: BoundTable, where: Any, limit: int, skips_locked: bool
 ) -> tuple[Any, ...]:
     """SELECT ... FOR UPDATE, ascending by key."""

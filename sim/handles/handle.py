@@ -9,7 +9,8 @@ A handle keeps nothing: all state is in its part.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from wavecheck.sim.blocking import current_blocking, wait_for
 from wavecheck.sim.operation import Kind, Operation, Statement
@@ -39,7 +40,7 @@ class Handle(Written, Generic[P]):
         part: what it stands for.
     """
 
-    acts: ClassVar[Mapping[str, Act]] = {}
+    acts: Mapping[str, Act] = MappingProxyType({})
 
     def __init__(self, part: P) -> None:
         self._part = part
@@ -54,6 +55,14 @@ class Handle(Written, Generic[P]):
     def name(self) -> str:
         """The part's name."""
         return self._part.name
+
+    def act_otherwise(self, verb: str, function: Callable[..., Any]) -> None:
+        """Let a verb do something else from here on, such as something weaker."""
+        enabled = self.acts[verb].enabled if verb in self.acts else None
+        self.acts = {**self.acts, verb: Act(function, enabled)}
+        if verb in self.statements:
+            made = _statement(self._part, verb, self.acts[verb])
+            self.statements[verb] = made
 
     @property
     def now(self) -> P:

@@ -1,7 +1,7 @@
 """Queues, counters, flags, locks, leases, caches, timers and calls, as steps."""
 
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from wavecheck.sim.handles.handle import Act, Handle
 from wavecheck.sim.operation import Operation
@@ -35,7 +35,7 @@ def _length(handle: "QueueHandle") -> int:
 class QueueHandle(Handle[Queue[Any]]):
     """A queue as code in a world sees it."""
 
-    acts: ClassVar[Mapping[str, Act]] = {
+    acts: Mapping[str, Act] = {
         "put": Act(_put),
         "take": Act(_take, _has_items),
         "take_now": Act(_take_now),
@@ -77,7 +77,7 @@ def _set_value(handle: "CounterHandle", value: int, key: Hashable) -> int:
 class CounterHandle(Handle[Counter]):
     """Whole numbers by key, as code in a world sees them."""
 
-    acts: ClassVar[Mapping[str, Act]] = {
+    acts: Mapping[str, Act] = {
         "get": Act(_get_value),
         "add": Act(_add),
         "set": Act(_set_value),
@@ -107,7 +107,7 @@ class CallsHandle(Handle[Counter]):
     `now` counts them by their argument, or by the tuple of them.
     """
 
-    acts: ClassVar[Mapping[str, Act]] = {"call": Act(_call)}
+    acts: Mapping[str, Act] = {"call": Act(_call)}
 
     def __call__(self, *args: Hashable) -> Operation[None]:
         """Make a call."""
@@ -131,7 +131,7 @@ def _wait(handle: "FlagHandle") -> None:
 class FlagHandle(Handle[Flag]):
     """One switch, as code in a world sees it."""
 
-    acts: ClassVar[Mapping[str, Act]] = {
+    acts: Mapping[str, Act] = {
         "set": Act(_set),
         "is_set": Act(_is_set),
         "wait": Act(_wait, _is_set),
@@ -179,7 +179,7 @@ class LockHandle(Handle[Lock]):
     it is released.
     """
 
-    acts: ClassVar[Mapping[str, Act]] = {
+    acts: Mapping[str, Act] = {
         "acquire": Act(_acquire, _is_free),
         "try_acquire": Act(_try_acquire),
         "release": Act(_release),
@@ -216,7 +216,7 @@ def _is_live(handle: "LeaseHandle", key: Hashable, token: int) -> bool:
 class LeaseHandle(Handle[Leases]):
     """Locks that end by themselves, as code in a world sees them."""
 
-    acts: ClassVar[Mapping[str, Act]] = {
+    acts: Mapping[str, Act] = {
         "grant": Act(_grant),
         "give_back": Act(_give_back),
         "is_live": Act(_is_live),
@@ -253,7 +253,7 @@ def _evict(handle: "CacheHandle", key: Hashable) -> bool:
 class CacheHandle(Handle[Cache]):
     """Copies that nobody keeps up to date, as code in a world sees them."""
 
-    acts: ClassVar[Mapping[str, Act]] = {
+    acts: Mapping[str, Act] = {
         "get": Act(_get_copy),
         "put": Act(_keep),
         "evict": Act(_evict),
@@ -285,7 +285,7 @@ def _cancel(handle: "TimerHandle", owner: str, name: Hashable) -> bool:
 class TimerHandle(Handle[Timers]):
     """Alarms of several owners, as code in a world sees them."""
 
-    acts: ClassVar[Mapping[str, Act]] = {"arm": Act(_arm), "cancel": Act(_cancel)}
+    acts: Mapping[str, Act] = {"arm": Act(_arm), "cancel": Act(_cancel)}
 
     def arm(self, owner: str, name: Hashable, ticks: int) -> Operation[None]:
         """Set an alarm, so many ticks after the owner's last one that went off."""

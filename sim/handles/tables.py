@@ -16,7 +16,7 @@ from collections import namedtuple
 from collections.abc import Coroutine, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from wavecheck.sim.handles.handle import Act, Handle, performed
 from wavecheck.sim.operation import Operation
@@ -267,7 +267,7 @@ class TableHandle(Handle[Table[Any]]):
         elsewhere: performs its statements; None: the part does.
     """
 
-    acts: ClassVar[Mapping[str, Act]] = {
+    acts: Mapping[str, Act] = {
         "find": Act(_find),
         "select": Act(_select),
         "count": Act(_count),

@@ -210,6 +210,11 @@ class Table(Part, Generic[Row]):
             index.remove(key, before)
         self._journal.append((self, key, before, None))
 
+    def drop_unique(self, name: str) -> None:
+        """Drop a unique index."""
+        del self._unique[name]
+        self.is_constrained = bool(self._unique)
+
     def become(self, rows: Iterable[Iterable[Any]]) -> None:
         """Hold these rows and no others, whatever its rules and its gate would say."""
         wanted = {self._key(row): row for row in map(self._make, rows)}

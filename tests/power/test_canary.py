@@ -105,5 +105,5 @@ def test_a_class_of_the_users_own_can_be_weakened():
 
 def test_a_scenario_without_mutants_is_refused():
     """The incident is a recording: nothing is planted there."""
-    with pytest.raises(InvalidScenario, match="no mutants"):
+    with pytest.raises(InvalidScenario, match="nothing that could be weakened"):
         answer("incident", "claiming", 1)
