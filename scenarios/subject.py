@@ -186,12 +186,17 @@ class Subject:
         return world
 
     def smaller(self) -> Iterator["Subject"]:
-        """Yield the subjects that are smaller by one: batches, tasks, then faults."""
+        """Yield smaller subjects, in batches, in tasks, then in faults.
+
+        Each size at its least, halfway there, and smaller by one: a world of thousands
+        is small after a few steps.
+        """
         for name, least in self.scenario.sizes.items():
             value = getattr(self.settings, name)
-            if value > least:
-                lowered = replace(self.settings, **{name: value - 1})
-                yield replace(self, settings=lowered)
+            for lower in sorted({least, (least + value) // 2, value - 1}):
+                if least <= lower < value:
+                    lowered = replace(self.settings, **{name: lower})
+                    yield replace(self, settings=lowered)
         for kind, count in self.faults.items():
             fewer = {**self.faults, kind: count - 1}
             yield replace(

@@ -22,6 +22,9 @@ from wavecheck.sim.watchdog import WATCHDOG
 STEPS_EVERY: Final = 64
 """Between two looks at the clock within one execution."""
 
+INTERRUPTED_SECONDS: Final = 2.0
+"""What follows an interruption may take so long: the answer that is known is told."""
+
 LATE_SHARE: Final = 0.1
 LATE_SECONDS: Final = 0.75
 """How long after it has come whatever does not look at the deadline is ended."""
@@ -46,6 +49,12 @@ class Deadline:
         self._seconds = seconds
         self._ends_at = math.inf if seconds is None else clock() + seconds
         self._room = room
+        self._is_cut_short = False
+
+    def cut_short(self) -> None:
+        """Let it come soon: somebody has pressed Ctrl-C, and waits."""
+        self._ends_at = min(self._ends_at, self._clock() + INTERRUPTED_SECONDS)
+        self._is_cut_short = True
 
     def seconds_left(self) -> float:
         """Return how long there is left, infinite without an end; never below zero."""
@@ -69,6 +78,8 @@ class Deadline:
             return ""
         if self.is_full():
             return f"the memory limit of {self._room}"
+        if self._is_cut_short:
+            return "the interruption"
         return f"the budget of {self._seconds or 0.0:.3g} s"
 
     def share(self, part: float) -> "Deadline":

@@ -121,10 +121,12 @@ def within_memory(command: Callable[..., int]) -> Callable[..., int]:
     @wraps(command)
     def run(*args: Any, **given: Any) -> int:
         room = Room(bytes_of(given["memory_bytes"]))
-        if not is_known:
+        with room.walled():
+            if is_known:  # it ends itself, and then tells what it has with all it holds
+                return command(*args, **given)
             del given["memory_bytes"]
-        with room.walled(), Deadline(room=room).enforced():
-            return command(*args, **given)
+            with Deadline(room=room).enforced():
+                return command(*args, **given)
 
     if not is_known:
         parameters = [*signature.parameters.values(), option]

@@ -63,8 +63,8 @@ def statistics_lines(result: CheckResult, searched: Searched) -> list[str]:
             " what holds at an end was not judged in them\n"
             "next: --strategy exhaustive looks for loops that violate a property"
         )
-    if searched.note:
-        lines.append(searched.note)
+    if searched.remarks():
+        lines.append(searched.remarks())
     if result.was_interrupted:
         lines.append("interrupted: this is what was found until then")
     return lines
@@ -80,7 +80,7 @@ def search_data(result: CheckResult, searched: Searched) -> dict[str, Any]:
         "strategy": result.effort.strategy,
         "seed": result.effort.seed,
         "was_interrupted": result.was_interrupted,
-        "note": searched.note,
+        "note": searched.remarks(),
         "executions": seen.executions_count,
         "steps": seen.steps_count,
         "distinct_schedules": seen.schedules_count,

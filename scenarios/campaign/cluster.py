@@ -71,6 +71,7 @@ def cluster_engine(cluster: Any) -> Engine:
         deaths=(),
         losses=(CancelledError, FutureCancelledError, CommClosedError, KilledWorker),
         close=(lambda: _close(client)) if owned else _nothing,
+        shares_memory=False,
     )
 
 

@@ -64,6 +64,7 @@ class Engine:
         deaths: what a future raises when its process died.
         losses: what a future raises when the engine itself is gone.
         close: called when no more pieces will come.
+        shares_memory: its processes are on this machine.
     """
 
     name: str
@@ -72,6 +73,11 @@ class Engine:
     deaths: tuple[type[BaseException], ...] = ()
     losses: tuple[type[BaseException], ...] = ()
     close: Callable[[], None] = lambda: None
+    shares_memory: bool = True
+
+    def memory_of_each(self, limit: int) -> int:
+        """Return the bytes that a piece may hold, of what all may hold together."""
+        return limit // self.processes if self.shares_memory else limit
 
 
 class _Inline(Executor):

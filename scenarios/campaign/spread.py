@@ -73,6 +73,7 @@ def check_spread(
     """
     began = time.monotonic()
     deadline = deadline or beginning(effort)
+    block = replace(effort, memory_bytes=engine.memory_of_each(effort.memory_bytes))
     looking = deadline.share(LOOKING)
     done: dict[int, CheckResult] = {}
     was_interrupted = False
@@ -86,7 +87,7 @@ def check_spread(
         for piece, result, _ in run_pieces(
             engine,
             run_block,
-            _blocks(subject, effort, looking),
+            _blocks(subject, block, looking),
             ahead=AHEAD if effort.seconds is None and effort.executions else 1,
             idle=tell,
         ):
@@ -96,6 +97,7 @@ def check_spread(
                 break
     except KeyboardInterrupt:
         was_interrupted = True
+        deadline.cut_short()
     last = _first_hit(done) if effort.stops_at_first else None
     kept = [done[number] for number in sorted(done) if last is None or number <= last]
     if not kept:
@@ -197,6 +199,7 @@ def _together(
             )
     except KeyboardInterrupt:
         was_interrupted = True
+        deadline.cut_short()
         for name in [one for one in found if one not in schedules]:
             schedules[name] = smallest(subject, name, found[name], shrinks=False)
     searched = [_of(block) for block in blocks]
@@ -220,6 +223,7 @@ def _together(
             ),
             note=f"{len(blocks):,} blocks; distinct schedules and states: those of the"
             " block with most",
+            limit=next((one.limit for one in searched if one.limit), ""),
         ),
         was_interrupted=was_interrupted,
     )

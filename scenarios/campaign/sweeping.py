@@ -63,14 +63,19 @@ def sweep_spread(
 
     Yields:
         The proofs in the order of the sizes. Each has what was left of the time when it
-        began, and its own memory: mind that they run beside one another.
+        began, and its share of the memory.
 
     Raises:
         KeyboardInterrupt: after the last finished proof.
     """
     began = time.monotonic()
     seconds = SWEEP_SECONDS if effort.seconds is None else effort.seconds
-    here = replace(effort, jobs=1, cluster=None)
+    here = replace(
+        effort,
+        jobs=1,
+        cluster=None,
+        memory_bytes=engine.memory_of_each(effort.memory_bytes),
+    )
     grown: list[Subject] = []
     done: dict[int, CheckResult] = {}
     shown: list[int] = []

@@ -33,6 +33,9 @@ CREATE TABLE dispatch_queue (
     taken_at timestamptz)
 """
 
+SENT_MAX: Final = 100
+"""Batches times callers: each statement looks at every row, as without an index."""
+
 _SENT_TWICE: Final = (
     "SELECT batch_id, count(*) AS times FROM dispatch_queue"
     " GROUP BY batch_id HAVING count(*) > 1"
@@ -125,6 +128,12 @@ def _own_sql(w: WorldBuilder) -> None:
     """Build one job with one wave of pending batches, and the callers."""
     if w.driver not in ("psycopg", "psycopg2"):
         raise InvalidScenario(f"driver {w.driver!r}\n  expected  psycopg or psycopg2")
+    if w.batches * w.callers > SENT_MAX:
+        raise InvalidScenario(
+            f"batches={w.batches} and callers={w.callers}\n"
+            f"  expected  together, as a product, at most {SENT_MAX}\n"
+            "next: --set batches=10 --set callers=2"
+        )
     db = w.postgresql(SCHEMA, rows=_rows(w.batches))
     is_psycopg2 = w.driver == "psycopg2"
     connection = db.connect_psycopg2() if is_psycopg2 else db.connect()

@@ -113,6 +113,7 @@ def search_subject(
             )
     except KeyboardInterrupt:
         was_interrupted = True
+        deadline.cut_short()
         statistics = session.statistics()
         for name, found in session.found.items():
             if name not in schedules:
@@ -128,16 +129,11 @@ def search_subject(
             best_found=dict(session.found),
             samples=_samples(subject, effort.seed, deadline),
             never_performed=never_performed(world),
-            note=_note(search, deadline),
+            note=search.note or WATCHDOG.why_not,
+            limit=deadline.reason() if deadline.is_full() else "",
         ),
         was_interrupted=was_interrupted,
     )
-
-
-def _note(search: Search, deadline: Deadline) -> str:
-    """Say how executions were run, and that memory has ended it, where that matters."""
-    full = f"ended by {deadline.reason()}" if deadline.is_full() else ""
-    return "; ".join(filter(None, (search.note or WATCHDOG.why_not, full)))
 
 
 def sharing(

@@ -135,6 +135,8 @@ def _concluded(
     Where the deadline comes while executions accompany the proof or the graph is asked,
     nothing is proved: whether a fair loop violates a property is not known then.
     """
+    if stopped_by == INTERRUPTED:
+        deadline.cut_short()
     try:
         exploration = conclude(search, stopped_by)
         known = _ask_graph(search, exploration, names, effort)

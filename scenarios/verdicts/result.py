@@ -33,6 +33,7 @@ class Searched:
         samples: ordinary executions, for comparison between processes.
         never_performed: statements of the world that no execution performed.
         note: how executions were run, where that may differ; empty: on the kernel.
+        limit: what ended it before its budget, in words; empty: nothing did.
     """
 
     statistics: Statistics
@@ -41,6 +42,12 @@ class Searched:
     samples: tuple[Schedule, ...] = ()
     never_performed: tuple[str, ...] = ()
     note: str = ""
+    limit: str = ""
+
+    def remarks(self) -> str:
+        """Return its note, and its limit if there is one, in one line."""
+        ended = f"ended by {self.limit}" if self.limit else ""
+        return "; ".join(filter(None, (self.note, ended)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

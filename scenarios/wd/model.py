@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from wavecheck.scenarios.pipeline.settings import Tasks
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.worlds import WorldBuilder, world
+from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.faults import Adversary, FaultPlan
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.mutant import Mutant
@@ -24,6 +25,9 @@ ABSENT: Final = "absent"
 PENDING: Final = "pending"
 DISPATCHED: Final = "dispatched"
 DONE: Final = "done"
+
+BATCHES_MAX: Final = 200
+"""Each has a task whose guard is asked whenever a batch has changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,21 @@ class WDSettings:
     listeners: Tasks = 2
     batches_per_listener: Tasks = 1
     retrigger: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is too much for a model that is to be proved.
+
+        Raises:
+            InvalidScenario: there are too many batches.
+        """
+        batches = self.listeners * self.batches_per_listener
+        if batches > BATCHES_MAX:
+            raise InvalidScenario(
+                f"{batches:,} batches\n"
+                f"  expected  at most {BATCHES_MAX}, listeners times"
+                " batches_per_listener\n"
+                "next: --set listeners=4"
+            )
 
 
 class WDBatch(NamedTuple):

@@ -15,7 +15,7 @@ from datetime import timedelta
 from traceback import extract_tb
 from typing import Annotated, Any, Final, overload
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.scenarios.worlds.building import Builder
@@ -32,6 +32,9 @@ Builds = Callable[[WorldBuilder], object]
 PARAMETER_TYPES: Final = (bool, int, float, str, timedelta)
 AS_WRITTEN: Final = "as-written"
 """The name of the only code of a world that names none."""
+
+SIZE_MAX: Final = 10_000
+"""Of a size; a world beyond it takes longer to be made than to be run."""
 
 
 @overload
@@ -79,7 +82,7 @@ def declare(
         name: by which a package registers it; the function's place if not given.
         summary: one sentence; the first line of the function's documentation if not
             given.
-        sizes: what can grow and be made smaller, with its usual value.
+        sizes: what can grow and be made smaller, with its usual value, at most 10,000.
         least: the least value of a size, where that is not 1.
         parameters: what else can be set, with its usual value: a number, a text, a
             truth value or a `timedelta`. They are never made smaller.
@@ -159,13 +162,15 @@ def _settings_type(
     fields: list[Any] = []
     for name, value in sizes.items():
         lowest = least.get(name, 1)
-        if type(value) is not int or value < lowest:
+        if type(value) is not int or not lowest <= value <= SIZE_MAX:
             raise InvalidScenario(
                 f"{place}: size {name!r} is {value!r}\n"
-                f"  expected  a whole number of at least {lowest}\n"
-                f"next: least={{{name!r}: ...}} allows smaller ones"
+                f"  expected  a whole number of {lowest} to {SIZE_MAX:,}\n"
+                f"next: least={{{name!r}: ...}} allows smaller ones, and a parameter"
+                " has no bounds"
             )
-        fields.append((name, Annotated[int, Ge(lowest)], field(default=value)))
+        bounds = Annotated[int, Ge(lowest), Le(SIZE_MAX)]
+        fields.append((name, bounds, field(default=value)))
     for name in least:
         if name not in sizes:
             raise InvalidScenario(f"{place}: least names {name!r}, which is no size")

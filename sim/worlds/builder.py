@@ -65,8 +65,8 @@ from wavecheck.sim.worlds.statements import OwnStatement, waiting
 from wavecheck.sim.worlds.timing import Duration, Latencies
 
 _AGAIN: Final = " again"  # after the name of a task that begins again
-_Planned = tuple[str, Callable[..., Any], tuple[Any, ...], bool, bool]
-"""Name, function and arguments of a task; whether it is a daemon, and restarts."""
+_Planned = tuple[Callable[..., Any], tuple[Any, ...], bool, bool]
+"""Function and arguments of a task; whether it is a daemon, and restarts."""
 
 H = TypeVar("H", bound=Handle[Any])
 
@@ -98,11 +98,11 @@ class WorldBuilder(Judging, Written):
         self.under_test: object | None = None
         self.own_statements: dict[str, Statement] = {}
         self._handles: list[Handle[Any]] = []
-        self._tasks: list[_Planned] = []
+        self._tasks: dict[str, _Planned] = {}
         self._adversary: Adversary | None = None
         self._fresh: list[_Fresh] = []
         self._alike: list[tuple[str, ...]] = []
-        self._processes: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = []
+        self._processes: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {}
         self.latencies = Latencies(kernel)
         self._clock: Clock | None = None
         self._waits_for_rows = False
@@ -379,9 +379,9 @@ class WorldBuilder(Judging, Written):
                 "a generator function and its arguments: w.process(name, function,"
                 " *args)",
             )
-        if any(name == known for known, *_ in (*self._tasks, *self._processes)):
+        if name in self._tasks or name in self._processes:
             raise self._refused(f"two processes are called {name!r}", "different names")
-        self._processes.append((name, function, args))
+        self._processes[name] = function, args
 
     def resource(self, name: str, kind: Callable[..., Any], *args: Any) -> Resource:
         """Return a resource of SimPy's for processes, new in each execution.
@@ -421,9 +421,9 @@ class WorldBuilder(Judging, Written):
                 f"task {name!r} is {what!r}",
                 "a function and its arguments: w.task(name, function, *args)",
             )
-        if any(name == known for known, *_ in self._tasks):
+        if name in self._tasks:
             raise self._refused(f"two tasks are called {name!r}", "different names")
-        self._tasks.append((name, function, args, is_daemon, restarts))
+        self._tasks[name] = function, args, is_daemon, restarts
 
     def fresh(self, kind: Callable[..., Any], *args: Any) -> Any:
         """Return an object that is made anew in every execution, such as a service.
@@ -462,14 +462,14 @@ class WorldBuilder(Judging, Written):
         if not self._tasks and not self._processes:
             raise InvalidScenario("the world has no task\nnext: w.task(name, function)")
         if self._processes:
-            name = self._processes[0][0]
+            name = next(iter(self._processes))
             self.unprovable = f"process {name} is SimPy's, which shows no state"
         parts = list(self.kernel.parts.values())
         for part in parts[1:]:
             part.wake_with(parts[0])  # a guard may look at any part
         for names in self._alike:
             for name in names:
-                if all(name != known for known, *_ in self._tasks):
+                if name not in self._tasks:
                     raise InvalidScenario(f"w.alike names {name!r}, which is no task")
         if self._clock is not None:
             self._assume(self._clock)
@@ -479,7 +479,7 @@ class WorldBuilder(Judging, Written):
     def _assume(self, clock: Clock) -> None:
         """Let tasks that act within some time tell when they wait."""
         for name in clock.within:
-            if all(name != known for known, *_ in self._tasks):
+            if name not in self._tasks:
                 raise InvalidScenario(f"w.acts_within names {name!r}, which is no task")
         if not clock.within or self.kernel.is_timed:
             return
@@ -519,23 +519,20 @@ class WorldBuilder(Judging, Written):
     def start(self) -> None:
         """Spawn the tasks of one execution."""
         if self.surrounding is not None:
-            names = [one[0] for one in self._tasks] + [
-                one[0] for one in self._processes
-            ]
-            self.surrounding.renew(names)
+            self.surrounding.renew([*self._tasks, *self._processes])
         start = Outside(self.kernel.seed)
         for one in self._fresh:
             made_outside(start, one.renew)
         self.under_test = tuple(one.made for one in self._fresh) or None
         clock = self._clock
-        for name, function, args, is_daemon, _ in self._tasks:
+        for name, (function, args, is_daemon, _) in self._tasks.items():
             coroutine = self.running(function, args)
             if clock is not None and name in clock.within:
                 coroutine = clock.until_end(coroutine)
             self.kernel.spawn(coroutine, name, is_daemon=is_daemon)
         if clock is not None and not self.kernel.is_timed:
             self.kernel.spawn(clock.pass_on(), TIME, is_daemon=True)
-        for name, function, args in self._processes:
+        for name, (function, args) in self._processes.items():
             self.env.begin(function(*args), name)
         if self._adversary is not None:
             self._adversary.start()
@@ -552,10 +549,12 @@ class WorldBuilder(Judging, Written):
         if self._clock is not None:
             self._clock.forget(task.name)
         name = task.name.removesuffix(_AGAIN)
-        for known, function, args, is_daemon, restarts in self._tasks:
-            if known == name and restarts and name == task.name:
-                again = self.running(function, args)
-                self.kernel.spawn(again, f"{name}{_AGAIN}", is_daemon=is_daemon)
+        if name != task.name or name not in self._tasks:
+            return
+        function, args, is_daemon, restarts = self._tasks[name]
+        if restarts:
+            again = self.running(function, args)
+            self.kernel.spawn(again, f"{name}{_AGAIN}", is_daemon=is_daemon)
 
     def running(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Return the coroutine that runs a function, whichever kind it is."""

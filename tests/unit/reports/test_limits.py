@@ -66,10 +66,59 @@ def test_a_search_ends_with_what_it_found_when_memory_ends_it(cli, tmp_path):
     assert "ended by the memory limit of 20 MB" in output
 
 
-def test_a_proof_that_is_ended_while_it_begins_says_so(cli):
-    """A proof with 20,000 tasks and a budget of half a second: nothing is known."""
+def test_processes_share_the_memory_limit(cli, tmp_path):
+    """Two of them have half of it each, and the result names it."""
+    (tmp_path / "hoarders.py").write_text(HOARDER)
+    _, output, _ = cli(
+        "check", "hoarders.py", "--jobs", "2", "--budget", "4s", "--memory", "40MB"
+    )
+    assert "ended by the memory limit of 20 MB" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("hoarders.py", "crowd"), ("own-sql", "batches")]
+)
+def test_a_size_that_no_world_can_be_made_in_is_refused(cli, tmp_path, name, size):
+    """Before anything is built, with the bound."""
+    (tmp_path / "hoarders.py").write_text(
+        HOARDER.replace("@wc.world(", '@wc.world(sizes={"crowd": 2}, ')
+    )
+    for value in ("10001", "1" + "0" * 18):
+        status, output, errors = cli("check", name, "--set", f"{size}={value}")
+        assert (status, output) == (2, "")
+        assert "less than or equal to 10000" in errors
+
+
+def test_own_sql_says_how_many_rows_it_can_look_at(cli):
+    """Its rows have no index: what would be quadratic is refused by name."""
+    status, _, errors = cli("check", "own-sql", "--set", "batches=51")
+    assert status == 2
+    assert "batches=51 and callers=2" in errors
+    assert "next: --set batches=10 --set callers=2" in errors
+
+
+CROWDED = """\
+import wavecheck as wc
+
+
+async def come(w, number):
+    await w.mail(number)
+
+
+@wc.world(sizes={"people": 2}, code={"come": come})
+def crowded(w):
+    w.mail = w.calls("mail")
+    for n in range(w.people):
+        w.task(f"person-{n}", w.code, w, n)
+    w.once("one_mail", w.mail)
+"""
+
+
+def test_a_proof_that_is_ended_while_it_begins_says_so(cli, tmp_path):
+    """A proof with 6,000 tasks and a budget of half a second: nothing is known."""
+    (tmp_path / "crowded.py").write_text(CROWDED)
     status, output, errors = cli(
-        "prove", "wd", "--set", "listeners=3000", "--budget", "0.5s"
+        "prove", "crowded.py", "--set", "people=6000", "--budget", "0.5s"
     )
     assert status == 0, errors
     assert "NOT FOUND" in output
@@ -99,6 +148,7 @@ def test_a_world_that_takes_too_long_to_build_ends_with_its_budget(cli, tmp_path
     """
     install()
     (tmp_path / "slow.py").write_text(SLOW)
+    cli("prove", "wd")  # from here on code under test sees the world's clock
     for verb in ("check", "prove"):
         status, _, errors = cli(verb, "slow.py", "--budget", "0.5s")
         assert status == 2

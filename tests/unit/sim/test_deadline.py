@@ -6,7 +6,7 @@ import time
 import pytest
 
 from wavecheck.sim import deadline as deadlines
-from wavecheck.sim.deadline import Deadline
+from wavecheck.sim.deadline import INTERRUPTED_SECONDS, Deadline
 from wavecheck.sim.errors import OutOfTime, Overdue
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.memory import LOOKS_EVERY, WORKING_BYTES, Room, held_bytes, size_text
@@ -103,3 +103,18 @@ def test_sizes_are_written_as_people_do():
     """The unit that leaves a short number."""
     sizes = (512, 3 << 10, 1536 << 20, 8 << 30)
     assert [*map(size_text, sizes)] == ["512 bytes", "3 KB", "1.5 GB", "8 GB"]
+
+
+def test_an_interruption_brings_the_end_near():
+    """Whoever has pressed Ctrl-C waits two seconds, not for what was planned."""
+    for seconds in (None, 600.0):
+        now = [10.0]
+        deadline = Deadline(seconds, lambda now=now: now[0])
+        deadline.cut_short()
+        assert not deadline.is_over()
+        now[0] += INTERRUPTED_SECONDS
+        assert deadline.is_over()
+        assert deadline.reason() == "the interruption"
+    late = Deadline(1.0, lambda: 0.0)
+    late.cut_short()
+    assert late.seconds_left() == 1.0
