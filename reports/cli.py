@@ -221,6 +221,12 @@ def run_command(arguments: list[str]) -> int:
         if isinstance(error, OSError) and error.filename is not None:
             _tell(f"error: {error.filename}: {error.strerror}")  # a name, a permission
             return EXIT_BAD_INPUT
+        from wavecheck.sim.blame import describe_users_error
+
+        users = describe_users_error(error)
+        if users is not None:
+            _tell(f"error: {users}")
+            return EXIT_BAD_INPUT
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
             where = where.tb_next

@@ -51,6 +51,20 @@ def raised_at(error: BaseException, task_name: str) -> tuple[str, Place | None]:
     return f"{task_name} raised {_error_text(error)}{where}", place
 
 
+def describe_users_error(error: BaseException) -> str | None:
+    """Say where a user's code that is no task raised; None: none of it did."""
+    place = _raised_at(error)
+    if place is None or _distance(place.file) > 0:
+        return None
+    return (
+        f"{_error_text(error)}\n"
+        f"  at  {place}: {_line(place)}\n"
+        "likely: a property, a guard or a condition of the world that does not fit its"
+        " parts\n"
+        "next: correct that line, and give the same command again"
+    )
+
+
 def describe_failure(
     error: BaseException,
     task_name: str,

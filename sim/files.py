@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO, FileIO
 from pathlib import Path
+from select import select
 from typing import BinaryIO, Final
 
 from wavecheck.sim.errors import InvalidScenario
@@ -24,6 +25,10 @@ from wavecheck.sim.errors import InvalidScenario
 READ_MAX: Final = 64 << 20
 _LINKS_MAX: Final = 40
 _DESCRIPTORS: Final = "/proc/self/fd"
+_PIPE_LOOKS: Final = 20
+_PIPE_SECONDS: Final = 0.1
+"""Between two looks whether somebody reads."""
+
 _UNNAMED: Final = getattr(os, "O_TMPFILE", None)
 
 
@@ -163,8 +168,26 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield buffer
             _overwrite(target, buffer.getbuffer())
         else:
-            with target.open("wb") as file:
+            with _opened(target, state) as file:
                 yield file
+
+
+def _opened(target: Path, state: os.stat_result | None) -> BinaryIO:
+    """Return a device or a pipe to write to.
+
+    Raises:
+        OSError: nobody reads from the pipe, and whoever opens it would wait.
+    """
+    if state is None or not stat.S_ISFIFO(state.st_mode):
+        return target.open("wb")
+    for _ in range(_PIPE_LOOKS):
+        with suppress(OSError):  # there is no reader yet
+            number = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
+            os.set_blocking(number, True)
+            return os.fdopen(number, "wb")
+        select([], [], [], _PIPE_SECONDS)
+    reason = "nobody reads from this pipe\nnext: start its reader first"
+    raise OSError(errno.ENXIO, reason)
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.event_loop import Joint
 from wavecheck.sim.operation import Operation
 from wavecheck.sim.parts import Part
+from wavecheck.sim.surroundings import RUNNING
 
 _TELLS_NOTHING: Final = frozenset(
     {"name", "watchers", "waiters", "wakes_one", "__class__", "__dict__"}
 )
-_seen: Final[list[Part]] = []
 _NOTING: Final[dict[type[Part], type[Part]]] = {}
 
 
@@ -38,7 +38,8 @@ def ask(parts: dict[str, Part], operation: Operation[Any]) -> bool:
     assert statement.wakes_on is not None
     waking: Any = statement.wakes_on(operation.owner, *operation.args)
     kinds = [(part, type(part)) for part in parts.values()]
-    _seen.clear()
+    seen: list[Any] = RUNNING.guard_reads
+    seen.clear()
     for part, kind in kinds:
         part.__class__ = _noting(kind)
     try:
@@ -46,7 +47,7 @@ def ask(parts: dict[str, Part], operation: Operation[Any]) -> bool:
     finally:
         for part, kind in kinds:
             part.__class__ = kind
-    for part in _seen:
+    for part in seen:
         lists = waking.lists if isinstance(waking, Joint) else [waking.waiters]
         if not any(part.waiters is one for one in lists):
             code = statement.enabled.__code__
@@ -70,7 +71,7 @@ def _noting(kind: type[Part]) -> type[Part]:
     class Noting(kind):  # type: ignore[valid-type, misc]  # mypy: no variable as a base
         def __getattribute__(self, name: str) -> Any:
             if name not in _TELLS_NOTHING:
-                _seen.append(self)
+                RUNNING.guard_reads.append(self)
             return super().__getattribute__(name)
 
     _NOTING[kind] = Noting

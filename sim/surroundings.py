@@ -81,10 +81,14 @@ class Running(threading.local):
     Attributes:
         kernel: of the task that is running; None between two tasks.
         outside: where a user's code runs in no task.
+        guard_reads: the parts that the guard has read which is asked now.
     """
 
     kernel: "TaskClock | None" = None
     outside: "Outside | None" = None
+
+    def __init__(self) -> None:
+        self.guard_reads: list[object] = []
 
 
 RUNNING: Final = Running()

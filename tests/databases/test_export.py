@@ -82,3 +82,66 @@ def test_a_schedule_with_faults_is_refused(command, doubled, tmp_path):
         2,
         True,
     )
+
+
+HOSTILE = (
+    '\'; DROP TABLE jobs; --}\n}\n# }\nstep x { \x1b[2J\x9b \u202e \\ \\+000041 "q" {}'
+    " \u2028 <script>alert(1)</script> =1+1 ../../x"
+)
+NAMES = f"""\
+import wavecheck as wc
+
+TEXT = {HOSTILE!r}
+
+
+async def send(w, name):
+    if not (await w.jobs.find(TEXT)).sent:
+        await w.jobs.update(TEXT, sent=True, name=name)
+        await w.mail(TEXT)
+
+
+@wc.world(code={{"send": send}})
+def hostile(w):
+    w.jobs = w.table("jobs", {{"id": str, "sent": False, "name": ""}}, rows=[TEXT])
+    w.mail = w.calls("mail")
+    for n in range(2):
+        w.task(f"{{TEXT}}{{n}}", w.code, w, f"{{TEXT}}{{n}}")
+    w.once("one_mail", w.mail)
+"""
+
+
+@pytest.fixture
+def hostile_file(command, tmp_path, monkeypatch):
+    """A schedule of a world whose rows, tasks and values have hostile names."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hostile.py").write_text(NAMES, encoding="utf-8")
+    status, out, errors = command("check", "hostile.py", "--save", "s", "--first")
+    assert status == 1, out + errors
+    return min((tmp_path / "s").iterdir())
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("form", ["isolation-spec", "sql"])
+def test_hostile_names_change_no_statement(command, hostile_file, postgres_url, form):
+    """No escape is sent, no brace ends a step, and the rows hold exactly the texts."""
+    status, out, errors = command("export", hostile_file, "--format", form)
+    assert status == 0, errors
+    assert out.replace("\n", "").isprintable()
+    if form == "sql":
+        sent = [out[: out.index("-- when done")]]
+        teardown = out[out.index("-- when done") :]
+    else:
+        code = re.sub("^#.*\n", "", out, flags=re.MULTILINE)
+        assert code.count("}") == code.count("\n}\n")
+        parts = r"^(?:setup|teardown)\n\{\n(.*?)\n\}$"
+        setup, teardown = re.findall(parts, out, re.MULTILINE | re.DOTALL)
+        sent = [setup, *(sql for _, _, sql in STEP.findall(out))]
+    with psycopg.connect(postgres_url, autocommit=True) as control:
+        try:
+            for one in sent:
+                control.execute(one)
+            rows = control.execute("SELECT id, sent, name FROM jobs").fetchall()
+        finally:
+            control.execute(teardown)
+    assert [(key, is_sent) for key, is_sent, _ in rows] == [(HOSTILE, True)]
+    assert rows[0][2] in (f"{HOSTILE}0", f"{HOSTILE}1")

@@ -4,7 +4,8 @@
 
 After each kill there is no process, no temporary file and nothing half-written; what
 says that it can be resumed gives in the end what an undisturbed run gives. `replay`
-needs --db postgresql://...; without one it is said to be left out.
+needs --db postgresql://..., where no schema, database or session is left; without one
+it is said to be left out.
 
 Exit status 1: something was found.
 """
@@ -26,6 +27,9 @@ import psutil
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 SCRIPT = "from wavecheck.reports.entry import main; main()"
 PATIENCE_SECONDS = 60.0
+SERVER_SECONDS = 20.0
+"""Until a server has seen that a client is gone, and whoever cleans up has done it."""
+
 COMMANDS = {
     "check": [
         "check", "import-job", "-c", "stalling", "--budget", "2s", "--save", "s",
@@ -104,6 +108,29 @@ def half_written(folder):
     return found
 
 
+def on_server(url):
+    """Return the schemas, databases and sessions of a server."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        return {
+            *connection.execute("SELECT 'schema', nspname FROM pg_namespace"),
+            *connection.execute("SELECT 'database', datname FROM pg_database"),
+            *connection.execute(
+                "SELECT 'session', pid::text || ' ' || query FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ),
+        }
+
+
+def left_on_server(url, before):
+    """Return what a server has that it had not, once it had time to notice."""
+    ends = time.monotonic() + SERVER_SECONDS
+    while (left := on_server(url) - before) and time.monotonic() < ends:
+        time.sleep(0.2)
+    return [f"left on the server: {' '.join(one)}" for one in sorted(left)]
+
+
 def told(path):
     """Return what a result says, without what time and memory have made of it."""
     if path.suffix != ".json":
@@ -129,6 +156,7 @@ def kills(name, count, db, draw):
             content = min((whole / "s").iterdir()).read_bytes()
             for one in (whole, folder):
                 (one / "kept.json").write_bytes(content)
+        before = on_server(db) if name == "replay" else set()
         began = time.monotonic()
         start(arguments, whole, scratch).communicate()
         lasts = time.monotonic() - began
@@ -136,7 +164,9 @@ def kills(name, count, db, draw):
             moment = draw.uniform(0.05, 1.05) * lasts
             how = SIGNALS[number % len(SIGNALS)]
             wrong = killed(arguments, folder, scratch, number=how, after=moment)
-            found += [f"{name} {number}: {one}" for one in wrong]
+            if name == "replay":
+                wrong += left_on_server(db, before)
+            found += [f"{name} {number} ({how.name}): {one}" for one in wrong]
             for one in scratch.iterdir():
                 subprocess.run(["rm", "-rf", str(one)], check=True)
         if name in RESUMED:

@@ -1,6 +1,7 @@
 """Options and settings at their extremes, and outputs that fail."""
 
 import os
+import resource
 import signal
 import stat
 from dataclasses import fields
@@ -122,10 +123,24 @@ def settings(draw, sound):
 
 def outputs(draw, sound):
     """A place that cannot be written, or that must stay what it is."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # as another case left it
     _prepare(sound)
     name, option = draw.choice(OUTPUTS)
     place, check = draw.choice(
-        (_full, _null, _folder, _nowhere, _long, _process, _loop, _dangling, _below)
+        (
+            _full,
+            _null,
+            _folder,
+            _nowhere,
+            _long,
+            _process,
+            _loop,
+            _dangling,
+            _below,
+            _pipe,
+            _short,
+        )
     )()
     command = [name, *COMMANDS[name], *([option] if option else []), place]
     if not option:
@@ -140,6 +155,31 @@ def outputs(draw, sound):
         return check() or ""
 
     return Case([command], judge)
+
+
+def _pipe():
+    os.mkfifo("pipe")
+
+    def check():
+        return None if Path("pipe").is_fifo() else "the pipe is no pipe any more"
+
+    return "pipe", check
+
+
+def _short():
+    """A disk that is full after some bytes: the system refuses to write more."""
+    Path("file").write_bytes(b"kept" * 100)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (450, most))
+
+    def check():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        content = Path("file").read_bytes()
+        whole = content == b"kept" * 100 or len(content) <= 450
+        left = [one for one in os.listdir() if one.endswith(".partial")]
+        return None if whole and not left else f"half-written; {left}"
+
+    return "file", check
 
 
 def _device(number):

@@ -216,12 +216,11 @@ def test_of_several_coordinators_a_bad_one_stops_all(cli, files, rules, small):
 
 
 def planted(monkeypatch, error):
-    """Let every scenario look-up fail."""
-
-    def fail(name):
-        raise error
-
-    monkeypatch.setattr(runs, "find_scenario", fail)
+    """Let every scenario look-up fail, as code of ours."""
+    scope = {"error": error}
+    source = "def fail(name):\n    raise error\n"
+    exec(compile(source, runs.__file__, "exec"), scope)
+    monkeypatch.setattr(runs, "find_scenario", scope["fail"])
 
 
 @pytest.mark.parametrize(
@@ -250,10 +249,37 @@ def test_a_fault_of_ours_has_a_place_and_no_traceback(cli, monkeypatch):
     assert (status, output) == (4, "")
     lines = errors.splitlines()
     assert lines[0] == "error: RuntimeError: oops"
-    assert "test_cli.py:" in lines[1]
+    assert "runs.py:2" in lines[1]
     assert lines[2] == (
         "this is a fault of Wavecheck: please report it with the command line"
     )
+
+
+WRONG = """\
+import wavecheck as wc
+
+
+async def send(w):
+    await w.mail(1)
+
+
+@wc.world(code={"send": send})
+def wrong(w):
+    w.mail = w.calls("mail")
+    w.task("sender", w.code, w)
+    w.never("two_mails", lambda: w.mail.now.total > 1)
+"""
+
+
+@pytest.mark.parametrize("verb", ["check", "prove", "run"])
+def test_a_property_that_raises_is_no_fault_of_ours(cli, tmp_path, verb):
+    """The user's line, what it raised, and what to do; status 2."""
+    (tmp_path / "wrong.py").write_text(WRONG)
+    status, output, errors = cli(verb, "wrong.py")
+    assert (status, output) == (2, "")
+    assert "AttributeError" in errors
+    assert "wrong.py:12 in <lambda>: w.never(" in errors
+    assert "\nnext: correct that line" in errors
 
 
 def test_an_interrupt_in_mid_run_leaves_no_file(cli, files, monkeypatch, small):

@@ -107,6 +107,15 @@ def test_a_pipe_is_written_through(tmp_path):
     assert names(tmp_path) == ["pipe"]
 
 
+def test_a_pipe_that_nobody_reads_is_no_hang(tmp_path):
+    """Whoever opens one waits for a reader; here that is told, and what to do."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidScenario, match="nobody reads from this pipe\nnext: "):
+        write_whole(pipe, b"new")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
 def test_a_device_is_written_through(tmp_path, device):
     """The null device is a device afterwards, also behind a link."""
     path = device(NULL)
