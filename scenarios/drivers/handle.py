@@ -1,14 +1,11 @@
 """A database of a world: its sessions, its tables, and calls that leave it as rows."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wavecheck.scenarios.drivers import recorded, running
 from wavecheck.scenarios.sql.session import Answer, Session
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
-
-Rows = Mapping[str, Iterable[Mapping[str, Any]]]
 
 
 class WorldDatabase:

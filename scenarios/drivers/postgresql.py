@@ -7,11 +7,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.drivers import recorded, running
-from wavecheck.scenarios.drivers.handle import Rows, WorldDatabase
+from wavecheck.scenarios.drivers.handle import WorldDatabase
 from wavecheck.scenarios.drivers.isolation import level_in, with_locks
 from wavecheck.scenarios.drivers.reaching import make_reachable
 from wavecheck.scenarios.server import SERVER
 from wavecheck.scenarios.sql.database import Database
+from wavecheck.scenarios.sql.row_files import GivenRows, Rows, read_rows
 from wavecheck.scenarios.sql.session import Session
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
@@ -59,7 +60,7 @@ class PostgreSQL(WorldDatabase):
     Args:
         kernel: whose parts the tables become.
         schema: DDL text, SQLAlchemy's MetaData, or models of Django's.
-        rows: by table, each by column.
+        rows: by table, each by column; or the path of a CSV file that has them.
         name: of the database in the addresses that the code uses; empty: any.
         isolation: level of its sessions, unless they say otherwise.
         calls: names of stand-ins whose calls are recorded in tables.
@@ -79,7 +80,7 @@ class PostgreSQL(WorldDatabase):
         isolation: str = "read committed",
         calls: Iterable[str] = (),
     ) -> None:
-        ddl, completed = _read(schema, rows or {})
+        ddl, completed = _read(schema, read_rows(rows))
         tables = [recorded.table_of(one) for one in calls]
         text = ";\n".join([ddl, *tables])
         place: WorldPlace | None = kernel.services.get(SERVER)
@@ -166,7 +167,7 @@ class PostgreSQL(WorldDatabase):
         celery.attach(self._kernel, self.calls(name, **told, **options))
 
 
-def _read(schema: Any, rows: Rows) -> tuple[str, Rows]:
+def _read(schema: Any, rows: GivenRows) -> tuple[str, GivenRows]:
     """Return DDL and rows of whatever a schema is given as."""
     if isinstance(schema, str):
         return schema, rows

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from wavecheck.scenarios.drivers import recorded, sqlite
-from wavecheck.scenarios.drivers.handle import Rows, WorldDatabase
+from wavecheck.scenarios.drivers.handle import WorldDatabase
 from wavecheck.scenarios.drivers.reaching import make_reachable
 from wavecheck.scenarios.drivers.running import Fresh
+from wavecheck.scenarios.sql.row_files import Rows, read_rows
 from wavecheck.scenarios.sql.sqlite import SQLiteDatabase
 from wavecheck.sim.errors import InvalidScenario
 from wavecheck.sim.kernel import Kernel
@@ -20,7 +21,7 @@ class SQLite(WorldDatabase):
     Args:
         kernel: whose parts the tables become.
         schema: DDL text.
-        rows: by table, each by column.
+        rows: by table, each by column; or the path of a CSV file that has them.
         name: of the file in the addresses that the code uses; empty: any.
         isolation: how a plain BEGIN begins: `deferred` or `immediate`.
         gives_up: whoever waits for the lock may come to the end of its timeout.
@@ -49,7 +50,7 @@ class SQLite(WorldDatabase):
         tables = [recorded.table_of(one, _FAMILY) for one in apart]
         ddl = ";\n".join([schema.rstrip().removesuffix(";"), *tables])
         database = SQLiteDatabase(
-            kernel, ddl, rows=rows, gives_up=gives_up, apart=apart
+            kernel, ddl, rows=read_rows(rows), gives_up=gives_up, apart=apart
         )
         super().__init__(kernel, database, isolation)
         make_reachable(kernel, _FAMILY, self, name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wavecheck.scenarios.sql.frame import Frame
 from wavecheck.scenarios.sql.functions import (
+    NAMED_ARGUMENTS,
     aggregate,
     expanded,
     json_list,
@@ -153,6 +154,8 @@ class Calls:
             return moment_function(name, at)
         if name in _SEQUENCES:
             return self._sequence(name, nodes, scope, at)
+        if any("NamedArgExpr" in one for one in nodes):
+            nodes = _in_order(name, nodes, at)
         arguments = [self._compiler.expressions.compile(one, scope) for one in nodes]
         if name in ACTS:
             return self._act(name, arguments, at)
@@ -334,6 +337,28 @@ class Calls:
 
 
 _DEFAULT_FRAME: Final = 1058
+
+
+def _in_order(name: str, nodes: list[Node], at: int) -> list[Node]:
+    """Return arguments of which some are given by name, as a call without names.
+
+    Raises:
+        NotModelled: the names of the function's arguments are not known.
+        SQLError: it has no such argument, or it is given twice.
+    """
+    names = NAMED_ARGUMENTS.get(name)
+    if names is None:
+        raise NotModelled(f"arguments of {name}() by name", at)
+    given = list(nodes)
+    plain_count = next(i for i, one in enumerate(given) if "NamedArgExpr" in one)
+    placed = dict(zip(names, given[:plain_count], strict=False))
+    for one in given[plain_count:]:
+        named = one["NamedArgExpr"]
+        if named["name"] not in names or named["name"] in placed:
+            raise SQLError("42883", f"function {name} does not exist")
+        placed[named["name"]] = named["arg"]
+    zero: Node = {"A_Const": {"ival": {}}}
+    return [placed.get(one, zero) for one in names]
 
 
 def _joined(rows: list[tuple[Any, ...]]) -> str | None:

@@ -251,12 +251,18 @@ def _path_text(text: str, *path: str) -> str | None:
     return json_text(value)
 
 
+NAMED_ARGUMENTS: Final = {
+    "make_interval": ("years", "months", "weeks", "days", "hours", "mins", "secs")
+}
+"""Functions whose arguments may be given by name, and are 0 if they are not given."""
+
+
 def _make_interval(*parts: int) -> Interval:
     years, months, weeks, days, hours, minutes, seconds = [
         *parts,
         *[0] * (7 - len(parts)),
     ]
-    whole = (hours * 3600 + minutes * 60) * 1_000_000 + int(seconds * 1_000_000)
+    whole = (hours * 3600 + minutes * 60) * 1_000_000 + round(seconds * 1_000_000)
     return Interval(years * 12 + months, weeks * 7 + days, whole)
 
 

@@ -397,8 +397,9 @@ def shown(kind: str, value: Any) -> Any:
     if element := element_of(kind):
         return [shown(element, one) for one in value]
     if kind == "interval":
-        days = value.months * 30 + value.days
-        return timedelta(days=days, microseconds=value.microseconds)
+        years, months = divmod(abs(value.months), 12)
+        days = (years * 365 + months * 30) * (1 if value.months > 0 else -1)
+        return timedelta(days=days + value.days, microseconds=value.microseconds)
     return value
 
 

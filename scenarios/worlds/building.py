@@ -11,9 +11,9 @@ from wavecheck.sim.worlds.builder import WorldBuilder
 from wavecheck.sim.worlds.judging import message_of
 
 if TYPE_CHECKING:
-    from wavecheck.scenarios.drivers.handle import Rows
     from wavecheck.scenarios.drivers.postgresql import PostgreSQL
     from wavecheck.scenarios.drivers.sqlite_database import SQLite
+    from wavecheck.scenarios.sql.row_files import Rows
 
 
 class Builder(WorldBuilder):
@@ -32,7 +32,7 @@ class Builder(WorldBuilder):
 
         Args:
             schema: DDL text, SQLAlchemy's MetaData, or models of Django's.
-            rows: by table, each by column.
+            rows: by table, each by column; or the path of a CSV file that has them.
             name: of the database in the addresses that the code uses; empty: any.
             isolation: level of its sessions, unless they say otherwise.
             calls: names of stand-ins whose calls are recorded in tables.
@@ -61,7 +61,7 @@ class Builder(WorldBuilder):
 
         Args:
             schema: DDL text.
-            rows: by table, each by column.
+            rows: by table, each by column; or the path of a CSV file that has them.
             name: of the file in the addresses that the code uses; empty: any.
             isolation: how a plain BEGIN begins: `deferred` or `immediate`.
             gives_up: whoever waits for the lock may come to the end of its busy timeout

@@ -1,4 +1,4 @@
-"""One dispatcher as companies write it, in seven ways, kept byte for byte as it came."""
+"""One dispatcher as companies write it, in eight ways, byte for byte as it came."""
 
 from pathlib import Path
 

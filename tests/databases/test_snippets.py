@@ -1,5 +1,6 @@
 """What code on queues writes: refused by name, never accused, or as PostgreSQL."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import psycopg
@@ -95,3 +96,14 @@ def test_what_there_is_not_is_postgresqls_error():
 
     on_model(code)
     assert states == ["42703", "42883", "42703"]
+
+
+def test_an_interval_is_made_by_names():
+    """As pgmq writes it; what is left out is 0, and years are those of psycopg."""
+    sql = "SELECT make_interval(secs => %s), make_interval(1, days => 2)"
+    assert on_model(lambda conn: conn.execute(sql, [30.25]).fetchone()) == (
+        timedelta(seconds=30.25),
+        timedelta(days=367),
+    )
+    with pytest.raises(WavecheckError, match=r"arguments of lower\(\) by name"):
+        on_model(lambda conn: conn.execute("SELECT lower(a => 'A')"))
