@@ -27,6 +27,7 @@ a proof of it ends by its limits only.
 """
 
 import asyncio
+import sys
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
@@ -40,6 +41,8 @@ from wavecheck.sim.operation import Kind, Operation, Statement, making
 from wavecheck.sim.surroundings import RUNNING, refuse_here, ticks_now
 from wavecheck.sim.task import Task
 
+_LOCKS: Final = vars(asyncio.locks)
+_QUEUES: Final = vars(asyncio.queues)
 _TICKS_PER_SECOND: Final = 1_000_000
 NOTHING: Final = object()
 """Stands for what a coroutine awaits that has ended."""
@@ -140,10 +143,6 @@ def _be_woken(kernel: Any, process: str) -> None:
     """Go on: another task has woken a flow of this process."""
 
 
-def _is_woken(process: "Process | None") -> bool:
-    return process is not None and bool(process.ready)
-
-
 def _statement(
     function: Callable[..., Any], name: str, enabled: Any = None, wakes_on: Any = None
 ) -> Statement:
@@ -158,8 +157,8 @@ _GO_ON: Final = _statement(_go_on, "go_on")
 _BE_WOKEN: Final = _statement(
     _be_woken,
     "be_woken",
-    lambda kernel, process: _is_woken(kernel.processes.get(process)),
-    lambda kernel, process: kernel.processes.get(process) or Joint([]),
+    lambda kernel, process: kernel.is_woken(process),
+    lambda kernel, process: kernel.wakes(process),
 )
 
 
@@ -292,6 +291,7 @@ class Process:
         self.is_driving = False
         self.steps_count = 0
         self._waiting: list[_Waiting] = []
+        self._handed: list[Any] = []  # futures that another task may resolve
         self._flows: list[Any] = []
         self.main = self.spawn(task.coroutine, name=task.name)
         self.ready.clear()  # it has started already
@@ -311,6 +311,14 @@ class Process:
         future._asyncio_future_blocking = True
         self._waiting.append(_Waiting(operation, future))
         return future
+
+    def wait_for_others(self, future: Any) -> None:
+        """Note that a lock, an event or a queue holds a future of this process."""
+        self._handed.append(future)
+
+    def _may_be_woken(self) -> bool:
+        self._handed = [one for one in self._handed if not one.done()]
+        return bool(self._handed)
 
     def set_timer(self, handle: asyncio.TimerHandle, ticks: int) -> None:
         """Let a callback run when some time has passed."""
@@ -380,6 +388,8 @@ class Process:
         operations = [one.operation for one in waiting]
         if self.ready:
             operations.insert(0, Operation(_GO_ON, self.kernel, ()))
+        elif operations and not self.kernel.is_timed and self._may_be_woken():
+            operations.insert(0, Operation(_BE_WOKEN, self.kernel, (self.name,)))
         if self.kernel.is_timed and len(operations) > 1:
             raise CoordinatorError(
                 f"task {self.name} waits for several things at once: "
@@ -496,7 +506,13 @@ class KernelLoop:
 
     def create_future(self) -> Any:
         """Return a future of asyncio."""
-        return asyncio.Future(loop=self)  # type: ignore[arg-type]  # it stands in for one
+        future: Any = asyncio.Future(loop=self)  # type: ignore[arg-type]  # it stands in for one
+        if (
+            sys._getframe(1).f_globals is _LOCKS
+            or sys._getframe(1).f_globals is _QUEUES
+        ):
+            self._process().wait_for_others(future)
+        return future
 
     def create_task(
         self, coroutine: Any, *, name: Any = None, context: Any = None

@@ -503,6 +503,15 @@ class Kernel(simpy.Environment):
             self.refuses_waking(process.name)
         self._recheck(process)
 
+    def is_woken(self, name: str) -> bool:
+        """Return whether another task has woken a process."""
+        process = self.processes.get(name)
+        return process is not None and bool(process.ready)
+
+    def wakes(self, name: str) -> Any:
+        """Return what wakes a process."""
+        return self.processes.get(name) or event_loop.Joint([])
+
     def process_of(self, task: Task, yielded: object) -> Any:
         """Return what drives a task that has just used asyncio for the first time."""
         self.adopted = None

@@ -92,6 +92,7 @@ def show_harmless(
         raise SymmetryBroken(f"{places[0].label} is kept by them")
     for what, is_there in (
         ("faults strike tasks", learner.moves_tasks),
+        ("tasks share objects of asyncio's", learner.executions.handoffs is not None),
         ("the world heals", learner.healing is not None),
         ("tasks are born later", any(one.is_later for one in learner.tasks)),
     ):

@@ -22,6 +22,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.anatomy import IdentityMap
+from wavecheck.sim.exhaustive.handoffs import copied, inside, is_handed, with_inner
 from wavecheck.sim.exhaustive.holders import CACHE, Slots, holder_of
 from wavecheck.sim.exhaustive.identity import PASSING, Identity
 from wavecheck.sim.exhaustive.kept import KeptPlace
@@ -92,12 +93,16 @@ class Watch:
         shared: what the tasks of the execution at hand share.
         places: where tasks keep something, in the order in which they were found.
         places_version: changes with them.
+        handed_lasting: objects of asyncio's that outlive executions, and what they held
+            before any task ran.
     """
 
     def __init__(self, world: object, *, allows_places: bool = False) -> None:
         self.places: list[KeptPlace] = []
         self.places_version = 0
         self._allows_places = allows_places
+        self.handed_lasting: list[tuple[object, dict[str, Any]]] = []
+        self._has_started = False
         self._is_first_start = True
         self._first: IdentityMap[Slots] = IdentityMap()
         self._program = Program()
@@ -137,14 +142,39 @@ class Watch:
         for one in fresh:
             (self._library if one.is_library else found_now).append(Globals(one))
         self._nodes += found_now
+        self._note_handed([value for value, _ in reach.objects if is_handed(value)])
         for node in found_now:
             self._note_first(node)
         self._lasting_now = Snapshot(self._nodes)
         self._rare = Snapshot([*self._nodes, *self._library], rare=True)
         self._version += 1
 
+    def _note_handed(self, found: list[object]) -> None:
+        """Note objects of asyncio's that outlive executions.
+
+        Raises:
+            CannotLearn: tasks may have used one already.
+        """
+        if found and self._has_started:
+            raise refuse(
+                f"an asyncio {type(found[0]).__name__} of a module or a class is found"
+                " only as tasks run",
+                task="(any)",
+                likely="it is used by code that the world does not mention",
+            )
+        for one in found:
+            for owner in with_inner(one):
+                self.handed_lasting.append((owner, copied(inside(owner))))
+
+    @property
+    def handed(self) -> list[object]:
+        """The objects of asyncio's that the tasks of this execution share."""
+        lasting = [one.owner for one in self._nodes if is_handed(one.owner)]
+        return lasting + [one.owner for one in self._shared if is_handed(one.owner)]
+
     def start(self, tasks: list[Task]) -> None:
         """Note what the tasks of a fresh execution share."""
+        self._has_started = True
         for place in self.places:
             if place.number is not None:  # of the execution before, which is over
                 place.write(place.first)

@@ -26,6 +26,7 @@ from wavecheck.sim.exhaustive.anatomy import (
     mro_of,
     shape_of,
 )
+from wavecheck.sim.exhaustive.handoffs import is_handed, is_noted
 from wavecheck.sim.exhaustive.refusal import CannotCompare
 from wavecheck.sim.operation import Operation, Statement
 
@@ -92,6 +93,9 @@ class Identity:
             return (kind, tuple([self.key(one, aliases) for one in parts]))
         if Enum in mro_of(kind):
             return _member_key(value, kind)
+        is_between = len(self._constants) <= PASSING  # values of two executions
+        if is_noted(kind) or (is_between and is_handed(value)):
+            raise CannotCompare(f"a {kind.__qualname__} of another execution")
         if kind is BuiltinFunctionType and value.__self__ in (None, sys):
             return ("itself", Same(value))
         shape = shape_of(kind)

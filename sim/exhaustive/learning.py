@@ -9,13 +9,15 @@ from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.crowd import SELF, Crowd, CrowdGrew, births_of, task_of
+from wavecheck.sim.exhaustive.decisions import Alternative
 from wavecheck.sim.exhaustive.effects import Effects
 from wavecheck.sim.exhaustive.fingerprint import Fingerprint
+from wavecheck.sim.exhaustive.handoffs import Handoffs
 from wavecheck.sim.exhaustive.healing import HEALING, HealingLocals
 from wavecheck.sim.exhaustive.hidden import Watch
 from wavecheck.sim.exhaustive.locals import Executions, TaskLocals
 from wavecheck.sim.exhaustive.recording import Recorder, record
-from wavecheck.sim.exhaustive.reduction import Reduction
+from wavecheck.sim.exhaustive.reduction import WHOLE, Reduction
 from wavecheck.sim.exhaustive.refusal import refuse
 from wavecheck.sim.exhaustive.shared import SharedState
 from wavecheck.sim.exhaustive.symmetry import Groups, SymmetryBroken, declared_groups
@@ -23,6 +25,8 @@ from wavecheck.sim.exhaustive.thinning import Thinning
 from wavecheck.sim.property import NO_ERROR, Moment, Property, with_no_error
 from wavecheck.sim.task import Task
 from wavecheck.sim.world import World
+
+Writes = tuple[tuple[int, int], ...]
 
 ENDS: Final = -1
 """In a list of questions: whether a state without steps is healed."""
@@ -128,6 +132,8 @@ class Learner:
             world, self.watch, self._recorder, self.shared.forget
         )
         started = self.executions.start()
+        if self.watch.handed:
+            started = self._share()
         self.fails_at_start = self.executions.has_failed
         self.tasks: list[TaskLocals] = []
         self.asked: list[tuple[int, tuple[int, ...]]] = []
@@ -152,6 +158,13 @@ class Learner:
         self._crowd.know(self.tasks, self._first_round)
         if reduces:
             self._note_needs()
+
+    def _share(self) -> list[Task]:
+        """Let the use of asyncio's objects that tasks share be a component."""
+        handoffs = Handoffs(self.world.kernel, self._recorder)
+        handoffs.component = self.shared.add_part(handoffs)
+        self.reduction.need(handoffs, WHOLE)
+        return self.executions.share(handoffs)
 
     def _merge(self, groups: Groups) -> None:
         """Let interchangeable tasks learn together, as far as they begin alike."""
@@ -265,7 +278,9 @@ class Learner:
         for one in alternatives:
             if isinstance(locals_, HealingLocals) and locals_.is_over(one.result):
                 continue
-            local = locals_.next(places[task], one.result)
+            local, reads, writes = self._following(
+                locals_, places[task], one, shared, reads
+            )
             self.moves_tasks |= bool(one.moves)
             violated = one.violated
             escaped = locals_.states[local].escaped
@@ -281,7 +296,7 @@ class Learner:
                 Step(
                     choices=one.choices,
                     local=local,
-                    writes=one.writes,
+                    writes=writes,
                     violated=violated,
                     moves=one.moves,
                     one_in=one.one_in,
@@ -290,6 +305,34 @@ class Learner:
         if self.groups:
             self._check_symmetry(task, reads, steps)
         return reads, steps
+
+    def _following(
+        self,
+        locals_: TaskLocals,
+        place: int,
+        one: Alternative,
+        shared: Sequence[int],
+        reads: list[int],
+    ) -> tuple[int, list[int], Writes]:
+        """Return the local state after a step, what it depends on, and what it writes.
+
+        Raises:
+            CannotLearn: faults strike tasks that share objects of asyncio's.
+        """
+        handoffs = self.executions.handoffs
+        if handoffs is None:
+            return locals_.next(place, one.result), reads, one.writes
+        if one.moves or self.healing is not None or locals_.is_later:
+            locals_.refuse_faults()
+        moment = shared[handoffs.component]
+        local, after = locals_.next_at(place, one.result, moment)
+        if after is None:
+            return local, reads, one.writes
+        if handoffs.component not in reads:
+            reads = [*reads, handoffs.component]
+        number = self.shared.number(handoffs.component, after)
+        assert number == after
+        return local, reads, (*one.writes, (handoffs.component, number))
 
     def ask_again(self, asked: Sequence[tuple[int, Sequence[int]]]) -> bool:
         """Answer what another learner was asked, to know what it knew.
@@ -368,7 +411,7 @@ class Learner:
         """Judge a state that nothing heals; returns the same as `judge_end`."""
         self.shared.load(shared)
         violated, at_risk = [], []
-        if self.reduction.is_on:
+        if self.reduction.is_on or self.executions.handoffs is not None:
             self._recorder.start(only_known=True)
         try:
             for index, one in enumerate(self.properties):

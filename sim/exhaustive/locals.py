@@ -11,7 +11,7 @@ by the first must come out the same by the second, or something is hidden.
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from wavecheck.sim import event_loop
 from wavecheck.sim.blame import (
@@ -25,6 +25,7 @@ from wavecheck.sim.exhaustive.crowd import Birth
 from wavecheck.sim.exhaustive.effects import Effects
 from wavecheck.sim.exhaustive.escapes import check_escapes
 from wavecheck.sim.exhaustive.frames import stands_of
+from wavecheck.sim.exhaustive.handoffs import Handoffs
 from wavecheck.sim.exhaustive.hidden import Watch
 from wavecheck.sim.exhaustive.identity import Key
 from wavecheck.sim.exhaustive.liveness import stands_guarded
@@ -88,6 +89,7 @@ class Executions:
         self.has_failed = False
         self._kernel.error_watchers.append(self._note_failure)
         self._kernel.refuses_waking = self._refuse_waking
+        self.handoffs: Handoffs | None = None
 
     def _refuse_waking(self, name: str) -> None:
         raise refuse(
@@ -115,6 +117,8 @@ class Executions:
             self._world.start()
         check_escapes()
         self.watch.start(kernel.tasks)
+        if self.handoffs is not None:
+            self.handoffs.take(self.watch.handed)
         names = [task.name for task in kernel.tasks]
         if not self.names:
             self.names = names
@@ -151,6 +155,32 @@ class Executions:
         for one in history[given:]:
             self.resume(task, *values[one])
         return task
+
+    def share(self, handoffs: Handoffs) -> list[Task]:
+        """Let tasks share objects of asyncio's from here on, and start again."""
+        handoffs.keep(self.watch.handed_lasting)
+        self.handoffs, self._kernel.refuses_waking = handoffs, None
+        return self.start()
+
+    def come_to_moment(
+        self, moment: int, index: int, history: History, values: Sequence[Any]
+    ) -> Task:
+        """Return a coroutine that has been given some results, at a moment.
+
+        Args:
+            moment: of handoffs; the task's own are part of its history.
+            index: of the task.
+            history: numbers of the results.
+            values: of all results, by number.
+        """
+        assert self.handoffs is not None
+        tasks = self.start()
+        given = [0] * len(tasks)
+        for who, past in (*self.handoffs.way_to(moment), (index, history)):
+            for one in past[given[who] :]:
+                self.resume(tasks[who], *values[one])
+            given[who] = len(past)
+        return tasks[index]
 
     def end_standing(self) -> None:
         """End every coroutine that is kept; learning may go on all the same."""
@@ -325,14 +355,28 @@ class TaskLocals:
 
     def next_failed(self, number: int, failure: Exception) -> int:
         """Return the local state after the statement at hand has failed."""
+        if self._executions.handoffs is not None:
+            self.refuse_faults()
         return self.next(number, self._effects.results.number(None, failure))
+
+    def refuse_faults(self) -> NoReturn:
+        """Refuse faults, healing and later tasks where asyncio's objects are shared.
+
+        Raises:
+            CannotLearn: always.
+        """
+        raise refuse(
+            "tasks share an object of asyncio's, and faults strike or heal a task, or"
+            " one is born later",
+            task=self.name,
+            likely="a lock, an event or a queue on an instance or in a module",
+        )
 
     def _key(self, task: Task, history: History) -> Key:
         if task.operation is None:
             return "ended"
-        if (
-            task.process is not None or task.locals
-        ):  # no frame shows what a library keeps for it
+        has_more = task.process is not None or self._executions.handoffs is not None
+        if has_more or task.locals:  # no frame shows what a library keeps for it
             return ("history", history)
         identity = self._executions.watch.identity
         aliases: IdentityMap[int] = IdentityMap()
@@ -421,8 +465,51 @@ class TaskLocals:
             state.next[result] = found
         return found
 
+    def next_at(self, number: int, result: int, moment: int) -> tuple[int, int | None]:
+        """Return the local state after a result that is given at a moment of handoffs.
+
+        Returns:
+            Its number, and the moment after it; None: it depends on no moment.
+        """
+        state, handoffs = self.states[number], self._executions.handoffs
+        assert handoffs is not None
+        found = state.next.get(result)
+        if found is not None:
+            return found, None
+        given = self._effects.results.after(result, moment)
+        found = state.next.get(given)
+        if found is None:
+            found, is_used = self._run_at(state, result, given, moment)
+            state.next[given if is_used else result] = found
+            if not is_used:
+                return found, None
+        history = (*state.history, given)
+        return found, handoffs.after(moment, self.index, history, self.name)
+
+    def _run_at(
+        self, state: LocalState, result: int, given: int, moment: int
+    ) -> tuple[int, bool]:
+        """Run a resumption at a moment of handoffs; say whether it uses any object."""
+        executions, values = self._executions, self._effects.results.values
+        handoffs = executions.handoffs
+        assert handoffs is not None
+        task = executions.come_to_moment(moment, self.index, state.history, values)
+        is_process = task.process is not None
+        handoffs.begin()
+        with Forgotten([task], lambda: task) as forgotten:
+            escaped = executions.resume(task, *values[result])
+            task.was_cut = escaped is not None
+            forgotten.check()
+        executions.runs_count += 1
+        executions.watch.check(self.name)
+        is_used = is_process or task.process is not None or handoffs.is_used
+        history = (*state.history, given if is_used else result)
+        return self._note(task, history, escaped=escaped), is_used
+
     def stand(self, number: int) -> Task:
         """Return a fresh coroutine in a local state; whoever asked for it ends it."""
+        if self._executions.handoffs is not None:
+            self.refuse_faults()
         state = self.states[number]
         task = self._come_to(state.history, state.birth)
         self._executions.standing.let_go()

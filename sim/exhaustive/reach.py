@@ -52,6 +52,7 @@ from wavecheck.sim.exhaustive.anatomy import (
     shape_of,
     vars_of,
 )
+from wavecheck.sim.exhaustive.handoffs import is_handed
 from wavecheck.sim.exhaustive.libraries import (
     behind,
     compared,
@@ -120,6 +121,8 @@ def look_into(value: Any, label: str) -> tuple[Hashable, Children]:
     kind: Any = type(value)
     if is_class(value):
         return None, _class_children(value)
+    if is_handed(value):
+        return None, []  # how it is used is state
     if kind in _HARMLESS or is_module(value):
         return None, []
     special = _SPECIAL.get(kind)
@@ -420,7 +423,8 @@ class Reach:
         while todo:
             label, value, is_owned = todo.pop()
             kind = type(value)
-            if kind in _HARMLESS or is_machinery(kind) or value in sinks:
+            is_engine = is_machinery(kind) and not is_handed(value)
+            if kind in _HARMLESS or is_engine or value in sinks:
                 continue
             if is_module(value):
                 if not is_owned:

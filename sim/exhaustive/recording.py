@@ -16,6 +16,9 @@ from wavecheck.sim.exhaustive.trust import trust_class
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.parts import Counter, Flag, Part, Queue, Table
 
+HANDOFFS: Final = "asyncio"
+"""Name of the part that tells how tasks have used what they share of asyncio."""
+
 ABSENT: Final = None
 """The value of a row that does not exist."""
 
@@ -197,14 +200,19 @@ def record(kernel: Kernel, recorder: Recorder, crowd: _Crowd | None = None) -> N
         crowd: answers what they ask about tasks; without one the kernel itself does.
     """
     for part in kernel.parts.values():
-        kind = type(part)
-        if kind is Table:
-            part.__class__ = _recording_table(recorder)
-        elif kind is Counter:
-            part.__class__ = _recording_counter(recorder)
-        else:
-            part.__class__ = _recording_whole(kind, recorder)
+        record_part(part, recorder)
     kernel.__class__ = _recording_kernel(type(kernel), recorder, crowd)
+
+
+def record_part(part: Part, recorder: Recorder) -> None:
+    """Turn a part into a recording one."""
+    kind = type(part)
+    if kind is Table:
+        part.__class__ = _recording_table(recorder)
+    elif kind is Counter:
+        part.__class__ = _recording_counter(recorder)
+    else:
+        part.__class__ = _recording_whole(kind, recorder)
 
 
 @contextmanager
@@ -235,6 +243,22 @@ def _recording_kernel(
             if recorder.is_active and name in _ABOUT_TASKS:
                 recorder.is_task_asked = True
             return super().__getattribute__(name)
+
+        def is_woken(self, name: str) -> bool:
+            handoffs: Any = self.parts.get(HANDOFFS)
+            if handoffs is not None and recorder.is_active:
+                return bool(handoffs.has_woken(name))
+            return bool(super().is_woken(name))
+
+        def wakes(self, name: str) -> Any:
+            handoffs = self.parts.get(HANDOFFS)
+            if handoffs is not None and recorder.is_active:
+                return handoffs
+            return super().wakes(name)
+
+        def wake(self, process: Any) -> None:
+            if self.refuses_waking is not None or not recorder.is_active:
+                super().wake(process)
 
     trust_class(RecordingKernel)
     return RecordingKernel

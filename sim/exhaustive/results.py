@@ -35,6 +35,15 @@ class Results:
             self.values.append((value, error, context))
         return number
 
+    def after(self, number: int, moment: int) -> int:
+        """Return the number of a result that is given at a moment of handoffs."""
+        key = ("after", moment, number)
+        found = self._numbers.get(key)
+        if found is None:
+            found = self._numbers[key] = len(self.values)
+            self.values.append(self.values[number])
+        return found
+
 
 class Script:
     """A rule that answers from a list, then with 0, and notes how many options were."""

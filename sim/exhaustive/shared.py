@@ -62,6 +62,13 @@ class SharedState:
                 self._add(part, WHOLE, part.snapshot())
         self.grown_parts.clear()
 
+    def add_part(self, part: Part) -> int:
+        """Return the component of a part that the world itself does not have."""
+        self._of_part[part.name] = []
+        index = self._add(part, WHOLE, part.snapshot())
+        self.grown_parts.discard(part.name)
+        return index
+
     def known(self, part: Part, key: Hashable) -> int | None:
         """Return the index of a component, if it has one."""
         return self._index.get((part.name, key))

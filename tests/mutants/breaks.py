@@ -81,6 +81,7 @@ LEVELS = (
     f"{UNIT}/transactions/test_locks.py",
     *DYING,
 )
+HANDOFFS = ("tests/corpus/test_handoffs.py",)
 WAITING = (f"{UNIT}/transactions/test_locks.py",)
 
 BREAKS = (
@@ -166,6 +167,15 @@ BREAKS = (
           "_Walk._check_operation", "if number != expected:", "if False:", BESIDE),
     Break("what is changed beside a proof is believed", "exhaustive/accompanying.py",
           "_Walk._check", "if number != expected:", "if False:", BESIDE),
+    Break("a lock of asyncio that tasks share is no state", "exhaustive/handoffs.py",
+          "_Uses.note", "self.is_noted = True", "self.is_noted = False", HANDOFFS),
+    Break("no task is woken by another", "exhaustive/handoffs.py",
+          "Handoffs._woken_now", "if processes[name].ready", "if False", HANDOFFS),
+    Break("flows that were woken meanwhile go on as before", "exhaustive/locals.py",
+          "TaskLocals._run_at", "is_process or task.process is not None or ", "",
+          HANDOFFS),
+    Break("who waits with a timer is not woken before its end", "event_loop.py",
+          "Process._step", "and self._may_be_woken()", "and False", HANDOFFS),
     # What statements read ------------------------------------------------------------
     Break("an insert reads nothing", "exhaustive/recording.py", "_KeyedReads.insert",
           "self.recorder.note(self, key)", "pass", GRAPH),

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from wavecheck.sim.errors import CoordinatorError, NondeterminismError
+from wavecheck.sim.errors import CoordinatorError
 from wavecheck.sim.exhaustive.prove import explore
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.operation import statement
@@ -409,13 +409,11 @@ class LockWorld(World):
             self.kernel.spawn(once(code), f"task-{number}")
 
 
-def test_a_lock_that_tasks_share_works_in_a_search_and_is_refused_in_a_proof():
-    """It is state beside the parts: never a wrong proof, and its name is told."""
-    assert outcomes(LockWorld) == ends({"n": 2})
-    with pytest.raises(NondeterminismError, match="of Lock"):
-        explore(LockWorld())
-    with pytest.raises(NondeterminismError, match=r"'lock' of OneLock|of Lock"):
-        explore(LockWorld(OneLock.once_after_a_look))
+@pytest.mark.parametrize("flow", [OneLock.once, OneLock.once_after_a_look])
+def test_a_lock_that_tasks_share_works_in_searches_and_proofs(flow):
+    """Both know the same ends; `tests/corpus/test_handoffs.py` has more of them."""
+    assert outcomes(partial(LockWorld, flow)) == ends({"n": 2})
+    assert proved_outcomes(partial(LockWorld, flow)) == ends({"n": 2})
 
 
 async def to_thread(store):
