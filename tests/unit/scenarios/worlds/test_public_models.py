@@ -33,6 +33,8 @@ VERDICTS = [  # world, code, steps of the shortest violation by property, states
     ("spring_batch_5397", "fixed", {}, 136),
     ("good_job_1113", "original", {AGAIN: 8}, None),
     ("good_job_1113", "fixed", {}, 37),
+    ("good_job_1113_sql", "one-statement", {AGAIN: 12}, None),
+    ("good_job_1113_sql", "fixed", {}, 372),
     ("dbos_541_spin", "original", {BOTH: 12}, None),
     ("dbos_541_spin", "deferred", {}, 79),
     ("dbos_541_spin", "immediate", {}, 31),
