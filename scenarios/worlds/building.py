@@ -49,7 +49,7 @@ class Builder(WorldBuilder):
 
     def sqlite(
         self,
-        schema: str,
+        schema: Any,
         *,
         rows: "Rows | None" = None,
         name: str = "",
@@ -60,7 +60,7 @@ class Builder(WorldBuilder):
         """Add a SQLite database in WAL mode, which code under test reaches by sqlite3.
 
         Args:
-            schema: DDL text.
+            schema: DDL text, or SQLAlchemy's MetaData.
             rows: by table, each by column; or the path of a CSV file that has them.
             name: of the file in the addresses that the code uses; empty: any.
             isolation: how a plain BEGIN begins: `deferred` or `immediate`.
