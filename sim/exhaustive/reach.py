@@ -359,11 +359,22 @@ def added_to(value: Any) -> Children:
 
     What the engine itself assigns may change; it is entered, and not compared.
     """
+    held, own = _attributes_of(value)
+    return [(_label(value, name), held[name]) for name in held if name not in own]
+
+
+def values_added_to(value: Any) -> list[Any]:
+    """Return the values of what `added_to` returns."""
+    held, own = _attributes_of(value)
+    return [held[name] for name in held if name not in own]
+
+
+def _attributes_of(value: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the attributes of an object of the engine, and the engine's own names."""
     kind: Any = type(value)
     reads_dict = shape_of(kind).reads_dict
     held = {} if reads_dict is None else reads_dict(value)
-    own = _assigned_by(kind)
-    return [(_label(value, name), held[name]) for name in held if name not in own]
+    return held, _assigned_by(kind)
 
 
 def _label(value: Any, name: str) -> str:

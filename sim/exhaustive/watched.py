@@ -8,7 +8,6 @@ list has changed is each object looked at. What seldom changes, functions and ob
 of the engine, is left to a second list, which is compared now and then.
 """
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import compress, count
@@ -36,6 +35,7 @@ from wavecheck.sim.exhaustive.reach import (
     added_to,
     is_engines,
     look_into,
+    values_added_to,
 )
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
 from wavecheck.sim.exhaustive.trust import is_trusted_class
@@ -99,6 +99,13 @@ class Node:
                 task="(any)",
                 likely="an object of a library that tasks share",
             ) from None
+
+    def held(self) -> tuple[Hashable, list[Any]]:
+        """Return what it is made of now, without names."""
+        if is_engines(type(self.owner)):
+            return None, values_added_to(self.owner)
+        content, children = self.look()
+        return content, [item for _, item in children]
 
     def renew(self) -> None:
         """Take what it holds now for what it must hold."""
@@ -332,10 +339,7 @@ class Snapshot:
         return found
 
     def _read_others(self) -> list[tuple[Hashable, list[Any]]]:
-        return [
-            (content, [item for _, item in children])
-            for content, children in [node.look() for node in self._others]
-        ]
+        return [node.held() for node in self._others]
 
     def touched(self) -> list[Node]:
         """Return the nodes that hold other objects than they should."""
@@ -351,7 +355,7 @@ class Snapshot:
             found = [
                 node
                 for (node, one), (_, other) in zip(ours, theirs, strict=True)
-                if not _is_same(one, other)
+                if not _is_same(now[one], was[other])
             ]
         for node, held, was_held in zip(
             self._others, others, self._expected_contents, strict=True
@@ -361,32 +365,35 @@ class Snapshot:
         return found
 
     def _nodes_at(self, places: list[int]) -> list[Node]:
-        """Return the nodes to which some places of the list belong."""
-        nodes, starts, at = [], [], 0
+        """Return the nodes to which some ascending places of the list belong."""
+        found: list[Node] = []
+        wanted = iter(places)
+        place = next(wanted)
         for node, piece in self._pieces(self._expected):
-            nodes.append(node)
-            starts.append(at)
-            at += len(piece)
-        found = [nodes[bisect_right(starts, place) - 1] for place in places]
+            if place < piece.stop:
+                found.append(node)
+                place = next((one for one in wanted if one >= piece.stop), -1)
+                if place < 0:
+                    break
         return list(dict.fromkeys(found))
 
-    def _pieces(self, items: list[Any]) -> Iterator[tuple[Node, Sequence[Any]]]:
+    def _pieces(self, items: list[Any]) -> Iterator[tuple[Node, slice]]:
         """Yield what of such a list belongs to each object."""
         at = 0
         for held, times in ((self._dicts, 2), (self._fields, 1), (self._items, 1)):
             for node, _ in held:
                 end = at + 1 + times * items[at]
-                yield node, items[at:end]
+                yield node, slice(at, end)
                 at = end
         for node, _ in self._cells:
-            yield node, items[at : at + 1]
+            yield node, slice(at, at + 1)
             at += 1
         for node, fields, get in self._classes:
             end = at + 1 + len(get(fields))
-            yield node, items[at:end]
+            yield node, slice(at, end)
             at = end
         for node, _, getters in self._slotted:
-            yield node, items[at : at + len(getters)]
+            yield node, slice(at, at + len(getters))
             at += len(getters)
 
     def changed(self, identity: Identity) -> list[Node]:
