@@ -17,14 +17,17 @@ asyncio); the attributes of each object as the value, with tokens for futures (i
 more states, and must repeat by hand what asyncio's code does with a future that is
 resolved, cancelled, or removed from a list while its owner has not run yet).
 
-Known gap: moments are finer than need be, so a task that loops for ever with such an
-object is ended by the limits of a proof.
+Known gaps: while something is learned an object's class is one derived from asyncio's;
+code that asks for the exact type is refused by the accompanying executions, and so is
+`object.__setattr__` on one. Moments are finer than need be, so a task that loops for
+ever with such an object is ended by the limits of a proof.
 """
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import MethodType
+from types import FrameType, MethodType
 from typing import Any, Final
 
 from wavecheck.sim.exhaustive.anatomy import ATOMS, vars_of
@@ -73,6 +76,17 @@ class _Uses:
             )
         self.is_noted = True
 
+    def note_inside(self, owner: object, name: str, user: FrameType) -> None:
+        """Refuse that other code than asyncio's gets a hold of what is inside."""
+        is_private = name[:2] != "__" or name in ("__dict__", "__reduce_ex__")
+        module = str(user.f_globals.get("__name__"))
+        if is_private and self._recorder.is_active and module[:8] != "asyncio.":
+            raise refuse(
+                f"code looks into an asyncio {type(owner).__name__}: {name}",
+                task="(any)",
+                likely="its methods do not tell enough, or it is copied",
+            )
+
 
 def _noted(kind: Any, uses: _Uses) -> type:
     """Return a class whose instances note that one of them is used."""
@@ -83,6 +97,8 @@ def _noted(kind: Any, uses: _Uses) -> type:
         def __getattribute__(self, name: str) -> Any:
             if name != "__class__":
                 uses.note(self)
+                if name[:1] == "_":
+                    uses.note_inside(self, name, sys._getframe(1))
             return super().__getattribute__(name)
 
         def __setattr__(self, name: str, value: Any) -> None:

@@ -1,6 +1,7 @@
 """What tasks do with locks, events and queues of asyncio that they share."""
 
 import asyncio
+import functools
 from types import SimpleNamespace
 
 import pytest
@@ -192,6 +193,46 @@ async def waits_and_works(store, event, n):
     await asyncio.gather(works(), waits_for_it())
 
 
+async def takes_two(store, locks, n):
+    first, second = locks if n else locks[::-1]
+    await store.read()
+    async with first:
+        await store.read()
+        async with second:
+            await store.note(n)
+
+
+async def takes_the_first(store, queue, n):
+    getting = asyncio.create_task(queue.get())
+    sleeping = asyncio.create_task(asyncio.sleep(1))
+    done, rest = await asyncio.wait(
+        {getting, sleeping}, return_when=asyncio.FIRST_COMPLETED
+    )
+    for one in rest:
+        one.cancel()
+    await store.note((getting in done, sleeping in done))
+    await store.note(queue.qsize())
+
+
+async def puts_later(store, queue, n):
+    await store.read()
+    queue.put_nowait(5)
+    await store.note("put")
+
+
+async def sets_by_a_name(store, methods, n):
+    set_it, is_set = methods
+    await store.read()
+    if n:
+        set_it()
+    await store.note(is_set())
+
+
+def methods_of_an_event():
+    event = asyncio.Event()
+    return event.set, functools.partial(event.is_set)
+
+
 async def passes(store, it, n):
     await store.read()
     if n == 0:
@@ -231,6 +272,11 @@ PROGRAMS = {
     "semaphore of two": sharing(
         lambda: asyncio.BoundedSemaphore(2), is_let_in, is_let_in
     ),
+    "two locks that wait for each other": sharing(
+        lambda: (asyncio.Lock(), asyncio.Lock()), takes_two, takes_two
+    ),
+    "first of two flows": sharing(asyncio.Queue, takes_the_first, puts_later),
+    "methods of an event": sharing(methods_of_an_event, sets_by_a_name, sets_by_a_name),
     "attribute of a lock": sharing(asyncio.Lock, passes, passes),
 }
 
@@ -347,7 +393,52 @@ async def asks_in_a_statement(store, lock, n):
     await store.look(lock)
 
 
+async def appends_to_what_is_inside(store, queue, n):
+    await store.read()
+    if n == 0:
+        inside = queue._queue
+        await store.read()
+        inside.append(1)
+        await store.read()
+    else:
+        await store.note(queue.qsize())
+
+
+async def goes_by_a_barrier(store, barrier, n):
+    await store.read()
+    await barrier.wait()
+    await store.note(n)
+
+
+class Marked(asyncio.Lock):
+    """A lock of the user's own."""
+
+    uses = 0
+
+    def locked(self):
+        """Count who asks."""
+        self.uses += 1
+        return self.uses > 1
+
+
+async def asks_its_own_lock(store, lock, n):
+    await store.read()
+    await store.note(lock.locked())
+
+
 REFUSED = {
+    "what is inside of a queue": (
+        sharing(asyncio.Queue, appends_to_what_is_inside, appends_to_what_is_inside),
+        "code looks into an asyncio Queue: _queue",
+    ),
+    "a barrier": (
+        sharing(lambda: asyncio.Barrier(2), goes_by_a_barrier, goes_by_a_barrier),
+        "changes as tasks run",
+    ),
+    "a lock of one's own": (
+        sharing(Marked, asks_its_own_lock, asks_its_own_lock),
+        "'uses' of Marked",
+    ),
     "a list in a queue": (
         sharing(asyncio.Queue, hands_on_a_list, hands_on_a_list),
         "a list that an asyncio Queue holds may be changed",
