@@ -83,23 +83,19 @@ def scenarios_table() -> RenderableType:
     return table
 
 
-def worlds_table(worlds: Sequence[Scenario]) -> RenderableType:
-    """Return worlds with their code, parameters and properties."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
-    table.add_column("world", style="bold", no_wrap=True)
-    table.add_column("what it is")
-    table.add_column("code (-c)")
-    table.add_column("parameters (--set KEY=VALUE) and defaults")
-    table.add_column("properties")
+def worlds_report(worlds: Sequence[Scenario]) -> RenderableType:
+    """Return worlds with their code, parameters and properties, a block each."""
+    parts: list[RenderableType] = []
     for one in worlds:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_row("  code (-c)", ", ".join(one.coordinators))
+        table.add_row("  sizes (--set)", _parameters(one))
         table.add_row(
-            one.name,
-            one.summary,
-            ", ".join(one.coordinators),
-            _parameters(one),
-            ", ".join(judged.name for judged in one.properties()),
+            "  properties", ", ".join(judged.name for judged in one.properties())
         )
-    return table
+        parts += [Text(one.name, style="bold"), Text(f"  {one.summary}"), table]
+    return Group(*parts, Text(f"next: wavecheck check {worlds[0].name}"))
 
 
 def _parameters(scenario: Scenario) -> str:

@@ -41,7 +41,7 @@ def list_names(
         if not worlds:
             raise InvalidScenario(f"{topic} has no world\nnext: docs/own-world.md")
         named = [replace(one, name=f"{topic}:{n}") for n, one in worlds.items()]
-        console.print(tables.worlds_table(named))
+        console.print(tables.worlds_report(named))
         return 0
     if topic is not None and topic not in list(Topic):
         raise unknown_name("list", topic, list(Topic))

@@ -1,4 +1,4 @@
-"""An explanation as text or Markdown: one column per task, and why it fails.
+"""An explanation as text or Markdown: why it fails, and its steps.
 
 Knows rich and the explanation; the words are the same in both forms.
 """
@@ -9,7 +9,13 @@ from io import StringIO
 from typing import Final
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    RenderableType,
+    RenderResult,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +36,8 @@ _CHANGES_MAX: Final = 12
 """More changes than this in one row are counted, and not told."""
 _LANES_MAX: Final = 6
 """With more tasks than this each row names its task."""
+_LINES_MAX: Final = 3
+"""Where columns are so narrow that a call takes more lines, as well."""
 
 
 def headline(explanation: Explanation) -> str:
@@ -174,46 +182,61 @@ def _told(episode: Episode, wording: Wording) -> str:
 def explanation_text(
     explanation: Explanation, *, is_full: bool = False
 ) -> RenderableType:
-    """Return an explanation for a terminal.
+    """Return an explanation for a terminal: why first, then the steps.
 
     Args:
         explanation: what to tell.
         is_full: a row for every step, however many there are.
     """
-    lanes = lanes_of(explanation.steps)
-    # A run is told by its changes: they are the longest text, and get the room.
-    is_long = len(explanation.steps) > ROWS_MAX and not is_full
-    has_lanes = len(lanes) <= _LANES_MAX
-    columns = lanes if has_lanes else ["task", "what it does"]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=is_long)
-    table.add_column("step", justify="right", no_wrap=True)
-    for column in columns:
-        ratio = _LANE_RATIO if is_long else None
-        table.add_column(column, overflow="fold", ratio=ratio)
-    table.add_column(
-        "what changed", overflow="fold", ratio=len(columns) + 1 if is_long else None
-    )
-    table.add_column("")
-    for row in _rows(explanation, is_full=is_full):
-        cells = [""] * len(columns)
-        if has_lanes:
-            cells[row.lane] = row.told
-        else:
-            cells = [row.who, row.told]
-        table.add_row(
-            row.numbers,
-            *cells,
-            row.changed,
-            Text(
-                row.mark, style="bold red" if "VIOLATED" in row.mark else "bold yellow"
-            ),
-            style="bold" if row.mark else "",
-        )
     return Group(
         Text(headline(explanation), style="bold"),
-        table,
-        *(Text(f"{sentence}") for sentence in reasons(explanation)),
+        *map(Text, reasons(explanation)),
+        _Steps(explanation, is_full=is_full),
     )
+
+
+class _Steps:
+    """The steps as a table: a column for each task where that leaves room to read."""
+
+    def __init__(self, explanation: Explanation, *, is_full: bool) -> None:
+        self._rows = _rows(explanation, is_full=is_full)
+        self._lanes = lanes_of(explanation.steps)
+        # A run is told by its changes: they are the longest text, and get the room.
+        self._is_long = len(explanation.steps) > ROWS_MAX and not is_full
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._table(options.max_width)
+
+    def _table(self, width: int) -> Table:
+        longest = max((len(row.told) for row in self._rows), default=0)
+        room = width // (len(self._lanes) + 1)
+        has_lanes = len(self._lanes) <= _LANES_MAX and (
+            width >= _WIDTH or longest <= room * _LINES_MAX
+        )
+        columns = self._lanes if has_lanes else ["task", "what it does"]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=self._is_long)
+        table.add_column("step", justify="right", no_wrap=True)
+        for column in columns:
+            ratio = _LANE_RATIO if self._is_long else None
+            table.add_column(column, overflow="fold", ratio=ratio)
+        ratio = len(columns) + 1 if self._is_long else None
+        table.add_column("what changed", overflow="fold", ratio=ratio)
+        table.add_column("")
+        for row in self._rows:
+            cells = [""] * len(columns)
+            if has_lanes:
+                cells[row.lane] = row.told
+            else:
+                cells = [row.who, row.told]
+            style = "bold red" if "VIOLATED" in row.mark else "bold yellow"
+            table.add_row(
+                row.numbers,
+                *cells,
+                row.changed,
+                Text(row.mark, style=style),
+                style="bold" if row.mark else "",
+            )
+        return table
 
 
 def explanation_markdown(explanation: Explanation, *, is_full: bool = False) -> str:
@@ -228,9 +251,9 @@ def explanation_markdown(explanation: Explanation, *, is_full: bool = False) -> 
         told = [escaped_markdown(one) for one in (*cells, row.changed)]
         rows.append([row.numbers, *told, mark])
     lines = [f"### {escaped_markdown(headline(explanation))}", ""]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    lines.append("")
     lines += [f"- {escaped_markdown(sentence)}" for sentence in reasons(explanation)]
+    lines.append("")
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
