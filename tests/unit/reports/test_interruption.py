@@ -17,7 +17,12 @@ CHECK = ("check", "import-job", "--executions", "1000000", "--jobs", "2")
 SWEEP = ("sweep", "wd", "-c", "claiming", "--budget", "600s", "--jobs", "2")
 CAMPAIGN = ("campaign", "import-job", "--seeds", "1000000", "--jobs", "2")
 PATIENCE_SECONDS = 120.0
-_SCRIPT = "from wavecheck.reports.entry import main; main()"
+_SCRIPT = """
+import signal
+from wavecheck.reports.entry import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+main()
+"""
 
 
 class Typed:

@@ -59,11 +59,11 @@ def test_a_search_ends_with_what_it_found_when_memory_ends_it(cli, tmp_path):
     """Code that hoards 8 MB in each execution: what it violates, and which limit."""
     (tmp_path / "hoarders.py").write_text(HOARDER)
     status, output, errors = cli(
-        "check", "hoarders.py", "--budget", "60s", "--memory", "20MB"
+        "check", "hoarders.py", "--budget", "60s", "--memory", "80MB"
     )
     assert (status, errors) == (1, "")
     assert re.search("VIOLATED +one mail|one_mail +VIOLATED", output)
-    assert "ended by the memory limit of 20 MB" in output
+    assert "ended by the memory limit of 80 MB" in output
 
 
 def test_processes_share_the_memory_limit(cli, tmp_path):
