@@ -82,7 +82,7 @@ def test_a_rule_that_holds_passes_and_keeps_nothing(suite, pytester, write):
 
 @pytest.mark.parametrize("write", [call, marked])
 def test_a_violation_fails_with_the_explanation_and_the_command(suite, pytester, write):
-    """Verdict, table, cause, point of no return, the line that reproduces it."""
+    """Verdict, cause, point of no return, steps, the line that reproduces it."""
     result = suite(write("Stalls", options=ONE))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -90,10 +90,10 @@ def test_a_violation_fails_with_the_explanation_and_the_command(suite, pytester,
             "E *AssertionError: no_stranded_batch violated",
             "*rules.py:Stalls in wd*",
             "*no_stranded_batch*VIOLATED*pending for ever*9 steps once shrunk*",
-            "*step*listener-*what changed*",
-            "*VIOLATED*",
             "*Nobody calls again: at step 8*",
             "*Point of no return: step 8*",
+            "*step*listener-*what changed*",
+            "*VIOLATED*",
             f"*reproduce: wavecheck replay {STORED}",
         ]
     )
