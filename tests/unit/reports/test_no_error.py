@@ -3,6 +3,7 @@
 import json
 from xml.etree import ElementTree
 
+import numpy  # noqa: F401  loaded once in a process, and pytester forgets what it loads
 import pytest
 
 import wavecheck as wc

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy  # noqa: F401  loaded once in a process, and pytester forgets what it loads
 import pytest
 
 import wavecheck.reports.regressions  # noqa: F401  loaded once for all runs in this process
