@@ -19,9 +19,11 @@ from pathlib import Path
 from formats import CAMPAIGN, FORMATS, PROOF, SOUND
 from guarding import findings_of
 from mutating import drawing
-from options import OPTIONS, planted
+from options import OPTIONS, as_they_are, planted
 
 KINDS = {**FORMATS, **OPTIONS}
+OF_THE_FUZZER = {"as_they_are": as_they_are, "planted": planted}
+"""Tests of the fuzzer itself, which are told the number of the case."""
 
 
 def sound_files(folder):
@@ -44,8 +46,8 @@ def fuzz(kind, numbers, deadline, sound):
     began, found = time.monotonic(), []
 
     def make(number):
-        if kind == "planted":
-            return planted(drawing(kind, number), sound, number)
+        if kind in OF_THE_FUZZER:
+            return OF_THE_FUZZER[kind](drawing(kind, number), sound, number)
         return KINDS[kind](drawing(kind, number), sound)
 
     for number, finding in findings_of(make, numbers, deadline):

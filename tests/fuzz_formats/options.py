@@ -24,8 +24,8 @@ COMMANDS = {
     "campaign": [*SMALL, "-c", "claiming", "--seeds", "2"],
     "results": ["runs.sqlite"],
     "merge": ["runs.sqlite", "--store", "m.sqlite"],
-    "sensitivity": [*SMALL, "--vary", "workers=1:2", "--seeds", "1",
-                    "--trajectories", "1"],
+    "sensitivity": [*SMALL, "--vary", "workers=1:2", "--vary", "parents=1:2",
+                    "--seeds", "1", "--trajectories", "2"],
     "calibrate": INPUTS,
     "export": ["s.json", "--format", "csv"],
     "alerts": [],
@@ -246,6 +246,17 @@ def _below():
         return None if kept else "another file was changed"
 
     return "file/below", check
+
+
+def as_they_are(draw, sound, number):
+    """A command before it is changed: it must do its work, or it tests nothing."""
+    _prepare(sound)
+    name, arguments = list(COMMANDS.items())[number % len(COMMANDS)]
+
+    def judge(status, output, errors):
+        return "" if status in (0, 1) else f"is not sound: {errors}"
+
+    return Case([[name, *arguments]], judge)
 
 
 def planted(draw, sound, number):

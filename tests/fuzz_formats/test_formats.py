@@ -53,6 +53,14 @@ def test_nothing_is_found(kind, sound):
     assert status == 0, told
 
 
+@pytest.mark.slow
+def test_the_commands_are_sound_before_they_are_changed(sound):
+    """Each does its work, so that what is put in place of an option is looked at."""
+    status, told = fuzz("as_they_are", "--count", 18, "--sound", sound)
+    assert status == 0, told
+    assert "as_they_are: 18 cases, 0 findings" in told
+
+
 def test_the_guard_notices():
     """Each kind of finding is one: planted, it is told with the number of the case."""
     status, told = fuzz("planted", "--count", 6, "--seconds", 300)
