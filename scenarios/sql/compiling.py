@@ -358,7 +358,11 @@ class Compiler:
             rows, kind = array_rows(given[0])
             return rows, kind, "unnest"
         if name == "generate_series" and 2 <= len(given) <= 3:
-            kind = "int8" if any(one.kind == "int8" for one in given) else "int4"
+            kinds = {one.kind for one in given}
+            if not kinds <= {"int2", "int4", "int8", "unknown"}:
+                others = sorted(kinds - {"unknown"})
+                raise NotModelled(f"{name}() of {', '.join(others)}", at)
+            kind = "int8" if "int8" in kinds else "int4"
             bounds = [coerced(one, kind).evaluate for one in given]
 
             def series(frame: Frame) -> Iterable[int]:

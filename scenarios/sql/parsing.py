@@ -40,12 +40,18 @@ class NotModelled(Exception):
         self.at = at
 
 
-def refusal(problem: NotModelled, sql: str) -> InvalidScenario:
-    """Return the error that a person sees for what is not modelled."""
+def refusal(problem: NotModelled, sql: str, shown: str = "") -> InvalidScenario:
+    """Return the error that a person sees for what is not modelled.
+
+    Args:
+        problem: what, and where in the text.
+        sql: the text.
+        shown: the one statement of it; empty: there is no other.
+    """
     before = sql.encode()[: max(problem.at, 0)].decode(errors="ignore")
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     place = f" at line {line}, column {column}" if problem.at >= 0 else ""
-    text = " ".join(sql.split())
+    text = " ".join((shown or sql).split())
     return InvalidScenario(
         f"SQL that is not modelled: {problem.what}{place}\n"
         f"  statement  {text if len(text) <= 200 else text[:197] + '...'}\n"
@@ -54,23 +60,36 @@ def refusal(problem: NotModelled, sql: str) -> InvalidScenario:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(sql: str) -> tuple[Node, ...]:
+def placed(sql: str) -> tuple[tuple[Node, int, str], ...]:
+    """Return the statements of a text, each with its first byte and its own text.
+
+    Raises:
+        SQLError: PostgreSQL's grammar does not allow it.
+    """
     if "\x00" in sql:
         raise SQLError("42601", "a null character in a statement")
     try:
         found = pgparse.parse(sql)
     except pgparse.PGQueryError as error:
         raise SQLError("42601", str(error.message)) from None
-    return tuple([one["stmt"] for one in found])
+    encoded = sql.encode()
+    made = []
+    for one in found:
+        at = one.get("stmt_location", 0)
+        text = encoded[at : at + one["stmt_len"]] if "stmt_len" in one else encoded[at:]
+        at += len(text) - len(text.lstrip())
+        made.append((one["stmt"], at, text.decode().strip()))
+    return tuple(made)
 
 
+@lru_cache(maxsize=4096)
 def parse_all(sql: str) -> tuple[Node, ...]:
     """Return the statements of a text.
 
     Raises:
         SQLError: PostgreSQL's grammar does not allow it.
     """
-    return _parsed(sql)
+    return tuple([node for node, _, _ in placed(sql)])
 
 
 def kind_of(node: Node) -> str:

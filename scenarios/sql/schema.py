@@ -15,7 +15,7 @@ from wavecheck.scenarios.sql.parsing import (
     NotModelled,
     fields_of,
     only,
-    parse_all,
+    placed,
     refusal,
     string,
     strings,
@@ -193,8 +193,12 @@ def read_schema(ddl: str) -> Schema:
     """
     made = Schema(ddl=ddl)
     try:
-        for node in parse_all(ddl):
-            _declare(made, node)
+        for node, at, text in placed(ddl):
+            try:
+                _declare(made, node)
+            except NotModelled as problem:
+                where = problem.at if problem.at >= 0 else at
+                raise refusal(NotModelled(problem.what, where), ddl, text) from None
         _check_references(made)
     except NotModelled as problem:
         raise refusal(problem, ddl) from None
