@@ -311,6 +311,18 @@ class BoundTable:
         """Insert a row; raises `DuplicateError` where another has its key."""
         return self._do("insert", self._table.row(row, values))
 
+    def insert_or_ignore(self, *row: Any, **values: Any) -> Any:
+        """Refuse: what ON CONFLICT DO NOTHING does here depends on the level.
+
+        Raises:
+            CoordinatorError: with the line.
+        """
+        refuse_here(
+            f"tx.{self._table.name}.insert_or_ignore(...) is not modelled",
+            "insert, and catch wc.DuplicateError around the transaction; or"
+            " ON CONFLICT in a world with w.postgresql(...)",
+        )
+
     def delete(self, where: object) -> Any:
         """Delete the row with a key, or all that satisfy conditions."""
         return self._do("delete", self._table.where(where))

@@ -162,6 +162,7 @@ BAD = {
     f"{BEGIN}    w.postgresql('CREATE TABLE t (n int)')\n"
     "    w.never('x', 'SELECT n FROM tt')\n": "bad.py:5",
     TX.replace("def pay", "async def pay"): "bad.py:7 in buy",
+    TX.replace("do(pay, w, 1)", "accounts.insert_or_ignore(1)"): "bad.py:7 in buy",
     TX.replace("w, 1", "THING, 1") + "THING = object()\n": "of builtins.object",
 }
 
