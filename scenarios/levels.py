@@ -83,7 +83,8 @@ def levels_of(
         CannotLearn: the code under test hides state from a proof.
     """
     world: Any = subject.world()
-    if not getattr(world, "databases", None):
+    databases = getattr(world, "databases", ())
+    if not any(hasattr(one, "on_server") for one in databases):  # SQLite has no levels
         raise InvalidScenario(
             f"{subject.scenario.name} has no PostgreSQL database\n"
             "  expected  a world with w.postgresql(...)"

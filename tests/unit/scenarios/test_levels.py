@@ -98,6 +98,20 @@ def test_the_command_shows_one_table(capsys, tmp_path):
     assert {one["level"] for one in document["cells"]} == set(LEVELS)
 
 
+def test_sqlite_has_no_such_levels(tmp_path, monkeypatch):
+    """It was proved three times over, at levels that it does not have."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it.py").write_text(
+        "import wavecheck as wc\n"
+        "@wc.world\n"
+        "def it(w):\n"
+        "    w.sqlite('CREATE TABLE t (n int)')\n"
+        "    w.task('a', print)\n"
+    )
+    with pytest.raises(InvalidScenario, match="has no PostgreSQL database"):
+        levels_of(Subject.of("it.py"), Effort())
+
+
 def test_a_world_without_a_database_is_refused():
     """There is nothing to isolate."""
     with pytest.raises(InvalidScenario, match="has no PostgreSQL database"):
