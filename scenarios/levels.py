@@ -79,15 +79,16 @@ def levels_of(
         watch: told what is asked next.
 
     Raises:
-        InvalidScenario: the world has no PostgreSQL database.
+        InvalidScenario: the world has no PostgreSQL database, and no transactions.
         CannotLearn: the code under test hides state from a proof.
     """
     world: Any = subject.world()
     databases = getattr(world, "databases", ())
-    if not any(hasattr(one, "on_server") for one in databases):  # SQLite has no levels
+    is_model = any(hasattr(one, "on_server") for one in databases)  # no SQLite
+    if not is_model and not getattr(world, "has_transactions", False):
         raise InvalidScenario(
             f"{subject.scenario.name} has no PostgreSQL database\n"
-            "  expected  a world with w.postgresql(...)"
+            "  expected  a world with w.postgresql(...) or w.transactions(...)"
         )
     effort = replace(effort, strategy=EXHAUSTIVE)
     declared = [one.name for one in subject.judged(world)]

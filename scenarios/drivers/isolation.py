@@ -7,6 +7,7 @@ which of its queries lock the rows that they read.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from wavecheck.scenarios.sql.parsing import fields_of, parse_all
@@ -16,6 +17,7 @@ from wavecheck.scenarios.sql.session import (
     SQLError,
     TransactionStatus,
 )
+from wavecheck.sim.handles.databases import USUAL_LEVEL
 from wavecheck.sim.kernel import Kernel
 from wavecheck.sim.surroundings import RUNNING, running_task
 
@@ -51,6 +53,7 @@ def kind_of_task(name: str) -> str:
 def isolate(kernel: Kernel, isolation: IsolationPlan) -> None:
     """Let the databases of a kernel's world have other levels and locks."""
     kernel.services[_SERVICE] = isolation
+    kernel.services[USUAL_LEVEL] = partial(level_in, kernel)
 
 
 def level_in(kernel: Kernel, usual: str) -> str:

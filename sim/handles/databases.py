@@ -73,6 +73,9 @@ _ERRORS: Final = MappingProxyType(
 )
 
 
+USUAL_LEVEL: Final = "the level of transactions that name none"
+"""A service of the kernel: from what the world says to what is asked about."""
+
 _TAKEN: Final = ("transactions", "slot")
 
 
@@ -93,6 +96,7 @@ class DatabaseHandle(Written):
     def __init__(
         self, kernel: Kernel, name: str, tables: Sequence[TableHandle]
     ) -> None:
+        self._kernel = kernel
         self.transactions = Transactions(kernel, name, self._wait)
         self.tables = {one.name: one for one in tables}
         for one in tables:
@@ -116,15 +120,18 @@ class DatabaseHandle(Written):
         refuse_outside_of_a_step("the open transactions")
         return self.transactions.open
 
-    def transaction(
-        self, level: str = Level.READ_COMMITTED
-    ) -> TransactionBlock["TransactionHandle"]:
+    def transaction(self, level: str = "") -> TransactionBlock["TransactionHandle"]:
         """Return a block that commits at its end, and rolls back on an error.
 
         Args:
             level: `read committed`, `repeatable read`, `serializable`; SQLite's
-                `deferred` and `immediate`.
+                `deferred` and `immediate`. READ COMMITTED if not given, or what
+                `wavecheck levels` asks about.
         """
+        usual = self._kernel.services.get(USUAL_LEVEL)
+        if not level:
+            level = Level.READ_COMMITTED
+            level = usual(level) if usual is not None else level
         known = [str(one) for one in Level]
         if level not in known:
             raise InvalidScenario(

@@ -87,6 +87,7 @@ class WorldBuilder(Judging, Written):
         store: itself.
         latencies: how long statements take in a timed run.
         surrounding: SimPy's processes and resources; None: there are none.
+        has_transactions: some tables are worked on in transactions.
         unprovable: why no proof can be made; empty: nothing is known against it.
         under_test: what `fresh` has made for this execution.
     """
@@ -105,7 +106,7 @@ class WorldBuilder(Judging, Written):
         self._processes: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {}
         self.latencies = Latencies(kernel)
         self._clock: Clock | None = None
-        self._waits_for_rows = False
+        self._waits_for_rows = self.has_transactions = False
         self.surrounding: Surrounding | None = None
         self.unprovable = ""
 
@@ -277,7 +278,7 @@ class WorldBuilder(Judging, Written):
         self, *tables: TableHandle, name: str = "transactions"
     ) -> DatabaseHandle:
         """Let tables be worked on in transactions, as PostgreSQL or SQLite has them."""
-        self._waits_for_rows = True
+        self._waits_for_rows = self.has_transactions = True
         return DatabaseHandle(self.kernel, name, tables)
 
     def _hold(self, handle: H) -> H:

@@ -98,6 +98,32 @@ def test_the_command_shows_one_table(capsys, tmp_path):
     assert {one["level"] for one in document["cells"]} == set(LEVELS)
 
 
+def test_transactions_of_parts_that_name_no_level_are_judged(tmp_path, monkeypatch):
+    """Two count, then insert: only SERIALIZABLE keeps the second one out."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "it.py").write_text(
+        "import wavecheck as wc\n"
+        "async def go(w, n):\n"
+        "    async with w.db.transaction() as tx:\n"
+        "        if not await tx.runs.count():\n"
+        "            await tx.runs.insert(n)\n"
+        "@wc.world\n"
+        "def it(w):\n"
+        "    w.runs = w.table('runs', {'id': int})\n"
+        "    w.db = w.transactions(w.runs)\n"
+        "    w.expect(wc.SerializationError)\n"
+        "    w.task('a', go, w, 1)\n"
+        "    w.task('b', go, w, 2)\n"
+        "    w.never('two run', lambda: len(w.runs.now) > 1)\n"
+    )
+    found = levels_of(Subject.of("it.py"), Effort())
+    assert [found.cell(level, "two run")[0] for level in LEVELS] == [
+        Outcome.VIOLATED,
+        Outcome.VIOLATED,
+        Outcome.PROVED,
+    ]
+
+
 def test_sqlite_has_no_such_levels(tmp_path, monkeypatch):
     """It was proved three times over, at levels that it does not have."""
     monkeypatch.chdir(tmp_path)
