@@ -47,6 +47,9 @@ EXTREMES = (
 SLOW = ("--jobs", "--cluster", "--pictures", "--picture")
 """Each start of processes or of the picture library takes seconds: drawn less often."""
 
+ASKED_FOR = {("conform", "schedules"), ("sweep", "seconds")}
+"""So many schedules, and so many seconds, are so much work, honestly asked for."""
+
 OUTPUTS = (
     ("run", "--json"), ("run", "--trace"), ("run", "--html"), ("check", "--json"),
     ("check", "--save"), ("check", "--junit"), ("check", "--sarif"),
@@ -78,8 +81,7 @@ def _command_options():
     group = typer.main.get_command(app)
     for name in COMMANDS:
         for one in group.get_command(None, name).params:
-            # So many schedules are so much work, honestly asked for.
-            if one.name != "help" and (name, one.name) != ("conform", "schedules"):
+            if one.name != "help" and (name, one.name) not in ASKED_FOR:
                 yield name, one.opts[0], getattr(one, "is_flag", False)
 
 
