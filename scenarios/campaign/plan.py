@@ -27,6 +27,9 @@ from wavecheck.sim.trace import plain
 
 FORMAT_VERSION: Final = 2
 POINTS_MAX: Final = 10_000
+SEED_MAX: Final = (1 << 63) - 1
+"""Of what a file of results holds."""
+
 SEED: Final = "seed"
 
 Grid = Mapping[str, Sequence[object]]
@@ -304,10 +307,11 @@ def _checked_grid(
 def _check_numbers(
     seeds_count: int, first_seed: int, until_width: float | None
 ) -> None:
-    if seeds_count < 1 or first_seed < 0:
+    last = first_seed + seeds_count - 1
+    if seeds_count < 1 or not 0 <= first_seed <= last <= SEED_MAX:
         raise InvalidScenario(
             f"{seeds_count} seeds from {first_seed} on\n"
-            "  expected  at least one seed, and none below zero"
+            "  expected  at least one seed, and none below zero or beyond 2^63 - 1"
         )
     if until_width is not None and not 0.0 < until_width < 1.0:
         raise InvalidScenario(

@@ -262,3 +262,13 @@ def test_a_fit_is_shown_with_its_goodness(cli, tmp_path):
     )
     assert status == 0
     assert "3 runs" in output
+
+
+@pytest.mark.parametrize("first", ["-1", str(2**63 - 1), "9" * 30])
+def test_seeds_that_no_file_can_hold_are_refused(cli, first):
+    """Below zero, or beyond 64 bits before the last one: before anything runs."""
+    status, output, errors = cli(
+        "campaign", "import-job", "--seeds", "2", "--first-seed", first
+    )
+    assert (status, output) == (2, "")
+    assert "none below zero or beyond 2^63 - 1" in errors
