@@ -23,6 +23,7 @@ from wavecheck.scenarios.campaign.summary import measure_values
 from wavecheck.scenarios.scenario import Scenario
 from wavecheck.sim.errors import InvalidScenario, unknown_name
 
+TRAJECTORIES_MAX: Final = 10_000
 LEVELS: Final = 4
 TRAJECTORIES: Final = 10
 
@@ -138,8 +139,11 @@ def design(
             f"{len(ranges)} parameters to vary\n"
             "  expected  two or more, as in --vary workers=1:16 --vary parents=10:80"
         )
-    if trajectories < 2:
-        raise InvalidScenario(f"{trajectories} trajectories: expected two or more")
+    if not 2 <= trajectories <= TRAJECTORIES_MAX:
+        raise InvalidScenario(
+            f"{trajectories} trajectories: expected two or more, at most"
+            f" {TRAJECTORIES_MAX:,}"
+        )
     known = list(scenario.settings_type.__dataclass_fields__)
     for one in ranges:
         if one.parameter not in known:
