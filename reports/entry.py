@@ -4,6 +4,7 @@ A process that is started for `--jobs` imports the script of the process that st
 once more; it makes runs and needs no commands.
 """
 
+import signal
 import sys
 
 INTERRUPTED = 130
@@ -20,4 +21,6 @@ def main() -> None:
             status = run_command(sys.argv[1:])
     except KeyboardInterrupt:  # while it loaded, or a second time
         status = INTERRUPTED
+    # What is left is Python's own waiting for threads, which tells of an interruption.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(status)

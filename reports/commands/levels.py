@@ -48,9 +48,10 @@ def levels_command(
     document = documents[0] if len(documents) == 1 else {"levels": documents}
     if not write_json(json_file, document):
         for one in found:
-            console.print(levels_table(one))
-            for line in _advice(one):
+            console.print(Text(_answer(one), style="bold"), soft_wrap=True)
+            for line in _remedies(one):
                 console.print(line, soft_wrap=True)
+            console.print(levels_table(one))
             if not brief:
                 for line in _schedules(one):
                     console.print(Text(line), soft_wrap=True)
@@ -63,11 +64,7 @@ def _fails(levels: LevelAnswers, level: str) -> bool:
 
 def levels_table(levels: LevelAnswers) -> Table:
     """Return one row for each property, one column for each level."""
-    subject = levels.subject
-    title = f"{subject.coordinator} in {subject.scenario.name}"
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left"
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("property")
     for level in LEVELS:
         table.add_column(level.upper())
@@ -85,18 +82,23 @@ def levels_table(levels: LevelAnswers) -> Table:
     return table
 
 
-def _advice(levels: LevelAnswers) -> list[str]:
-    """Return in words what would do."""
+def _answer(levels: LevelAnswers) -> str:
+    """Return in one sentence which level would do."""
+    subject = levels.subject
     proved = [
         one
         for one in LEVELS
         if all(v.outcome.name == "PROVED" for v in levels.results[one].verdicts)
     ]
-    lines = []
+    said = "no level proves everything: the code itself must change"
     if proved:
-        lines.append(f"everything is proved at {proved[0].upper()}")
-    else:
-        lines.append("no level proves everything: the code itself must change")
+        said = f"everything is proved at {proved[0].upper()}"
+    return f"{subject.coordinator} in {subject.scenario.name}: {said}"
+
+
+def _remedies(levels: LevelAnswers) -> list[str]:
+    """Return in words what would do with less."""
+    lines = []
     if levels.stricter is not None:
         kinds = ", ".join(levels.stricter)
         level = levels.stricter_level.upper()
@@ -113,11 +115,16 @@ def _short(text: str) -> str:
 
 
 def _schedules(levels: LevelAnswers) -> list[str]:
-    lines = []
+    """Return each violation's steps, once for all levels at which they are the same."""
+    shown: dict[tuple[str, ...], list[str]] = {}
     for level in LEVELS:
         for name, schedule in levels.results[level].schedules.items():
-            lines.append(f"\n{level.upper()}, {name}:")
-            lines += [f"  {n:3} {one}" for n, one in enumerate(_steps(schedule), 1)]
+            steps = (name, *_steps(schedule))
+            shown.setdefault(steps, []).append(level.upper())
+    lines = []
+    for (name, *steps), where in shown.items():
+        lines.append(f"\n{', '.join(where)}, {name}:")
+        lines += [f"  {n:3} {one}" for n, one in enumerate(steps, 1)]
     return lines
 
 
@@ -146,6 +153,7 @@ def levels_data(levels: LevelAnswers) -> dict[str, Any]:
                 }
             )
     return {
+        "answer": _answer(levels),
         "format": 2,
         "scenario": levels.subject.scenario.name,
         "coordinator": levels.subject.coordinator,
