@@ -119,8 +119,8 @@ def _schedules(levels: LevelAnswers) -> list[str]:
     shown: dict[tuple[str, ...], list[str]] = {}
     for level in LEVELS:
         for name, schedule in levels.results[level].schedules.items():
-            steps = (name, *_steps(schedule))
-            shown.setdefault(steps, []).append(level.upper())
+            told = (name, *_steps(schedule))
+            shown.setdefault(told, []).append(level.upper())
     lines = []
     for (name, *steps), where in shown.items():
         lines.append(f"\n{', '.join(where)}, {name}:")

@@ -68,6 +68,11 @@ def cause_sentences(explanation: Explanation, wording: Wording) -> list[str]:
             f"Causes are looked for in up to {STEPS_MAX} steps, and this has more: see"
             " where the nearest schedule that passes takes another way."
         ]
+    if explanation.was_cut:
+        return [
+            "A limit of the command ended the search for causes: wavecheck explain FILE"
+            " looks again."
+        ]
     if explanation.escape is None:
         return ["No order that was tried avoids it: the rule itself leads here."]
     return [

@@ -78,6 +78,8 @@ def escape_sentence(explanation: Explanation, escape: Escape, wording: Wording) 
 def no_return_sentence(explanation: Explanation, wording: Wording) -> str:
     """Say from which step on the violation cannot be avoided, and how surely."""
     point = explanation.no_return
+    if point is None and explanation.was_cut:
+        return "Point of no return: not known; a limit of the command came before."
     if point is None:
         return "Point of no return: none; no schedule of this world was seen to pass."
     step = _step(explanation, point.step)

@@ -31,7 +31,7 @@ from wavecheck.sim.exhaustive.identity import Key
 from wavecheck.sim.exhaustive.liveness import stands_guarded
 from wavecheck.sim.exhaustive.recording import Recorder
 from wavecheck.sim.exhaustive.refusal import CannotCompare, refuse
-from wavecheck.sim.exhaustive.standing import History, StandingCoroutines
+from wavecheck.sim.exhaustive.standing import STANDING_MAX, History, StandingCoroutines
 from wavecheck.sim.exhaustive.symmetry import SymmetryBroken
 from wavecheck.sim.forgotten import Forgotten
 from wavecheck.sim.kernel import CODE_FAILURES, Kernel
@@ -146,7 +146,8 @@ class Executions:
         if found is None:
             tasks = self.start()
             found = tasks[index], 0
-            if not has_past and self.watch.shared.can_be_entered:
+            fits = len(tasks) <= STANDING_MAX
+            if fits and not has_past and self.watch.shared.can_be_entered:
                 self.standing.add(tasks)
                 tasks.clear()  # a rewind ends these
                 found = self.standing.take(index, ())

@@ -83,10 +83,12 @@ class Causes:
     Attributes:
         found: the causes, the main one first.
         steps: the run, followed beyond its violation to its end.
+        was_cut: the deadline came before everything was tried.
     """
 
     found: tuple[Cause, ...]
     steps: tuple[Step, ...]
+    was_cut: bool = False
 
 
 def causes_of(
@@ -105,12 +107,15 @@ def causes_of(
         return Causes((), ())
     with suppress(OutOfTime):
         search = _Search(world, schedule, entries, deadline)
+        was_cut = True
         with suppress(OutOfTime):
             for what, passing in search.causes():
                 found.setdefault(what, passing)
+            was_cut = False
         ranked = sorted(found.items(), key=lambda one: _rank(one[0]))
-        return search.told(_distinct(ranked, len(entries)))
-    return Causes((), ())
+        told = search.told(_distinct(ranked, len(entries)))
+        return replace(told, was_cut=was_cut)
+    return Causes((), (), was_cut=True)
 
 
 _RANKS: Final = {kind: rank for rank, kind in enumerate(CauseKind)}

@@ -83,6 +83,7 @@ class Explanation:
         beyond: steps after the violation, of which causes may speak.
         no_return: None if the very first step is already beyond it.
         escape: the nearest passing schedule; None: none was found.
+        was_cut: the deadline came before everything was tried.
     """
 
     schedule: Schedule
@@ -92,6 +93,7 @@ class Explanation:
     beyond: tuple[Step, ...]
     no_return: NoReturn | None
     escape: Escape | None
+    was_cut: bool = False
 
     _repr_mimebundle_ = shown
 
@@ -165,6 +167,7 @@ def explain(
         beyond=known.steps[len(steps) :],
         no_return=no_return,
         escape=None if passing is None else _escape(world, passing, steps),
+        was_cut=known.was_cut or deadline.is_over(),
     )
 
 

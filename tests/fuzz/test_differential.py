@@ -111,7 +111,7 @@ def forget_to_wake(monkeypatch):
     ],
 )
 def test_a_wrong_engine_is_found_out(monkeypatch, kind, breaks, what):
-    """Forty cases are enough to see each of these."""
+    """Sixty cases are enough to see each of these."""
     breaks(monkeypatch)
     with pytest.raises((Differs, CannotLearn), match=what):
-        compared(kind, range(40))
+        compared(kind, range(60))

@@ -85,10 +85,6 @@ FILES = {
 RUNS = ("campaign", "import-job", "-c", "claiming", "--set", "parents=2")
 
 STEPS = {
-    "a huge world": [
-        ("check import-job --set workers=5000 --budget 60s --memory 5MB", "--memory"),
-        ("check import-job --set workers=5 --budget 1s --memory 4GB", ""),
-    ],
     "executions of a proof": [
         ("check wd -c claiming --strategy exhaustive --executions 5", "--budget TIME"),
         ("check wd -c claiming --strategy exhaustive --budget 60s", ""),

@@ -14,6 +14,7 @@ from wavecheck.reports.explanation.text import (
 )
 from wavecheck.scenarios.questions import check
 from wavecheck.scenarios.subject import Subject
+from wavecheck.sim.deadline import Deadline
 from wavecheck.sim.search.explain import explain
 from wavecheck.sim.trace import RowChange, Step
 
@@ -135,3 +136,18 @@ def test_a_violation_that_could_be_avoided_until_it_happened_says_so():
         "Point of no return: step 4 (worker-0: finish_batch()), the last one; until"
         " then, some continuation passes." in told
     )
+
+
+def test_an_explanation_that_was_cut_claims_nothing():
+    """With no time at all: no cause is denied, and no passing schedule either."""
+    exhibit = find_scenario("zoo/laravel-ideas-2664")
+    schedule = check(exhibit, "original", executions=50).schedules[
+        "batch_finishes_after_all_jobs"
+    ]
+    over = Deadline(0.0)
+    told = explanation_plain(
+        explain(Subject.of_schedule(schedule).world(), schedule, deadline=over)
+    )
+    assert "A limit of the command ended the search for causes" in told
+    assert "Point of no return: not known" in told
+    assert "the rule itself" not in told
