@@ -33,6 +33,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final, Generic, TypeVar
 
 from wavecheck.sim.errors import InvalidScenario, WavecheckError
+from wavecheck.sim.memory import count_from_first
 
 DEATHS_MAX: Final = 3
 PROCESSES_MAX: Final = 1024
@@ -185,6 +186,7 @@ _AT_WORK: Final = threading.Event()
 def _live_until(end: Connection) -> None:
     """Leave Ctrl-C to the process that hands out the pieces, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    count_from_first()
     threading.Thread(target=_end_at, args=(end,), daemon=True).start()
 
 

@@ -95,6 +95,8 @@ def check_spread(
             tell()
             if effort.stops_at_first and _first_hit(done) is not None:
                 break
+            if _of(result).limit:  # the process that made it can hold no more
+                break
     except KeyboardInterrupt:
         was_interrupted = True
         deadline.cut_short()
