@@ -6,7 +6,8 @@ in the code under test, 4 a fault of Wavecheck itself.
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -178,6 +179,25 @@ def _options(
         raise typer.Exit
 
 
+@contextmanager
+def _lost_limits_untold() -> Iterator[None]:
+    """Say nothing of a limit that is raised where Python drops what is raised.
+
+    In a callback of a weak reference, for instance; it is raised again a moment later.
+    """
+    before = sys.unraisablehook
+
+    def tell(lost: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(lost.exc_value, OutOfTime):
+            before(lost)
+
+    sys.unraisablehook = tell
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
 def run_command(arguments: list[str]) -> int:
     """Run one command line; return its exit status. Never shows a traceback."""
     # The coordinators' log lines belong to the run that collects them.
@@ -186,7 +206,8 @@ def run_command(arguments: list[str]) -> int:
         typer.echo(f"wavecheck {__version__}")
         return 0
     try:
-        result = app(arguments, prog_name="wavecheck", standalone_mode=False)
+        with _lost_limits_untold():
+            result = app(arguments, prog_name="wavecheck", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         result = EXIT_INTERRUPTED
     except (BrokenPipeError, SystemExit) as error:

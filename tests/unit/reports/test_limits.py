@@ -1,6 +1,7 @@
 """Budgets and memory limits of whole commands, whatever phase they end in."""
 
 import re
+import sys
 
 import pytest
 
@@ -171,3 +172,42 @@ def test_a_memory_limit_that_is_none_is_bad_input(cli, size):
     status, output, errors = cli("list", "scenarios", "--memory", size)
     assert (status, output) == (2, "")
     assert "expected a size such as 512MB or 4GB" in errors
+
+
+LOSING = """\
+import weakref
+
+import wavecheck as wc
+from wavecheck.sim.errors import Overdue
+
+
+class Held:
+    pass
+
+
+def lose(reference):
+    raise Overdue("the budget")
+
+
+async def work(w):
+    held = Held()
+    kept = weakref.ref(held, lose)
+    del held
+    await w.mail(kept is None)
+
+
+@wc.world(code={"plain": work})
+def losing(w):
+    w.mail = w.calls("mail")
+    w.task("one", w.code, w)
+    w.once("one_mail", w.mail)
+"""
+
+
+def test_a_limit_that_python_drops_is_not_told(cli, tmp_path):
+    """What is raised in a callback of a weak reference is raised again later."""
+    (tmp_path / "losing.py").write_text(LOSING)
+    hook = sys.unraisablehook
+    status, _, errors = cli("check", "losing.py", "--executions", "3")
+    assert (status, errors) == (0, "")
+    assert sys.unraisablehook is hook
