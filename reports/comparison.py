@@ -40,18 +40,18 @@ _STYLES: Final = {outcome.word: style for outcome, style in OUTCOME_STYLE.items(
 
 def comparison_answer(comparison: Comparison | WorldComparison) -> str:
     """Return in one sentence who violated what, and how the first of it was told."""
-    runs = comparison.runs
+    runs = _named(comparison.runs)
     by_who: dict[tuple[str, ...], list[str]] = {}
     messages: dict[str, str] = {}
-    for name in (verdict.property_name for verdict in runs[0].verdicts):
+    for property_name in (one.property_name for one in comparison.runs[0].verdicts):
         found = {
-            short_name(run): violation.message
-            for run in runs
-            if (violation := run.verdict(name).violation) is not None
+            name: violation.message
+            for name, run in runs.items()
+            if (violation := run.verdict(property_name).violation) is not None
         }
         if found:
-            by_who.setdefault(tuple(found), []).append(name)
-            messages[name] = next(iter(found.values()))
+            by_who.setdefault(tuple(found), []).append(property_name)
+            messages[property_name] = next(iter(found.values()))
     parts = []
     for who, names in sorted(by_who.items(), key=lambda one: len(one[0])):
         violated = ", ".join(names)
@@ -67,9 +67,14 @@ def comparison_answer(comparison: Comparison | WorldComparison) -> str:
     return f"{comparison.scenario.name}: {told}"
 
 
-def short_name(run: Run) -> str:
-    """Return a name that fits a column: the class of code given by path."""
-    return run.coordinator_name.rpartition(":")[2]
+def _named(runs: Sequence[Run]) -> dict[str, Run]:
+    """Return runs by names that fit a column: the class of code given by path.
+
+    Where two classes have one name, as an old and a new version do, by the whole path.
+    """
+    short = {run.coordinator_name.rpartition(":")[2]: run for run in runs}
+    whole = {run.coordinator_name: run for run in runs}
+    return short if len(short) == len(whole) else whole
 
 
 def comparison_report(
@@ -82,7 +87,7 @@ def comparison_report(
         width: of the terminal, in characters.
         is_verbose: add every run, and the claims one by one.
     """
-    facts = {short_name(run): _facts(run) for run in comparison.runs}
+    facts = {name: _facts(run) for name, run in _named(comparison.runs).items()}
     claims = comparison.claims if isinstance(comparison, Comparison) else ()
     lines = [_ONE_RUN_EACH, *_same_for_all(facts), *_counted(claims)]
     lines += comparison_notes(comparison.scenario, comparison.settings)

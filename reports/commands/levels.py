@@ -90,9 +90,16 @@ def _answer(levels: LevelAnswers) -> str:
         for one in LEVELS
         if all(v.outcome.name == "PROVED" for v in levels.results[one].verdicts)
     ]
-    said = "no level proves everything: the code itself must change"
+    unharmed = [one for one in LEVELS if not _fails(levels, one)]
     if proved:
         said = f"everything is proved at {proved[0].upper()}"
+    elif unharmed:
+        said = (
+            f"nothing is violated at {unharmed[0].upper()}, and not everything proved:"
+            " give smaller sizes (--set) or more --budget"
+        )
+    else:
+        said = "no level proves everything: the code itself must change"
     return f"{subject.coordinator} in {subject.scenario.name}: {said}"
 
 

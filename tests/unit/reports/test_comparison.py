@@ -89,3 +89,19 @@ def test_codes_that_all_did_the_same_are_said_to_have(cli):
     lines = lines_of(comparison, 80)
     assert "All 2 did the same." in lines
     assert any(line.startswith("batches sent") for line in lines)
+
+
+def test_an_old_and_a_new_version_of_one_class_are_told_apart(cli, tmp_path):
+    """Two files with a class of one name: both are there, by their files."""
+    for name, base in (("old", "Stalling"), ("new", "Progressive")):
+        (tmp_path / f"{name}.py").write_text(
+            f"from wavecheck.coordinator import {base}\n\n\n"
+            f"class Rule({base}):\n    pass\n"
+        )
+    codes = ("-c", "old.py:Rule", "-c", "new.py:Rule")
+    _, output, _ = cli("compare", "incident", *codes, "--no-pictures")
+    answer = " ".join(output.splitlines()[:2])
+    assert "1 of 2 violates no_stranded_batch" in answer
+    assert ": old.py:Rule;" in answer
+    (row,) = [one for one in output.splitlines() if one.startswith("makespan")]
+    assert row.split()[1::2] == ["60.031", "96.013"]

@@ -86,6 +86,15 @@ def test_what_level_does_not_help_may_need_a_lock():
     assert query.startswith("SELECT id, recipient, body FROM outbox")
 
 
+def test_levels_that_a_limit_ended_blame_no_code(capsys):
+    """Nothing was violated and little was proved: the answer says just that."""
+    status = run_command(["levels", f"{MAILER}", "-c", "fixed", "--budget", "0.1s"])
+    shown = capsys.readouterr().out
+    assert status == 0
+    assert "and not everything proved" in shown
+    assert "the code itself must change" not in shown
+
+
 def test_the_command_shows_one_table(capsys, tmp_path):
     """Levels by properties, the advice, the schedule of each violation, and JSON."""
     target = tmp_path / "levels.json"
